@@ -1,0 +1,80 @@
+// Entry point of the agent: `join URL` (token on standard input), `start`.
+// Exit codes: 0 ended in order, 64 wrong usage, 70 a fault of ours, 75 another agent is there, 78 configuration or identity.
+import { parseArgs } from "node:util";
+import { AppError } from "@capstan/proto";
+import { pino } from "pino";
+import { startAgent, type Agent } from "./agent.ts";
+import { readConfig } from "./config.ts";
+import { findPython } from "./execute/kind/index.ts";
+import { join } from "./join.ts";
+
+const usage = "usage: agent join URL [--name NAME] [--data DIR]   (join token on standard input)\n       agent start [--data DIR] [--server URL] [--name NAME]";
+
+function fail(error: unknown): never {
+  if (error instanceof AppError) {
+    console.error(`${error.code}: ${error.message}`);
+    process.exit(error.code === "agent_already_running" ? 75 : 78);
+  }
+  console.error(error);
+  process.exit(70);
+}
+
+const readFlags = () => {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: { name: { type: "string" }, data: { type: "string" }, server: { type: "string" } },
+    });
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    console.error(usage);
+    process.exit(64);
+  }
+};
+
+const { values, positionals } = readFlags();
+const [command, url] = positionals;
+try {
+  const config = readConfig({
+    env: process.env,
+    flags: {
+      ...(values.name === undefined ? {} : { name: values.name }),
+      ...(values.data === undefined ? {} : { dataDir: values.data }),
+      ...(values.server === undefined ? {} : { server: values.server }),
+    },
+  });
+  if (command === "join" && url !== undefined) {
+    const enrolled = await join(url, config, process.stdin);
+    console.log(JSON.stringify({ event: "enrolled", name: config.name, ...enrolled }));
+  } else if (command === "start" && url === undefined) {
+    const logger = pino({ level: config.logLevel, base: { agent: config.name } }, pino.destination({ dest: 2, sync: false }));
+    const python = await findPython(process.env["PATH"] ?? "", process.env["HOME"] ?? "/");
+    const agent = await startAgent({
+      config,
+      env: process.env,
+      python: python?.version.split(".").slice(0, 2).join("."),
+      onReady: (welcome) => console.log(JSON.stringify({ event: "ready", agent: welcome.agent, name: welcome.name })),
+      log: (text, detail) => logger.info(detail ?? {}, text),
+    });
+    obeySignals(agent);
+    process.exit(await agent.ended);
+  } else {
+    console.error(usage);
+    process.exit(64);
+  }
+} catch (error) {
+  fail(error);
+}
+
+/** First SIGTERM or SIGINT: drain. Second: stop and give back. Third: leave, runners live on. */
+function obeySignals(agent: Agent): void {
+  let count = 0;
+  const onSignal = (): void => {
+    count++;
+    if (count === 1) agent.drain();
+    else if (count === 2) agent.stop();
+    else agent.leave();
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+}

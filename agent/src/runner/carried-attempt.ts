@@ -1,0 +1,421 @@
+// One attempt inside a runner, from `take` to its result.
+//  A1. The result leaves only when the tree is proven empty (`finish` means: nothing can run any more).
+//  A2. The first stop decides the outcome, except that the end of the lease overrides all: then the attempt is lost.
+//  A3. What a task wrote (outputs, message, summary) is masked like its log.
+import { once } from "node:events";
+import { mkdirSync, readFileSync, renameSync, rm, writeFileSync } from "node:fs";
+import {
+  actionKindOf, dangerIn, elapsedMs, inlineValueBytesMax, messageBytesMax, taskOf,
+  type CanonicalWorkflow, type ClockReading, type Failure, type FinishItem, type JsonObject, type OfferedAttempt,
+  type RunnerAttempt, type RunnerCommand, type RunnerReport, type StopReason,
+} from "@capstan/proto";
+import type { ExecutorContext, Executors, FileTransfer, Finished, Prepared, ProcessExit } from "../execute/executor.ts";
+import { AttemptLog } from "./attempt-log.ts";
+import { readClocks } from "./clock.ts";
+import { EventFile } from "./event-file.ts";
+import type { LeaseClock } from "./lease-clock.ts";
+import { termPointMs } from "./lease-table.ts";
+import { spawnProcess, type PreparedProcess } from "./spawn.ts";
+import { killTree, makeTree, removeTree, signalTree, type Tree } from "./tree.ts";
+
+export interface RunnerFolders {
+  readonly work: string;
+  readonly spool: string;
+  readonly cache: string;
+  readonly exit: string;
+}
+
+export interface CarriedAttemptOptions {
+  readonly take: Extract<RunnerCommand, { t: "take" }>;
+  readonly folders: RunnerFolders;
+  readonly executors: Executors;
+  readonly leases: LeaseClock;
+  readonly cgroupParent: string;
+  readonly documentAt: (path: string) => CanonicalWorkflow;
+  readonly files: FileTransfer;
+  readonly report: (report: RunnerReport) => void;
+  /** The last acknowledged reading, for the check before user code begins. */
+  readonly renewed: () => ClockReading | undefined;
+  /** The whole attempt is over and its processes are gone. */
+  readonly onDone: (finish: FinishItem) => void;
+}
+
+interface Stop {
+  readonly reason: StopReason;
+  readonly graceMs: number;
+}
+
+const eventLookMs = 500;
+/** Leaves room for the other keys of a frame. */
+const outputKeysMax = 9000;
+const pipeCloseMs = 2000;
+
+export class CarriedAttempt {
+  readonly offer: OfferedAttempt;
+  readonly log: AttemptLog;
+  readonly #options: CarriedAttemptOptions;
+  readonly #tree: Tree;
+  readonly #abort = new AbortController();
+  readonly #events: Extract<RunnerReport, { t: "event" }>[] = [];
+  #phase: RunnerAttempt["phase"] = "taken";
+  #startedMs: number | undefined;
+  #stop: Stop | undefined;
+  #cancelFile: string | undefined;
+  #killTimer: NodeJS.Timeout | undefined;
+  #finish: FinishItem | undefined;
+
+  constructor(options: CarriedAttemptOptions) {
+    const { offer } = options.take;
+    this.#options = options;
+    this.offer = offer;
+    this.#tree = makeTree(options.cgroupParent, offer.attempt);
+    this.log = new AttemptLog({
+      folder: options.folders.spool,
+      attempt: offer.attempt,
+      epoch: offer.epoch,
+      onFull: this.#onFull(),
+      now: Date.now,
+      onLogged: (bytes) => options.report({ t: "logged", attempt: offer.attempt, epoch: offer.epoch, bytes }),
+    });
+    options.leases.add(
+      { attempt: offer.attempt, epoch: offer.epoch, leaseMs: offer.leaseMs, graceMs: offer.graceMs, onLeaseEnd: offer.onLeaseEnd, tree: this.#tree },
+      options.take.base,
+    );
+  }
+
+  /** What a connecting agent is told, in this order, besides the state. */
+  get history(): RunnerReport[] {
+    const fence = { attempt: this.offer.attempt, epoch: this.offer.epoch };
+    const history: RunnerReport[] = [];
+    if (this.#startedMs !== undefined) history.push({ t: "started", ...fence, atMs: this.#startedMs });
+    history.push(...this.#events);
+    if (this.log.bytes > 0) history.push({ t: "logged", ...fence, bytes: this.log.bytes });
+    if (this.#finish !== undefined) history.push({ t: "done", finish: this.#finish, eventSeq: this.#events.length });
+    return history;
+  }
+
+  get state(): RunnerAttempt {
+    return {
+      attempt: this.offer.attempt,
+      epoch: this.offer.epoch,
+      phase: this.#phase,
+      ...(this.#startedMs === undefined ? {} : { startedMs: this.#startedMs }),
+      eventSeq: this.#events.length,
+      producedBytes: this.log.bytes,
+      task: this.offer.task,
+    };
+  }
+
+  /** Carries the attempt to its end. Never throws. */
+  async run(): Promise<void> {
+    const dir = `${this.#options.folders.work}/${this.offer.attempt}`;
+    let context: ExecutorContext | undefined;
+    let finished: Finished | { readonly failure: Failure; readonly outcome: "failed" };
+    const executorOf = (c: ExecutorContext) => this.#options.executors[actionKindOf(c.task.action)];
+    try {
+      mkdirSync(dir, { mode: 0o700 });
+      context = this.#contextOf(dir);
+      finished = await this.#execute(context, executorOf(context));
+    } catch (error) {
+      finished = { outcome: "failed", failure: setupFailure(error) };
+    }
+    // A failed preparation may have left processes too, for example a package installer.
+    const left = await killTree(this.#tree);
+    clearTimeout(this.#killTimer);
+    this.#options.leases.remove(this.offer.attempt);
+    if (left > 0) this.log.note(`capstan: ${left} processes are being killed by the kernel and cannot run any more`);
+    if (context !== undefined) {
+      try {
+        await executorOf(context)?.release?.(context);
+      } catch (error) {
+        this.log.note(`capstan: cleaning up failed: ${messageOf(error)}`);
+      }
+    }
+    const finish = this.#finishOf(finished);
+    removeTree(this.#tree);
+    this.#phase = "finished";
+    this.#finish = finish;
+    this.#options.report({ t: "done", finish, eventSeq: this.#events.length });
+    this.#options.onDone(finish);
+    // After a failure the folder is kept for a look; the agent's sweep takes it later.
+    if (finish.outcome !== "failed") {
+      rm(dir, { recursive: true, force: true }, (error) => {
+        if (error !== null) console.error(`runner: cannot remove ${dir}: ${error.message}`);
+      });
+    }
+  }
+
+  /** Stops the attempt: cancel file, SIGTERM to the whole tree, grace, then kill. Later calls only shorten nothing. */
+  stop(reason: StopReason, graceMs: number): void {
+    if (this.#phase === "finished") return;
+    if (this.#stop !== undefined && reason !== "lease_over") return;
+    const isFirst = this.#stop === undefined;
+    this.#stop = { reason, graceMs };
+    this.#phase = "stopping";
+    this.#options.report({ t: "stopping", attempt: this.offer.attempt, epoch: this.offer.epoch, reason });
+    this.#writeCancelFile();
+    this.#abort.abort();
+    if (!isFirst) return;
+    signalTree(this.#tree, "SIGTERM");
+    this.#killTimer = setTimeout(() => void killTree(this.#tree), graceMs);
+  }
+
+  #onFull(): "block" | "drop" {
+    try {
+      return taskOf(this.#options.documentAt(this.#options.take.documentPath), this.offer.task)?.logs?.onFull ?? "block";
+    } catch {
+      return "block"; // the same error is told by `run`
+    }
+  }
+
+  #contextOf(attemptDir: string): ExecutorContext {
+    const { take, folders, files } = this.#options;
+    const document = this.#options.documentAt(take.documentPath);
+    const task = taskOf(document, this.offer.task);
+    if (task === undefined) throw new Error(`the version has no task ${this.offer.task}`);
+    return {
+      attempt: this.offer,
+      document,
+      task,
+      bundle: take.bundle,
+      attemptDir,
+      cacheDir: folders.cache,
+      files,
+      mask: (values) => {
+        const short = this.log.mask(values);
+        if (short > 0) this.log.note("capstan: secret_too_short_to_mask: a secret has fewer than 6 bytes and is not masked");
+      },
+      note: (text) => this.log.note(text),
+      signal: this.#abort.signal,
+    };
+  }
+
+  async #execute(context: ExecutorContext, executor: Executors[string]): Promise<Finished> {
+    if (executor === undefined) throw new Error(`this agent cannot run tasks of kind ${actionKindOf(context.task.action)}`);
+    const prepared: Prepared = await executor.prepare(context);
+    if (prepared.kind === "failed") {
+      const { failure, retryable } = prepared;
+      return { outcome: "failed", failure, ...(retryable === undefined ? {} : { retryable }) };
+    }
+    if (this.#stop !== undefined || !this.#mayStart()) return stoppedBefore;
+    this.#started();
+    if (prepared.kind === "process") return await this.#runProcess(prepared);
+    const ended = prepared.run(this.#abort.signal, (text) => this.log.write("o", Buffer.from(text)));
+    return await Promise.race([ended, this.#afterGrace()]);
+  }
+
+  /** The last look at the lease before user code begins. The lease thread has the final word, but looks every 250 ms. */
+  #mayStart(): boolean {
+    const renewed = this.#options.renewed();
+    const { base } = this.#options.take;
+    const newest = renewed !== undefined && renewed.monoMs > base.monoMs ? renewed : base;
+    if (this.offer.onLeaseEnd === "continue") return true;
+    if (elapsedMs(newest, readClocks()) < termPointMs(this.offer.leaseMs, this.offer.graceMs)) return true;
+    this.stop("lease_over", 0);
+    return false;
+  }
+
+  #started(): void {
+    this.#phase = "running";
+    this.#startedMs = Date.now();
+    this.#options.report({ t: "started", attempt: this.offer.attempt, epoch: this.offer.epoch, atMs: this.#startedMs });
+  }
+
+  async #runProcess(prepared: PreparedProcess): Promise<Finished> {
+    this.#cancelFile = prepared.cancelFile;
+    const child = spawnProcess({ prepared, tree: this.#tree, cgroupParent: this.#options.cgroupParent, epoch: this.offer.epoch });
+    if (child.pid === undefined) {
+      const [error]: unknown[] = await once(child, "error");
+      return {
+        outcome: "failed",
+        failure: { class: "setup", code: "spawn_failed", message: `cannot start ${prepared.argv[0]}: ${messageOf(error)}` },
+      };
+    }
+    const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
+    const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>
+      child.once("exit", (code, signal) => resolve({ code, signal })),
+    );
+    child.on("error", (error) => this.log.note(`capstan: ${messageOf(error)}`));
+    if (child.stdout !== null) this.log.follow("o", child.stdout);
+    if (child.stderr !== null) this.log.follow("e", child.stderr);
+    if (child.stdin !== null) {
+      child.stdin.on("error", () => undefined); // a task need not read its input
+      child.stdin.end(prepared.stdin);
+    }
+    const { timeoutMs, graceMs } = this.offer;
+    const timeout = timeoutMs === undefined ? undefined : longTimeout(timeoutMs, () => this.stop("timeout", graceMs));
+    const events = prepared.eventsFile === undefined ? undefined : new EventFile(prepared.eventsFile);
+    const look = events === undefined ? undefined : setInterval(() => this.#report(events.read(false)), eventLookMs);
+    const { code, signal } = await exited;
+    timeout?.cancel();
+    clearInterval(look);
+    const oom = code === 137 || signal === "SIGKILL" ? oomKilled(this.#tree) : false;
+    // The first process is gone; what it left behind is no longer the task, and would hold the pipes open for ever.
+    await killTree(this.#tree);
+    // A process outside the tree may hold a pipe it was given. While our own spool is full, the pipe must wait instead.
+    const pipesHeld = setInterval(() => {
+      if (this.log.isBlocked && this.#stop === undefined) return;
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    }, pipeCloseMs);
+    await closed;
+    clearInterval(pipesHeld);
+    if (events !== undefined) this.#report(events.read(true));
+    const exit: ProcessExit = {
+      exitCode: code ?? undefined,
+      signal: signal ?? undefined,
+      oom,
+      stopped: stoppedOf(this.#stop),
+    };
+    const finished = await prepared.collect(exit);
+    return {
+      ...finished,
+      ...(code === null ? {} : { exitCode: code }),
+      ...(signal === null ? {} : { signal }),
+    };
+  }
+
+  /** For work inside the runner: it must end soon after the abort; where it does not, nobody waits for it. */
+  #afterGrace(): Promise<Finished> {
+    const { timeoutMs, graceMs } = this.offer;
+    const timeout = timeoutMs === undefined ? undefined : longTimeout(timeoutMs, () => this.stop("timeout", graceMs));
+    this.#abort.signal.addEventListener("abort", () => timeout?.cancel());
+    return new Promise((resolve) => {
+      this.#abort.signal.addEventListener("abort", () => setTimeout(() => resolve(stoppedBefore), graceMs).unref());
+    });
+  }
+
+  #report(events: ReturnType<EventFile["read"]>): void {
+    for (const { type, body } of events) {
+      const masked = this.#maskedJson(body);
+      const event: Extract<RunnerReport, { t: "event" }> = {
+        t: "event",
+        attempt: this.offer.attempt,
+        epoch: this.offer.epoch,
+        seq: this.#events.length + 1,
+        atMs: Date.now(),
+        type,
+        body: masked,
+      };
+      this.#events.push(event);
+      this.#options.report(event);
+    }
+  }
+
+  #maskedJson<T extends JsonObject>(value: T): T {
+    if (this.log.masking.automaton === undefined) return value;
+    try {
+      return JSON.parse(this.log.masking.text(JSON.stringify(value))) as T; // masking changes texts, not the shape
+    } catch {
+      // A mask that met JSON's own characters. Nothing of it may leave.
+      return {} as T; // every caller's type allows an empty object
+    }
+  }
+
+  #writeCancelFile(): void {
+    if (this.#cancelFile === undefined || this.#stop === undefined) return;
+    const { reason, graceMs } = this.#stop;
+    try {
+      const temporary = `${this.#options.folders.work}/${this.offer.attempt}.cancel`;
+      writeFileSync(temporary, JSON.stringify({ reason: reason === "lease_over" ? "lease_end" : reason, graceMs }), { mode: 0o644 });
+      renameSync(temporary, this.#cancelFile);
+    } catch (error) {
+      this.log.note(`capstan: the cancel file could not be written: ${messageOf(error)}`);
+    }
+  }
+
+  #finishOf(finished: Finished): FinishItem {
+    const started = this.#startedMs;
+    const base = {
+      kind: "finish" as const,
+      attempt: this.offer.attempt,
+      epoch: this.offer.epoch,
+      ...(started === undefined ? {} : { startedMs: started }),
+      endedMs: Date.now(),
+    };
+    const word = this.#wordOf(finished);
+    const log = this.log.end();
+    const logged = log === undefined ? {} : { log };
+    const stop = this.#stop;
+    if (stop === undefined) {
+      return { ...base, ...word, outcome: word.failure === undefined ? finished.outcome : "failed", ...logged };
+    }
+    switch (stop.reason) {
+      case "lease_over":
+        return { ...base, outcome: "lost", cause: "lease_over", mayHaveStarted: started !== undefined, ...logged };
+      case "drain":
+        return { ...base, outcome: "lost", cause: "given_back", mayHaveStarted: started !== undefined, ...logged };
+      case "timeout": {
+        const message = `the task ran longer than its timeout of ${this.offer.timeoutMs ?? 0} ms`;
+        return { ...base, ...word, outcome: "timed_out", failure: { class: "timeout", code: "timeout", message }, ...logged };
+      }
+      case "cancelled":
+      case "abandoned": {
+        const { failure: _, ...rest } = word;
+        return { ...base, ...rest, outcome: "cancelled", ...logged };
+      }
+    }
+  }
+
+  /** What the executor said, masked and within the limits of a frame. */
+  #wordOf(finished: Finished): Partial<FinishItem> {
+    const { failure, outputs, summary, outcome: _, ...rest } = finished;
+    const danger = outputs === undefined ? undefined : outputsDanger(outputs);
+    if (danger !== undefined) {
+      return { ...rest, failure: { class: "output", code: "output_invalid", message: danger } };
+    }
+    return {
+      ...rest,
+      ...(failure === undefined
+        ? {}
+        : { failure: { ...failure, message: this.log.masking.text(failure.message).slice(0, messageBytesMax) } }),
+      ...(outputs === undefined ? {} : { outputs: this.#maskedJson(outputs) }),
+      ...(summary === undefined ? {} : { summary: this.log.masking.text(summary).slice(0, inlineValueBytesMax) }),
+    };
+  }
+}
+
+const stoppedBefore: Finished = {
+  outcome: "failed",
+  failure: { class: "error", code: "signal", message: "stopped before it could end" },
+};
+
+function stoppedOf(stop: Stop | undefined): ProcessExit["stopped"] {
+  if (stop === undefined) return undefined;
+  return stop.reason === "timeout" || stop.reason === "lease_over" ? stop.reason : "cancelled";
+}
+
+function outputsDanger(outputs: JsonObject): string | undefined {
+  if (JSON.stringify(outputs).length > inlineValueBytesMax) {
+    return `the outputs are larger than ${inlineValueBytesMax} bytes; write a file and give it out by name`;
+  }
+  return dangerIn(outputs, outputKeysMax);
+}
+
+/** True where the kernel killed a process of the tree for its memory limit. */
+function oomKilled(tree: Tree): boolean {
+  if (tree.cgroup === "") return false;
+  try {
+    return /^oom_kill [1-9]/m.test(readFileSync(`${tree.cgroup}/memory.events`, "utf8"));
+  } catch {
+    return false; // no memory controller here, so no limit of ours could have been met
+  }
+}
+
+function setupFailure(error: unknown): Failure {
+  const code = typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : "";
+  return { class: "setup", code: /^[a-z_]+$/.test(code) ? code : "setup_failed", message: messageOf(error) };
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const timerMsMax = 2 ** 31 - 1;
+/** A timer that also holds for more than 24 days. */
+function longTimeout(ms: number, act: () => void): { cancel(): void } {
+  let timer: NodeJS.Timeout;
+  const arm = (left: number): void => {
+    timer = setTimeout(() => (left > timerMsMax ? arm(left - timerMsMax) : act()), Math.min(left, timerMsMax));
+  };
+  arm(ms);
+  return { cancel: () => clearTimeout(timer) };
+}

@@ -1,0 +1,42 @@
+// The main thread's end of the lease thread.
+import { Worker } from "node:worker_threads";
+import type { ClockReading } from "@capstan/proto";
+import type { LeasedAttempt } from "./lease-table.ts";
+import type { LeaseNotice, LeaseOrder, LeaseThreadSetup } from "./lease-thread.ts";
+
+export class LeaseClock {
+  readonly #worker: Worker;
+
+  private constructor(worker: Worker) {
+    this.#worker = worker;
+  }
+
+  /** Starts the thread; resolves when it listens. The runner ends where the thread ends: nobody would stop its tasks. */
+  static async start(setup: LeaseThreadSetup, onStop: (notice: LeaseNotice) => void): Promise<LeaseClock> {
+    const file = import.meta.url.endsWith(".ts") ? "./lease-thread.ts" : "./lease-thread.js";
+    const worker = new Worker(new URL(file, import.meta.url), { workerData: setup });
+    await new Promise<void>((resolve, reject) => {
+      worker.once("message", () => resolve());
+      worker.once("error", reject);
+    });
+    worker.on("message", (notice: LeaseNotice) => onStop(notice));
+    worker.on("error", (error) => {
+      throw error;
+    });
+    return new LeaseClock(worker);
+  }
+
+  add(attempt: LeasedAttempt, base: ClockReading): void {
+    this.#order({ do: "add", attempt, base });
+  }
+  remove(attempt: string): void {
+    this.#order({ do: "remove", attempt });
+  }
+  renew(base: ClockReading): void {
+    this.#order({ do: "renew", base });
+  }
+
+  #order(order: LeaseOrder): void {
+    this.#worker.postMessage(order);
+  }
+}

@@ -1,0 +1,70 @@
+// The lease clock's arithmetic (agent protocol §4.1, §4.2 L4).
+//  L1. Time since a reading is the largest of three differences: a clock that stands still or is set hides nothing.
+//  L2. TERM at L − grace − 5 s, KILL at L − 5 s. What was begun is never taken back.
+//  L3. A renewal counts only if it is newer and the stop has not begun.
+import { elapsedMs, type ClockReading } from "@capstan/proto";
+import type { Tree } from "./tree.ts";
+
+/** Time kept back for killing and proving (fixed). */
+export const killReserveMs = 5000;
+
+export interface LeasedAttempt {
+  readonly attempt: string;
+  readonly epoch: number;
+  readonly leaseMs: number;
+  readonly graceMs: number;
+  readonly onLeaseEnd: "stop" | "continue";
+  readonly tree: Tree;
+}
+
+export interface LeaseAction {
+  readonly do: "term" | "kill";
+  readonly attempt: LeasedAttempt;
+}
+
+interface Entry {
+  readonly attempt: LeasedAttempt;
+  base: ClockReading;
+  phase: "live" | "terminated" | "killed";
+}
+
+/** Milliseconds after `base` at which the stop begins. */
+export const termPointMs = (leaseMs: number, graceMs: number): number =>
+  Math.max(0, leaseMs - Math.min(graceMs, leaseMs / 2) - killReserveMs);
+export const killPointMs = (leaseMs: number): number => Math.max(0, leaseMs - killReserveMs);
+
+export class LeaseTable {
+  readonly #entries = new Map<string, Entry>();
+
+  add(attempt: LeasedAttempt, base: ClockReading): void {
+    this.#entries.set(attempt.attempt, { attempt, base, phase: "live" });
+  }
+
+  remove(attempt: string): void {
+    this.#entries.delete(attempt);
+  }
+
+  renew(base: ClockReading): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.phase === "live" && base.monoMs > entry.base.monoMs) entry.base = base;
+    }
+  }
+
+  /** What is to be done now. A kill is repeated with every tick until the attempt is removed. */
+  tick(now: ClockReading): LeaseAction[] {
+    const actions: LeaseAction[] = [];
+    for (const entry of this.#entries.values()) {
+      const { attempt } = entry;
+      if (attempt.onLeaseEnd === "continue") continue;
+      const elapsed = elapsedMs(entry.base, now);
+      if (elapsed >= killPointMs(attempt.leaseMs)) {
+        entry.phase = "killed";
+        actions.push({ do: "kill", attempt });
+      } else if (entry.phase === "live" && elapsed >= termPointMs(attempt.leaseMs, attempt.graceMs)) {
+        entry.phase = "terminated";
+        actions.push({ do: "term", attempt });
+      }
+    }
+    return actions;
+  }
+}

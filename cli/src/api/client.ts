@@ -1,0 +1,137 @@
+// The one way to the control plane: `fetch`, typed by the route table of the contract.
+//  H1. Every call that creates something carries an Idempotency-Key; the same command sent twice has one effect.
+//  H2. Answers are checked against the contract before anybody reads them.
+//  H3. The token is in the Authorization header and nowhere else: not in an address, a message or an error.
+import { randomUUID } from "node:crypto";
+import {
+  AppError,
+  routePath,
+  routeQuery,
+  routes,
+  type Route,
+  type RouteBody,
+  type RouteName,
+  type RouteParams,
+  type RouteQuery,
+  type RouteResponse,
+} from "@capstan/proto";
+import { ProblemError, problemFrom } from "./problem.ts";
+import { readEvents, type ServerEvent } from "./event-stream.ts";
+
+export interface ClientOptions {
+  /** Origin of the front door: `http://127.0.0.1:7420`. */
+  readonly server: string;
+  readonly token: string;
+  readonly project: string;
+}
+
+export interface CallOptions<N extends RouteName> {
+  readonly params?: Omit<RouteParams<N>, "project">;
+  readonly query?: RouteQuery<N>;
+  readonly body?: RouteBody<N>;
+  /** For routes whose body is not JSON. */
+  readonly bytes?: Uint8Array<ArrayBuffer>;
+  /** A fresh one for each call unless given. */
+  readonly idempotencyKey?: string;
+  readonly signal?: AbortSignal;
+}
+
+const reasonOf = (error: unknown): string => {
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (cause instanceof Error && "code" in cause) return String(cause.code);
+  return error instanceof Error ? error.message : String(error);
+};
+
+export class Client {
+  readonly server: string;
+  readonly project: string;
+  readonly #token: string;
+
+  constructor(options: ClientOptions) {
+    this.server = options.server.replace(/\/+$/, "");
+    this.project = options.project;
+    this.#token = options.token;
+  }
+
+  /** The console's page of a path such as `/runs/hello-1`. */
+  page(path: string): string {
+    return `${this.server}${this.project === "default" ? "" : `/p/${encodeURIComponent(this.project)}`}${path}`;
+  }
+
+  async #send<N extends RouteName>(
+    name: N,
+    options: CallOptions<N>,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Response> {
+    const route: Route = routes[name];
+    const path = routePath(route.path, { project: this.project, ...options.params }) + routeQuery(options.query ?? {});
+    const sent: Record<string, string> = { authorization: `Bearer ${this.#token}`, ...headers };
+    if (route.idempotency === "key") sent["idempotency-key"] = options.idempotencyKey ?? randomUUID();
+    if (options.bytes !== undefined) sent["content-type"] = route.rawBody ?? "application/octet-stream";
+    // Routes with a body take `{}` where there is nothing to say.
+    const json = route.body === undefined ? undefined : JSON.stringify(options.body ?? {});
+    if (json !== undefined) sent["content-type"] = "application/json";
+    let response: Response;
+    try {
+      response = await fetch(this.server + path, {
+        method: route.method,
+        headers: sent,
+        redirect: "error",
+        ...(options.bytes !== undefined ? { body: options.bytes } : json === undefined ? {} : { body: json }),
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      });
+    } catch (error) {
+      if (options.signal?.aborted === true) throw error;
+      throw new AppError("unreachable", `${this.server} cannot be reached: ${reasonOf(error)}`, { cause: error });
+    }
+    if (!response.ok) throw new ProblemError(problemFrom(response.status, await response.text(), path));
+    return response;
+  }
+
+  /**
+   * Calls a route and gives its answer, checked.
+   * @throws unreachable; a ProblemError for every refusal
+   */
+  async call<N extends RouteName>(name: N, options: CallOptions<N> = {}): Promise<RouteResponse<N>> {
+    const response = await this.#send(name, options, { accept: "application/json" });
+    const schema = (routes[name] as Route).response;
+    const text = await response.text();
+    if (schema === undefined) return undefined as RouteResponse<N>; // `never` in the table: there is no answer
+    const parsed = schema.safeParse(text === "" ? undefined : parseJson(text));
+    if (!parsed.success) {
+      throw new AppError(
+        "unreachable",
+        `${this.server} answered ${name} in a form that this version does not know; compare \`capstan version --check\``,
+        { cause: parsed.error },
+      );
+    }
+    return parsed.data as RouteResponse<N>; // the schema is the one that the type is made from
+  }
+
+  /** The bytes of an answer that is not JSON. */
+  async bytes<N extends RouteName>(name: N, options: CallOptions<N> = {}): Promise<ReadableStream<Uint8Array> | null> {
+    return (await this.#send(name, options, {})).body;
+  }
+
+  /** One connection of a stream of events, from `lastEventId` on; ends when the server ends it or the line breaks. */
+  async *events<N extends RouteName>(
+    name: N,
+    options: CallOptions<N>,
+    lastEventId: string | undefined,
+  ): AsyncGenerator<ServerEvent> {
+    const headers = {
+      accept: "text/event-stream",
+      ...(lastEventId === undefined ? {} : { "last-event-id": lastEventId }),
+    };
+    const response = await this.#send(name, options, headers);
+    if (response.body !== null) yield* readEvents(response.body);
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // the schema refuses it, with the sentence above
+  }
+}

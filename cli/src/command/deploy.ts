@@ -1,0 +1,54 @@
+import type { Command } from "commander";
+import { AppError } from "@capstan/proto";
+import type { Context } from "../context.ts";
+import type { Column } from "../output/table.ts";
+import { deploy, packSources, problemLine } from "../project/deploy.ts";
+import { readSources } from "../project/sources.ts";
+
+interface DeployFlags {
+  readonly dryRun?: boolean;
+  readonly message?: string;
+}
+
+/** `capstan deploy`: workflow files and their code to the control plane, all or none. */
+export function registerDeploy(program: Command, context: (command: Command) => Context): void {
+  program
+    .command("deploy")
+    .summary("deploy workflows: all of them or none")
+    .argument("[path...]", "files or folders (./workflows)")
+    .option("--dry-run", "say what would change, and which agents could take each task")
+    .option("-m, --message <text>", "kept in the history of deploys")
+    .addHelpText("before", "Examples:\n  capstan deploy\n  capstan deploy workflows/daily.yaml --dry-run\n")
+    .action(async (paths: readonly string[], flags: DeployFlags, command: Command) => {
+      const ctx = context(command);
+      const client = ctx.client();
+      const sources = readSources(paths.length > 0 ? paths : ["workflows"], ctx.cwd);
+      if (sources.length === 0)
+        throw new AppError("file_unreadable", "there are no workflow files (*.yaml) in these folders");
+      const done = await deploy(client, packSources(sources), {
+        ...(flags.dryRun === true ? { dryRun: true } : {}),
+        ...(flags.message === undefined ? {} : { message: flags.message }),
+      });
+      type Row = (typeof done.workflows)[number];
+      const columns: readonly Column<Row>[] = [
+        { title: "WORKFLOW", key: "workflow", value: (row) => row.workflow },
+        { title: "RESULT", key: "result", value: (row) => row.result },
+        { title: "VERSION", key: "version", value: (row) => String(row.version), align: "right" },
+        { title: "DIGEST", key: "digest", value: (row) => row.digest.replace("sha256:", "").slice(0, 12) },
+        { title: "FILE", key: "file", value: (row) => row.file },
+      ];
+      ctx.out.list(done.workflows, columns, (row) => row.workflow, done);
+      for (const row of done.workflows) {
+        for (const change of row.changes) ctx.out.talk(`  ${row.workflow}: ${change}`);
+        for (const warning of row.warnings) ctx.out.talk(`! ${problemLine(warning)}`);
+        for (const place of row.placement)
+          if (place.reason !== null)
+            ctx.out.talk(`! ${row.workflow}/${place.task}: ${place.reason} in pool ${place.pool}`);
+      }
+      const count = (result: Row["result"]): number => done.workflows.filter((row) => row.result === result).length;
+      const verb = done.dryRun ? "Would deploy" : "Deployed";
+      ctx.out.talk(
+        `${verb} ${done.workflows.length} workflows: ${count("new")} new, ${count("changed")} changed, ${count("unchanged")} unchanged.`,
+      );
+    });
+}

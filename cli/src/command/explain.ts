@@ -1,0 +1,50 @@
+import type { Command } from "commander";
+import { formatDuration, type Explanation, type RunExplanation } from "@capstan/proto";
+import type { Context } from "../context.ts";
+import { printable } from "../output/table.ts";
+import { resolveReference } from "../run-lookup.ts";
+
+const valueText = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+
+/** Head, evidence, funnel and the one next step, as people read them. */
+export function explanationText(one: Explanation, now: number): string {
+  const since =
+    one.since === null || one.state === "succeeded" || one.state === "failed"
+      ? ""
+      : ` for ${formatDuration(Math.max(0, now - Date.parse(one.since)))}`;
+  const lines = [`${one.subject} is ${one.state}${since}: ${one.code}`, `  ${one.detail}`];
+  const add = (title: string, text: string): void => void lines.push(`  ${title.padEnd(8)}${text}`);
+  if (one.failure !== null) {
+    const place =
+      one.failure.file === undefined
+        ? ""
+        : ` (${one.failure.file}${one.failure.line === undefined ? "" : `:${one.failure.line}`})`;
+    add("why", `${one.failure.class} ${one.failure.code}: ${one.failure.message}${place}`);
+  }
+  for (const [key, value] of Object.entries(one.evidence)) add(key, valueText(value));
+  if (one.funnel !== undefined) add("agents", one.funnel.map((step) => `${step.count} ${step.step}`).join(" → "));
+  if (one.nearest !== undefined) add("nearest", `${one.nearest.agent} lacks ${one.nearest.lacks}`);
+  if (one.do !== null) add("do", one.do);
+  return lines.map(printable).join("\n") + "\n";
+}
+
+/** `capstan explain`: why it does not run, or why it failed. Exit 0 whenever it could answer. */
+export function registerExplain(program: Command, context: (command: Command) => Context): void {
+  program
+    .command("explain")
+    .summary("why a run or task does not run, or why it failed")
+    .argument("<ref>", "RUN[/TASK], an id, or @last")
+    .addHelpText("before", "Examples:\n  capstan explain hello-1/measure\n  capstan explain @last-failed\n")
+    .action(async (text: string, _: unknown, command: Command) => {
+      const ctx = context(command);
+      const client = ctx.client();
+      const { run, task } = await resolveReference(client, text);
+      const now = Date.now();
+      if (task !== undefined) {
+        const one = await client.call("taskExplain", { params: { run, task } });
+        return ctx.out.one(one, one.subject, () => explanationText(one, now));
+      }
+      const whole: RunExplanation = await client.call("runExplain", { params: { run } });
+      ctx.out.one(whole, whole.subject, () => [whole, ...whole.tasks].map((one) => explanationText(one, now)).join(""));
+    });
+}

@@ -1,0 +1,167 @@
+import { InvalidArgumentError, type Command } from "commander";
+import { AppError, isRunEnded, parseDuration, type RunView } from "@capstan/proto";
+import type { Client } from "../api/client.ts";
+import type { Context } from "../context.ts";
+import { exitCodeOfRun, exitCodes } from "../exit-code.ts";
+
+interface RunFlags {
+  readonly input: readonly string[];
+  readonly inputs?: string;
+  readonly watch?: boolean;
+  readonly wait?: string | true;
+  readonly logs?: boolean;
+  readonly timeout?: string;
+  readonly label: readonly string[];
+  readonly version?: string;
+  readonly idempotencyKey?: string;
+  readonly open?: boolean;
+}
+
+const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+
+function duration(text: string): string {
+  if (parseDuration(text) === undefined) throw new InvalidArgumentError(`${text} is no duration; write 30s or 10m`);
+  return text;
+}
+
+function readLabels(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf("=");
+      if (at <= 0) throw new AppError("usage", `--label ${pair} is not written key=value`);
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}
+
+/** Redraws a tree on a terminal, prints a line per transition elsewhere; gives the ended run. */
+async function watch(client: Client, ctx: Context, name: string): Promise<RunView | undefined> {
+  const [{ watchRun }, { runTree }] = await Promise.all([import("../run-watch.ts"), import("../output/tree.ts")]);
+  const { out } = ctx;
+  const page = client.page(`/runs/${name}`);
+  const isLive = out.isTerminal && out.isForPeople;
+  const draw = isLive ? (await import("log-update")).default : undefined;
+  const seen = new Map<string, string>();
+  let last: RunView | undefined;
+  for await (const { run, tasks } of watchRun(client, name)) {
+    last = run;
+    if (draw !== undefined) {
+      draw(runTree(out, run, tasks, page).trimEnd());
+      continue;
+    }
+    for (const task of [...tasks, { task: "", state: run.state }]) {
+      if (seen.get(task.task) === task.state || task.state === "waiting") continue;
+      seen.set(task.task, task.state);
+      const subject = task.task === "" ? name : `${name}/${task.task}`;
+      if (out.format === "jsonl") out.data(JSON.stringify({ subject, state: task.state }) + "\n");
+      else if (out.format !== "json") out.data(`${out.state(task.state)}  ${subject}\n`);
+      else out.talk(`${out.state(task.state)}  ${subject}`);
+    }
+  }
+  draw?.done();
+  return last;
+}
+
+/** `capstan run`: start a run, and on request stay with it. */
+export function registerRun(program: Command, context: (command: Command) => Context): void {
+  program
+    .command("run")
+    .summary("start a run of a workflow")
+    .description(
+      "Starts a run. With --watch, --wait or --logs the exit code is the run's: 0 succeeded, 1 failed or timed out, 8 cancelled.",
+    )
+    .argument("<workflow>")
+    .option("-i, --input <key=value>", "an input; key=@file takes a file's text; may be repeated", collect, [])
+    .option("--inputs <file>", "inputs as YAML or JSON; - is stdin")
+    .option("-w, --watch", "follow the run until it ends")
+    .option("--wait [duration]", "wait until it ends, or at most this long (exit 124)")
+    .option("--logs", "print its logs until it ends")
+    .option("--timeout <duration>", "stop watching after this time (exit 124); the run goes on", duration)
+    .option("--label <key=value>", "a label of the run; may be repeated", collect, [])
+    .option("--version <v>", "number or digest of a version; the deployed one unless said")
+    .option("--idempotency-key <key>", "the same key starts the same run once")
+    .option("--open", "open its page in a browser")
+    .addHelpText(
+      "before",
+      "Examples:\n  capstan run hello --watch\n  capstan run daily_csv_to_sqlite -i url=https://… --logs\n  capstan run hello --wait -o json\n",
+    )
+    .action(async (workflow: string, flags: RunFlags, command: Command) => {
+      const ctx = context(command);
+      process.exitCode = await start(ctx, workflow, flags);
+    });
+}
+
+async function findWorkflow(
+  client: Client,
+  workflow: string,
+): Promise<Awaited<ReturnType<typeof client.call<"workflowGet">>>> {
+  try {
+    return await client.call("workflowGet", { params: { workflow } });
+  } catch (error) {
+    const [{ ProblemError }, { didYouMean }] = await Promise.all([
+      import("../api/problem.ts"),
+      import("../suggestion.ts"),
+    ]);
+    if (!(error instanceof ProblemError) || error.problem.code !== "not_found") throw error;
+    const known = await client.call("workflowList", { query: { limit: 500 } });
+    const detail = `there is no workflow ${workflow}.${didYouMean(
+      workflow,
+      known.data.map((one) => one.name),
+    )}`;
+    throw new ProblemError({ ...error.problem, detail });
+  }
+}
+
+async function start(ctx: Context, workflow: string, flags: RunFlags): Promise<number> {
+  const client = ctx.client();
+  const { readInputs } = await import("../inputs.ts");
+  const found = await findWorkflow(client, workflow);
+  const inputs = readInputs(flags.input, flags.inputs, found.inputs);
+  const labels = readLabels(flags.label);
+  const version =
+    flags.version === undefined ? {} : { version: /^\d+$/.test(flags.version) ? Number(flags.version) : flags.version };
+  const stays = flags.watch === true || flags.wait !== undefined || flags.logs === true;
+  const run = await client.call("runStart", {
+    params: { workflow },
+    body: { inputs, ...(flags.label.length === 0 ? {} : { labels }), ...version },
+    ...(flags.idempotencyKey === undefined ? {} : { idempotencyKey: flags.idempotencyKey }),
+  });
+  const page = client.page(`/runs/${run.name}`);
+  if (flags.open === true) await (await import("../dev/keys.ts")).openAddress(page);
+  if (!stays) {
+    ctx.out.one(run, run.name, () => `${run.name}  ${ctx.out.state(run.state)}  ${page}\n`);
+    return exitCodes.done;
+  }
+  return stay(ctx, client, run, flags);
+}
+
+async function stay(ctx: Context, client: Client, run: RunView, flags: RunFlags): Promise<number> {
+  const { out } = ctx;
+  const [{ waitForRun }, { followLogs }] = await Promise.all([import("../run-watch.ts"), import("../log-print.ts")]);
+  const limit = flags.timeout ?? (typeof flags.wait === "string" ? duration(flags.wait) : undefined);
+  const limitMs = limit === undefined ? undefined : parseDuration(limit);
+  process.once("SIGINT", () => {
+    out.talk(`\ndetached; ${run.name} goes on. Cancel it with: capstan cancel ${run.name}`);
+    process.exit(exitCodes.interrupted);
+  });
+  const timer =
+    limitMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          out.talk(`${run.name} has not ended after ${limit}; it goes on`);
+          process.exit(exitCodes.timedOutHere);
+        }, limitMs);
+  if (flags.logs === true) await followLogs(client, out, { run: run.name, hasPrefix: true, hasTimes: false });
+  else if (flags.watch === true) await watch(client, ctx, run.name);
+  const ended = await waitForRun(client, run.name);
+  clearTimeout(timer);
+  if (ended === undefined || !isRunEnded(ended.state)) return exitCodes.timedOutHere;
+  const line = `${ended.name}  ${out.state(ended.state)}  ${client.page(`/runs/${ended.name}`)}`;
+  if (out.format === "json" || out.format === "yaml" || out.format === "name") out.one(ended, ended.name, () => "");
+  else if (flags.watch !== true || flags.logs === true) out.one(ended, ended.name, () => `${line}\n`);
+  if (ended.failure !== null)
+    out.talk(
+      `${ended.failure.task === undefined ? "" : `${ended.failure.task}: `}${ended.failure.message}\ncapstan explain ${ended.name}`,
+    );
+  return exitCodeOfRun(ended.state);
+}

@@ -1,0 +1,118 @@
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { parseDuration, runStates, type RunState, type RunSummary } from "@capstan/proto";
+import type { Context } from "../context.ts";
+import { runColumns } from "../output/run-columns.ts";
+import { runTree } from "../output/tree.ts";
+import { resolveReference } from "../run-lookup.ts";
+
+interface ListFlags {
+  readonly workflow: readonly string[];
+  readonly state: readonly RunState[];
+  readonly label: readonly string[];
+  readonly since?: string;
+  readonly until?: string;
+  readonly limit: number;
+  readonly cursor?: string;
+  readonly all?: boolean;
+}
+
+const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+
+function limit(text: string): number {
+  if (!/^[1-9]\d{0,2}$/.test(text) || Number(text) > 500)
+    throw new InvalidArgumentError("a whole number from 1 to 500 is needed");
+  return Number(text);
+}
+
+/** A time, or how long ago: `2h`, `2027-01-05`, `2027-01-05T10:00:00Z`. */
+function moment(text: string): string {
+  const ago = parseDuration(text);
+  const time = ago === undefined ? Date.parse(text) : Date.now() - ago;
+  if (Number.isNaN(time)) throw new InvalidArgumentError("a time (2027-01-05T10:00:00Z) or a duration (2h) is needed");
+  return new Date(time).toISOString();
+}
+
+/** `capstan runs list|show`. */
+export function registerRuns(program: Command, context: (command: Command) => Context): void {
+  const runs = program.command("runs").summary("list runs, show one");
+  runs
+    .command("list")
+    .summary("runs, newest first")
+    .option("--workflow <name>", "only this workflow; may be repeated", collect, [])
+    .addOption(new Option("--state <state...>", "only these states").choices(runStates).default([]))
+    .option("--label <key:value>", "only with this label; may be repeated", collect, [])
+    .option("--since <time>", "created after a time, or within a duration such as 2h", moment)
+    .option("--until <time>", "created before", moment)
+    .option("--limit <n>", "how many", limit, 50)
+    .option("--cursor <cursor>", "go on after an earlier list")
+    .option("--all", "all of them")
+    .addHelpText("before", "Examples:\n  capstan runs list --state failed --since 24h\n  capstan runs list -o name\n")
+    .action(async (flags: ListFlags, command: Command) => list(context(command), flags));
+  runs
+    .command("show")
+    .summary("one run with its tasks")
+    .argument("<run>", "name, id or @last")
+    .option("--inputs", "its inputs alone")
+    .option("--outputs", "its outputs alone")
+    .option("--events", "its history")
+    .action(async (text: string, flags: ShowFlags, command: Command) => show(context(command), text, flags));
+}
+
+async function list(ctx: Context, flags: ListFlags): Promise<void> {
+  const client = ctx.client();
+  const query = {
+    limit: flags.limit,
+    ...(flags.workflow.length > 0 ? { workflow: [...flags.workflow] } : {}),
+    ...(flags.state.length > 0 ? { state: [...flags.state] } : {}),
+    ...(flags.label.length > 0 ? { label: [...flags.label] } : {}),
+    ...(flags.since === undefined ? {} : { createdAfter: flags.since }),
+    ...(flags.until === undefined ? {} : { createdBefore: flags.until }),
+  };
+  const rows: RunSummary[] = [];
+  let cursor = flags.cursor;
+  do {
+    const page = await client.call("runList", { query: { ...query, ...(cursor === undefined ? {} : { cursor }) } });
+    rows.push(...page.data);
+    cursor = page.nextCursor ?? undefined;
+  } while (flags.all === true && cursor !== undefined);
+  ctx.out.list(rows, runColumns(ctx.out), (run) => run.name, { data: rows, nextCursor: cursor ?? null });
+  if (rows.length === 0)
+    ctx.out.hint(Object.keys(query).length > 1 ? "0 runs match." : "No runs yet. capstan run hello");
+  else if (cursor !== undefined) ctx.out.hint(`more: --cursor ${cursor}, or --all`);
+}
+
+interface ShowFlags {
+  readonly inputs?: boolean;
+  readonly outputs?: boolean;
+  readonly events?: boolean;
+}
+
+const pretty = (value: unknown): string => JSON.stringify(value, null, 2) + "\n";
+
+async function show(ctx: Context, text: string, flags: ShowFlags): Promise<void> {
+  const client = ctx.client();
+  const params = { run: (await resolveReference(client, text)).run };
+  if (flags.outputs === true) {
+    const outputs = await client.call("outputsGet", { params });
+    return ctx.out.one(outputs, outputs.run, () => pretty(outputs.outputs));
+  }
+  if (flags.events === true) {
+    const { data } = await client.call("runEvents", { params, query: { limit: 2000 } });
+    const columns = [
+      { title: "AT", key: "at", value: (event: (typeof data)[number]) => event.at },
+      { title: "WHAT", key: "type", value: (event: (typeof data)[number]) => event.type },
+      { title: "TASK", key: "task", value: (event: (typeof data)[number]) => event.task ?? "" },
+      {
+        title: "CHANGE",
+        key: "to",
+        value: (event: (typeof data)[number]) => (event.to === undefined ? "" : `${event.from ?? ""} → ${event.to}`),
+      },
+      { title: "WHY", key: "reason", value: (event: (typeof data)[number]) => event.reason ?? event.actor ?? "" },
+    ];
+    return ctx.out.list(data, columns, (event) => String(event.seq));
+  }
+  const run = await client.call("runGet", { params });
+  if (flags.inputs === true) return ctx.out.one(run.inputs, run.name, () => pretty(run.inputs));
+  const tasks = (await client.call("taskList", { params, query: { hooks: true } })).data;
+  ctx.out.one({ ...run, tasks }, run.name, () => runTree(ctx.out, run, tasks, client.page(`/runs/${run.name}`)));
+}

@@ -1,0 +1,40 @@
+import type { Command } from "commander";
+import { AppError, readWorkflow, type Problem } from "@capstan/proto";
+import type { Context } from "../context.ts";
+import { exitCodes } from "../exit-code.ts";
+import type { Column } from "../output/table.ts";
+import { problemLine } from "../project/deploy.ts";
+import { readSources } from "../project/sources.ts";
+
+const columns: readonly Column<Problem>[] = [
+  { title: "FILE", key: "file", value: (problem) => problem.file ?? "" },
+  { title: "LINE", key: "line", value: (problem) => String(problem.line ?? ""), align: "right" },
+  { title: "COLUMN", key: "column", value: (problem) => String(problem.column ?? ""), align: "right" },
+  { title: "CODE", key: "code", value: (problem) => problem.code },
+  { title: "DETAIL", key: "detail", value: (problem) => problem.detail },
+];
+
+/** `capstan validate`: check workflow files without a control plane. Exit 3 where one has a problem. */
+export function registerValidate(program: Command, context: (command: Command) => Context): void {
+  program
+    .command("validate")
+    .summary("check workflow files, without a control plane")
+    .argument("[path...]", "files or folders (./workflows)")
+    .option("--strict", "warnings fail too")
+    .addHelpText("before", "Examples:\n  capstan validate\n  capstan validate workflows/daily.yaml -o json\n")
+    .action((paths: readonly string[], flags: { readonly strict?: boolean }, command: Command) => {
+      const ctx = context(command);
+      const sources = readSources(paths.length > 0 ? paths : ["workflows"], ctx.cwd);
+      if (sources.length === 0)
+        throw new AppError("file_unreadable", "there are no workflow files (*.yaml) in these folders");
+      const problems = sources.flatMap((source) => readWorkflow({ text: source.source, file: source.file }).problems);
+      const isBad = problems.some((problem) => problem.severity !== "warning" || flags.strict === true);
+      if (ctx.out.isForPeople && ctx.out.isTerminal)
+        for (const problem of problems) ctx.out.data(problemLine(problem) + "\n");
+      else ctx.out.list(problems, columns, (problem) => problemLine(problem), { ok: !isBad, problems });
+      const bad = new Set(problems.filter((problem) => problem.severity !== "warning").map((problem) => problem.file))
+        .size;
+      ctx.out.talk(`${sources.length - bad} of ${sources.length} files are valid`);
+      if (isBad) process.exitCode = exitCodes.notValid;
+    });
+}

@@ -1,0 +1,258 @@
+// One session of `capstan dev`: lock, stack, workflows, first runs, and the wait for its end.
+import { existsSync, rmSync } from "node:fs";
+import { isAbsolute, join, relative } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { AppError, isRunEnded, type RunView } from "@capstan/proto";
+import type { Client } from "../api/client.ts";
+import type { Environment } from "../config.ts";
+import type { RunInputs } from "../inputs.ts";
+import type { Output } from "../output/output.ts";
+import { waitForRun } from "../run-watch.ts";
+import { checkWriter, moveAside, prepareDataFolder, saveWriter } from "./data-folder.ts";
+import { isOnPath, writeHello } from "./first-workflow.ts";
+import type { Teller } from "./event.ts";
+import { keyHelp, listenToKeys, openAddress } from "./keys.ts";
+import { takeLock, type HeldLock } from "./lock.ts";
+import { ownVersion } from "./package-path.ts";
+import { readDevFile } from "./services.ts";
+import { Stack } from "./stack.ts";
+import { WorkflowFolder } from "./workflows.ts";
+
+export interface SessionOptions {
+  readonly cwd: string;
+  readonly folder: string;
+  /** True where the folder was named; only the usual one is made. */
+  readonly isFolderNamed: boolean;
+  readonly dataDir: string;
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly databaseUrl: string | undefined;
+  readonly isEphemeral: boolean;
+  readonly isFresh: boolean;
+  readonly isEmpty: boolean;
+  readonly isOnce: boolean;
+  readonly withConsole: boolean;
+  readonly withAgent: boolean;
+  readonly withWatch: boolean;
+  readonly agentLabels: string | undefined;
+  readonly slots: number | undefined;
+  readonly open: boolean;
+  readonly environment: Environment;
+  readonly teller: Teller;
+  readonly out: Output;
+  /** Keys are listened to where this is a terminal. */
+  readonly isInteractive: boolean;
+}
+
+/** Both Ctrl-C on a terminal and a parent that forwards it reach us within moments: one wish, not two. */
+const sameWishMs = 500;
+const firstRunTimeoutMs = 120_000;
+
+const shown = (path: string, cwd: string): string => {
+  const short = relative(cwd, path);
+  return short === "" ? "." : short.startsWith("..") || isAbsolute(short) ? path : `./${short}`;
+};
+
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #stack: Stack;
+  #lock: HeldLock | undefined;
+  #folder: WorkflowFolder | undefined;
+  #lastRun: string | undefined;
+  #endKeys: () => void = () => {};
+  #askedAt: number | undefined;
+  #end: () => void = () => {};
+  readonly #asked: Promise<void>;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#asked = new Promise((done) => {
+      this.#end = done;
+    });
+    const devFile = existsSync(options.folder) ? readDevFile(options.folder) : undefined;
+    this.#stack = new Stack({ ...options, devFile });
+    this.#devRuns = devFile?.file.run;
+  }
+
+  readonly #devRuns: readonly string[] | undefined;
+
+  /** Runs the session to its end and gives the exit code. */
+  async run(): Promise<number> {
+    const { teller, dataDir, isFresh, isEphemeral, cwd } = this.#options;
+    if (isFresh) this.#moveAside();
+    checkWriter(dataDir, ownVersion());
+    prepareDataFolder(dataDir);
+    this.#lock = takeLock(dataDir);
+    if (this.#lock.stale !== undefined)
+      teller.note(`the lock of pid ${this.#lock.stale.pid} is stale and was taken over`);
+    const stopListening = this.#listenToSignals();
+    let exitCode = 1;
+    try {
+      const database =
+        this.#options.databaseUrl === undefined ? "PostgreSQL 18, starts and stops with you" : "your PostgreSQL";
+      teller.started(ownVersion(), shown(dataDir, cwd), database);
+      this.#tellAboutHost();
+      exitCode = await this.#untilTheEnd();
+    } finally {
+      this.#endKeys();
+      this.#folder?.close();
+      await this.#stack.stop();
+      stopListening();
+      this.#lock.release();
+      if (isEphemeral) rmSync(dataDir, { recursive: true, force: true });
+      teller.event({ event: "stopped", exitCode });
+    }
+    return exitCode;
+  }
+
+  #moveAside(): void {
+    const { dataDir, teller, cwd } = this.#options;
+    takeLockOnce(dataDir);
+    const aside = moveAside(dataDir, new Date());
+    if (aside !== undefined) teller.note(`the old data is kept in ${shown(aside, cwd)}`);
+  }
+
+  #tellAboutHost(): void {
+    const { teller, environment, databaseUrl } = this.#options;
+    if (process.getuid?.() === 0 && databaseUrl === undefined) teller.note("running as root: the database does not");
+    if (!isOnPath("python3", environment.childEnv["PATH"] ?? ""))
+      teller.note("no python3 here: Python tasks will wait (no_agent_matches)");
+  }
+
+  async #untilTheEnd(): Promise<number> {
+    const work = this.#start();
+    work.catch(() => {}); // looked at by the race; a stop may come first
+    const first = await Promise.race([work, this.#asked.then(() => "asked" as const), this.#stack.broken]);
+    if (first instanceof AppError) throw first;
+    if (first === "asked") return 0;
+    if (this.#options.isOnce) return first ? 0 : 1;
+    const next = await Promise.race([this.#asked, this.#stack.broken]);
+    if (next instanceof AppError) throw next;
+    return 0;
+  }
+
+  /** Starts everything and runs the first workflows; true where they all succeeded. */
+  async #start(): Promise<boolean> {
+    const { teller, dataDir, withAgent, isOnce, open, withWatch } = this.#options;
+    const client = await this.#stack.startServer();
+    const agent = withAgent ? this.#stack.startAgent(client) : Promise.resolve();
+    agent.catch(() => {}); // looked at below; the folder may fail first
+    const folder = this.#prepareFolder(client);
+    const { version, schema } = await client.call("version");
+    saveWriter(dataDir, { version, schema });
+    await agent;
+    this.#lock?.publish(this.#stack.url);
+    teller.event({ event: "ready", url: this.#stack.url, pid: process.pid, data: dataDir });
+    await folder?.deployChanged();
+    if (folder !== undefined) {
+      teller.step({ name: "workflows", count: folder.names.length, detail: folder.names.join("  ") });
+      if (withWatch && !isOnce) folder.watch();
+    }
+    const isGood = withAgent ? await this.#runFirst(client) : true;
+    if (isOnce) return isGood;
+    const link = await client.call("signInLink");
+    teller.signIn(link.url);
+    if (open && !(await openAddress(link.url))) teller.note("no browser can be opened from here; use the link");
+    this.#listenToKeys(client);
+    return isGood;
+  }
+
+  #prepareFolder(client: Client): WorkflowFolder | undefined {
+    const { folder, isFolderNamed, isEmpty, cwd, teller, environment } = this.#options;
+    if (!existsSync(folder)) {
+      if (isFolderNamed) throw new AppError("file_unreadable", `the folder ${folder} does not exist`);
+      if (isEmpty) return undefined;
+      if (writeHello(folder, isOnPath("python3", environment.childEnv["PATH"] ?? "")))
+        teller.note(`wrote ${shown(join(folder, "hello.yaml"), cwd)}`);
+    }
+    this.#folder = new WorkflowFolder({ client, folder, cwd, teller });
+    return this.#folder;
+  }
+
+  /** The runs of a first start: those that `capstan.dev.json` names, else `hello`. */
+  async #runFirst(client: Client): Promise<boolean> {
+    const { isEmpty, isOnce } = this.#options;
+    if (isEmpty) return true;
+    if (!isOnce && (await client.call("runList", { query: { limit: 1 } })).data.length > 0) return true;
+    const wanted = (this.#devRuns ?? ["hello"]).filter((name) => this.#folder?.names.includes(name) === true);
+    let isGood = wanted.length > 0;
+    for (const workflow of wanted) {
+      const run = await this.#runOne(client, workflow, this.#stack.exports.inputs[workflow] ?? {});
+      isGood &&= run?.state === "succeeded";
+    }
+    return isGood;
+  }
+
+  async #runOne(client: Client, workflow: string, inputs: RunInputs): Promise<RunView | undefined> {
+    const begun = await client.call("runStart", { params: { workflow }, query: { wait: "10s" }, body: { inputs } });
+    this.#lastRun = begun.name;
+    const run = isRunEnded(begun.state) ? begun : await waitForRun(client, begun.name, firstRunTimeoutMs);
+    const last = run ?? begun;
+    this.#options.teller.event({
+      event: "run",
+      run: last.name,
+      workflow,
+      state: last.state,
+      durationMs: last.endedAt === null ? null : Date.parse(last.endedAt) - Date.parse(last.createdAt),
+      url: client.page(`/runs/${last.name}`),
+      ...(last.failure === null
+        ? {}
+        : { detail: `${last.failure.task === undefined ? "" : `${last.failure.task}: `}${last.failure.message}` }),
+    });
+    return run;
+  }
+
+  #listenToKeys(client: Client): void {
+    if (!this.#options.isInteractive || !process.stdin.isTTY) return;
+    const say = (line: string): void => this.#options.out.talk(line);
+    say(`  ${keyHelp}`);
+    this.#endKeys = listenToKeys(process.stdin, {
+      say,
+      quit: () => this.#ask(),
+      workflows: () => this.#folder?.names ?? [],
+      open: async () => {
+        const { url } = await client.call("signInLink");
+        if (!(await openAddress(url))) say(`  ${url}`);
+      },
+      run: async (workflow) => {
+        await this.#runOne(client, workflow, this.#stack.exports.inputs[workflow] ?? {});
+      },
+      logs: async () => {
+        const name = this.#lastRun ?? (await client.call("runList", { query: { limit: 1 } })).data[0]?.name;
+        if (name === undefined) return say("  no run yet");
+        const { data } = await client.call("runLogs", { params: { run: name }, query: { tail: 50 } });
+        for (const line of data) say(`  ${line.task} | ${line.text}`);
+      },
+    });
+  }
+
+  #listenToSignals(): () => void {
+    const onSignal = (): void => this.#ask();
+    const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+    for (const signal of signals) process.on(signal, onSignal);
+    return () => {
+      for (const signal of signals) process.off(signal, onSignal);
+    };
+  }
+
+  /** The first wish: stop in order. A second one: now. */
+  #ask(): void {
+    const now = performance.now();
+    if (this.#askedAt === undefined) {
+      this.#askedAt = now;
+      this.#end();
+      return;
+    }
+    if (now - this.#askedAt < sameWishMs) return;
+    void this.#stack.stopNow().then(async () => {
+      await delay(0);
+      this.#lock?.release();
+      process.exit(130);
+    });
+  }
+}
+
+/** Refuses where a living process holds the data. */
+function takeLockOnce(dataDir: string): void {
+  if (existsSync(dataDir)) takeLock(dataDir).release();
+}

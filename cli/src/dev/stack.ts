@@ -1,0 +1,268 @@
+// The stack of `capstan dev`: PostgreSQL, control plane, console, agent and helper services, started and stopped in order.
+//  S1. What does not depend on another starts beside it: services and console with the database, the agent's joining with nothing.
+//  S2. A failed start stops what was started; nothing is left behind.
+//  S3. Stopped in the order of the flow of work: agent, control plane, console and services, database.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { AppError } from "@capstan/proto";
+import type { Client } from "../api/client.ts";
+import type { Environment } from "../config.ts";
+import { connectLocal } from "../connection.ts";
+import type { Teller } from "./event.ts";
+import { consoleServer, packageMain } from "./package-path.ts";
+import { Part } from "./part.ts";
+import { choosePort, freePort } from "./port.ts";
+import { startPostgres, type RunningPostgres } from "./postgres.ts";
+import { startServices, type DevFile, type ServiceExports, type StartedServices } from "./services.ts";
+
+export interface StackOptions {
+  readonly dataDir: string;
+  readonly host: string;
+  /** Undefined: 7420 or the next free one. */
+  readonly port: number | undefined;
+  /** Somebody else's PostgreSQL; undefined starts ours. */
+  readonly databaseUrl: string | undefined;
+  readonly isEphemeral: boolean;
+  readonly withConsole: boolean;
+  readonly withAgent: boolean;
+  readonly agentLabels: string | undefined;
+  readonly slots: number | undefined;
+  readonly devFile: { readonly file: DevFile; readonly folder: string } | undefined;
+  readonly environment: Environment;
+  readonly teller: Teller;
+}
+
+/** Flags of every Node process of ours; see the threat model on prototypes and the inspector. */
+const nodeFlags = ["--disable-proto=throw", "--disable-sigusr1"] as const;
+/** Makes a part end with us; the file says how. */
+const lifetimeFlag = `--import=${new URL(`./lifetime.js?parent=${process.pid}`, import.meta.url).href}`;
+/** Secrets of references `env:` are for the agent alone: the control plane never sees a value. */
+const forAgent = /^CAPSTAN_(?:SECRET_|AGENT__)/;
+const startTimeoutMs = 60_000;
+const consoleWatchMs = 1000;
+/** Together below ten seconds, with the database's own stop. */
+const graceMs = { drain: 5000, agent: 2500, server: 1500, rest: 500 } as const;
+
+const timed = async <T>(work: () => Promise<T>): Promise<{ value: T; durationMs: number }> => {
+  const start = performance.now();
+  const value = await work();
+  return { value, durationMs: performance.now() - start };
+};
+
+export class Stack {
+  readonly #options: StackOptions;
+  #postgres: RunningPostgres | undefined;
+  #server: Part | undefined;
+  #agent: Part | undefined;
+  #console: Part | undefined;
+  #services: StartedServices | undefined;
+  #consoleTimer: NodeJS.Timeout | undefined;
+  #isStopping = false;
+  #url = "";
+  #failed: (error: AppError) => void = () => {};
+  /** Settles with the first part that ends although nobody asked it to. */
+  readonly broken: Promise<AppError>;
+
+  constructor(options: StackOptions) {
+    this.#options = options;
+    this.broken = new Promise((done) => {
+      this.#failed = done;
+    });
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get exports(): ServiceExports {
+    return this.#services?.exports ?? { env: {}, inputs: {} };
+  }
+
+  /** Environment for a part: the caller's, of our own settings only those for logs and those that `also` fits. */
+  #env(own: Readonly<Record<string, string>>, also = /^$/): Record<string, string> {
+    const kept = Object.entries(this.#options.environment.childEnv).filter(
+      ([name]) => !name.startsWith("CAPSTAN_") || name === "CAPSTAN_LOG_LEVEL" || also.test(name),
+    );
+    return { ...Object.fromEntries(kept), ...own };
+  }
+
+  #part(
+    name: string,
+    main: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    also?: RegExp,
+  ): Part {
+    const part = new Part({
+      name,
+      command: process.execPath,
+      args: [...nodeFlags, lifetimeFlag, main, ...args],
+      env: this.#env(env, also),
+      logFile: join(this.#options.dataDir, "log", `${name}.log`),
+    });
+    void part.ended.then(({ code, signal }) => {
+      if (!this.#isStopping)
+        this.#failed(
+          new AppError(
+            "part_failed",
+            `${name} ended (${signal ?? `exit code ${code}`}); ${join(this.#options.dataDir, "log", `${name}.log`)} ends with:\n${part.lastLines()}`,
+          ),
+        );
+    });
+    return part;
+  }
+
+  /** Starts everything but the agent, and gives the client of the control plane. */
+  async startServer(): Promise<Client> {
+    const { teller, dataDir, host, devFile } = this.#options;
+    const [chosen, consolePort] = await Promise.all([choosePort(host, this.#options.port), freePort()]);
+    if (chosen.note !== undefined) teller.note(chosen.note);
+    const services = devFile === undefined ? undefined : startServices(devFile, dataDir, this.#env({}));
+    services?.catch(() => {}); // looked at below, after the database
+    const databaseUrl = await this.#startDatabase();
+    const consoleUrl = this.#options.withConsole ? this.#startConsole(consolePort, chosen.port) : undefined;
+    const shownHost = host.includes(":") ? `[${host}]` : host;
+    const start = performance.now();
+    this.#server = this.#part("server", packageMain("@capstan/control-plane"), [], {
+      CAPSTAN_DATABASE_URL: databaseUrl,
+      CAPSTAN_HTTP__HOST: host,
+      CAPSTAN_HTTP__PORT: String(chosen.port),
+      CAPSTAN_KEYS_DIR: join(dataDir, "keys"),
+      CAPSTAN_DATA_DIR: dataDir,
+      CAPSTAN_PUBLIC_URL: this.#options.environment.publicUrl ?? `http://${shownHost}:${chosen.port}`,
+      CAPSTAN_LOG_FORMAT: "json",
+      ...(consoleUrl === undefined ? {} : { CAPSTAN_CONSOLE__URL: consoleUrl }),
+    });
+    const ready = await this.#server.line((line) => line["event"] === "ready", startTimeoutMs);
+    this.#url = typeof ready["url"] === "string" ? ready["url"] : `http://${shownHost}:${chosen.port}`;
+    teller.step({ name: "server", durationMs: performance.now() - start, detail: this.#url });
+    this.#services = await services;
+    return connectLocal(this.#url, dataDir);
+  }
+
+  async #startDatabase(): Promise<string> {
+    const { databaseUrl, dataDir, isEphemeral, environment, teller } = this.#options;
+    if (databaseUrl !== undefined) return databaseUrl;
+    const { value, durationMs } = await timed(() =>
+      startPostgres({
+        dataDir,
+        ephemeral: isEphemeral,
+        ...(environment.runtimeDir === undefined ? {} : { runtimeDir: environment.runtimeDir }),
+      }),
+    );
+    this.#postgres = value;
+    void value.ended.then(() => {
+      if (!this.#isStopping)
+        this.#failed(
+          new AppError("postgres_failed", `PostgreSQL ended; ${join(dataDir, "log", "postgres.log")} says why`),
+        );
+    });
+    if (value.recovered)
+      teller.note(`last time ended without a stop; the database recovered in ${(durationMs / 1000).toFixed(1)} s`);
+    teller.step({ name: "database", durationMs });
+    return value.url;
+  }
+
+  /** Starts the console now, or as soon as its build is there; the front door answers for it until then. */
+  #startConsole(port: number, serverPort: number): string {
+    const start = (): boolean => {
+      const main = consoleServer();
+      if (main === undefined || this.#isStopping) return false;
+      const api = `http://127.0.0.1:${serverPort}`;
+      this.#console = this.#part("console", main, [], {
+        NODE_ENV: "production",
+        HOSTNAME: "127.0.0.1",
+        PORT: String(port),
+        NEXT_TELEMETRY_DISABLED: "1",
+        CAPSTAN_API_URL: api,
+        CAPSTAN_SERVER: api,
+      });
+      return true;
+    };
+    if (!start()) {
+      this.#consoleTimer = setInterval(() => {
+        if (this.#isStopping || start()) clearInterval(this.#consoleTimer);
+      }, consoleWatchMs);
+    }
+    return `http://127.0.0.1:${port}`;
+  }
+
+  /** Enrols the agent the first time, starts it, and waits until the control plane has welcomed it. */
+  async startAgent(client: Client): Promise<void> {
+    const { dataDir, teller, agentLabels, slots } = this.#options;
+    const main = packageMain("@capstan/agent");
+    const env = {
+      ...this.exports.env,
+      CAPSTAN_SERVER: this.#url,
+      CAPSTAN_DATA_DIR: join(dataDir, "agent"),
+      CAPSTAN_AGENT__NAME: "laptop",
+      ...(agentLabels === undefined ? {} : { CAPSTAN_AGENT__LABELS: agentLabels }),
+      ...(slots === undefined ? {} : { CAPSTAN_AGENT__SLOTS: String(slots) }),
+    };
+    const start = performance.now();
+    if (!existsSync(join(dataDir, "agent", "identity"))) await this.#join(client, main, env);
+    this.#agent = this.#part("agent", main, ["start"], env, forAgent);
+    const ready = await this.#agent.line((line) => line["event"] === "ready", startTimeoutMs);
+    const name = typeof ready["name"] === "string" ? ready["name"] : "laptop";
+    const durationMs = performance.now() - start;
+    const agents = await client.call("agentList", {});
+    const labels = Object.entries(agents.data.find((agent) => agent.name === name)?.labels ?? {});
+    teller.step({
+      name: "agent",
+      durationMs,
+      detail: `${name}   ${labels.map(([key, value]) => `${key}=${value}`).join(" ")}`,
+    });
+  }
+
+  /** The join token reaches the agent on stdin: an argument or a variable could be read by others. */
+  async #join(client: Client, main: string, env: Readonly<Record<string, string>>): Promise<void> {
+    const { token } = await client.call("joinTokenCreate", { params: { pool: "default" }, body: { uses: 1 } });
+    const part = new Part({
+      name: "agent",
+      command: process.execPath,
+      args: [...nodeFlags, main, "join", this.#url, "--name", "laptop"],
+      env: this.#env(env, forAgent),
+      logFile: join(this.#options.dataDir, "log", "agent.log"),
+      input: token,
+      closeStdin: true,
+    });
+    const { code } = await part.ended;
+    if (code !== 0)
+      throw new AppError(
+        "part_failed",
+        `the agent could not join (exit code ${code}); log/agent.log ends with:\n${part.lastLines()}`,
+      );
+  }
+
+  /** Ordered stop, at most ten seconds. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    clearInterval(this.#consoleTimer);
+    await this.#stopAgent();
+    await this.#server?.stop(graceMs.server);
+    await Promise.all([
+      this.#console?.stop(graceMs.rest),
+      ...(this.#services?.parts ?? []).map((part) => part.stop(graceMs.rest)),
+    ]);
+    await this.#postgres?.stop("fast");
+  }
+
+  /** First ask: no new work, what runs may end. Second: it is stopped and given back. */
+  async #stopAgent(): Promise<void> {
+    const agent = this.#agent;
+    if (agent === undefined || agent.hasEnded) return;
+    const second = setTimeout(() => {
+      if (agent.pid !== undefined && !agent.hasEnded) process.kill(agent.pid, "SIGTERM");
+    }, graceMs.drain);
+    await agent.stop(graceMs.drain + graceMs.agent);
+    clearTimeout(second);
+  }
+
+  /** Stop at once: parts are killed, the database recovers at the next start. */
+  async stopNow(): Promise<void> {
+    this.#isStopping = true;
+    clearInterval(this.#consoleTimer);
+    for (const part of [this.#agent, this.#server, this.#console, ...(this.#services?.parts ?? [])]) part?.kill();
+    await this.#postgres?.stop("immediate");
+  }
+}

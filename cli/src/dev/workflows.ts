@@ -1,0 +1,143 @@
+// The folder of workflows in `capstan dev`: deployed at the start and on every save.
+//  W1. A file with a problem leaves its deployed version alone and does not keep the others from being deployed.
+//  W2. A file is sent again only where its text or its code has changed.
+import { watch, type FSWatcher } from "node:fs";
+import { createHash } from "node:crypto";
+import { AppError } from "@capstan/proto";
+import type { Client } from "../api/client.ts";
+import { ProblemError } from "../api/problem.ts";
+import { deploy, packSources, validateRemotely, type PackedSource } from "../project/deploy.ts";
+import { readSources } from "../project/sources.ts";
+import type { Teller } from "./event.ts";
+
+const hashOf = ({ document, bundle }: PackedSource): string =>
+  createHash("sha256")
+    .update(document.source)
+    .update("\u0000")
+    .update(bundle?.sha256 ?? "")
+    .digest("hex");
+
+const settleMs = 60;
+
+export class WorkflowFolder {
+  readonly #client: Client;
+  readonly #folder: string;
+  readonly #cwd: string;
+  readonly #teller: Teller;
+  readonly #sent = new Map<string, string>();
+  #deployed: string[] = [];
+  #watcher: FSWatcher | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isBusy = false;
+  #isAgain = false;
+
+  constructor(options: {
+    readonly client: Client;
+    readonly folder: string;
+    readonly cwd: string;
+    readonly teller: Teller;
+  }) {
+    this.#client = options.client;
+    this.#folder = options.folder;
+    this.#cwd = options.cwd;
+    this.#teller = options.teller;
+  }
+
+  /** Names of the workflows that are deployed from here, in the order of their files. */
+  get names(): readonly string[] {
+    return this.#deployed;
+  }
+
+  /** Deploys what has changed since the last time. */
+  async deployChanged(): Promise<void> {
+    const changed = packSources(readSources([this.#folder], this.#cwd)).filter(
+      (packed) => this.#sent.get(packed.document.file) !== hashOf(packed),
+    );
+    if (changed.length === 0) return;
+    for (const packed of changed) this.#sent.set(packed.document.file, hashOf(packed));
+    try {
+      await this.#deploy(changed);
+    } catch (error) {
+      if (!(error instanceof ProblemError) || error.problem.code !== "spec_invalid") throw error;
+      const checked = await validateRemotely(this.#client, changed);
+      const refused = new Set(
+        checked.problems.filter((problem) => problem.severity !== "warning").map((problem) => problem.file),
+      );
+      const problems =
+        refused.size > 0
+          ? checked.problems
+          : (error.problem.errors ?? [{ code: error.problem.code, detail: error.problem.detail }]);
+      this.#tellProblems(problems);
+      const good = changed.filter(({ document }) => !refused.has(document.file));
+      if (refused.size > 0 && good.length > 0) await this.#deploy(good);
+    }
+  }
+
+  #tellProblems(
+    problems: readonly {
+      readonly file?: string | undefined;
+      readonly line?: number | undefined;
+      readonly column?: number | undefined;
+      readonly code: string;
+      readonly detail: string;
+      readonly hint?: string | undefined;
+    }[],
+  ): void {
+    const told = problems.map(({ file, line, column, code, detail, hint }) => ({
+      ...(file === undefined ? {} : { file }),
+      ...(line === undefined ? {} : { line }),
+      ...(column === undefined ? {} : { column }),
+      code,
+      detail: hint === undefined ? detail : `${detail} ${hint}`,
+    }));
+    this.#teller.event({ event: "refused", problems: told });
+  }
+
+  async #deploy(packed: readonly PackedSource[]): Promise<void> {
+    const done = await deploy(this.#client, packed);
+    for (const { workflow, file, version, result, warnings } of done.workflows) {
+      if (!this.#deployed.includes(workflow)) this.#deployed = [...this.#deployed, workflow];
+      this.#teller.event({ event: "deployed", workflow, file, version, result });
+      if (warnings.length > 0) this.#tellProblems(warnings);
+    }
+  }
+
+  /** Deploys again on every save. Errors are told; watching goes on. */
+  watch(): void {
+    this.#watcher = watch(this.#folder, { recursive: true }, (_, name) => {
+      if (name !== null && /(?:^|[/\\])(?:\.|node_modules|__pycache__)/.test(name)) return;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => void this.#onSave(), settleMs);
+    });
+    this.#watcher.on("error", (error) =>
+      this.#teller.note(
+        `${this.#folder} is no longer watched: ${error instanceof Error ? error.message : String(error)}`,
+      ),
+    );
+  }
+
+  async #onSave(): Promise<void> {
+    if (this.#isBusy) {
+      this.#isAgain = true;
+      return;
+    }
+    this.#isBusy = true;
+    try {
+      do {
+        this.#isAgain = false;
+        await this.deployChanged();
+      } while (this.#isAgain);
+    } catch (error) {
+      this.#sent.clear(); // what was not taken is sent again at the next save
+      const isKnown = error instanceof AppError || error instanceof ProblemError;
+      this.#teller.note(isKnown ? error.message : `deploying failed: ${String(error)}`);
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#watcher?.close();
+  }
+}

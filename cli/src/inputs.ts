@@ -1,0 +1,75 @@
+// `-i key=value` and `--inputs FILE`: text from a command line, as values of the declared types.
+import { readFileSync } from "node:fs";
+import {
+  AppError,
+  parseInputText,
+  type JsonObject,
+  type JsonValue,
+  type Problem,
+  type RouteBody,
+} from "@capstan/proto";
+import { parse } from "yaml";
+import { didYouMean } from "./suggestion.ts";
+
+/** Declarations of a workflow's inputs: only their types are read here, the control plane checks the rest. */
+export type Declarations = Readonly<Record<string, JsonValue>>;
+
+/** Inputs as the contract takes them. */
+export type RunInputs = NonNullable<RouteBody<"runStart">["inputs"]>;
+
+const isObject = (value: JsonValue | undefined): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const refuse = (name: string, detail: string): AppError => {
+  const problem: Problem = { code: "inputs_invalid", pointer: `/inputs/${name}`, detail };
+  return new AppError("inputs_invalid", detail, { problems: [problem] });
+};
+
+const types = ["string", "integer", "number", "boolean", "array", "object", "file"] as const;
+
+/** The declared type; what is not declared in a form that we know is text, and the control plane decides. */
+function typeOf(declaration: JsonValue | undefined): (typeof types)[number] {
+  const said = isObject(declaration) ? declaration["type"] : declaration;
+  return types.find((type) => type === said) ?? "string";
+}
+
+function parseValue(name: string, text: string, declaration: JsonValue | undefined): JsonValue {
+  const isNullable = isObject(declaration) && declaration["nullable"] === true;
+  const parsed = parseInputText({ type: typeOf(declaration), ...(isNullable ? { nullable: true } : {}) }, text);
+  if (parsed.detail !== undefined)
+    throw refuse(name, `${name} must be of type ${typeOf(declaration)}: ${parsed.detail}`);
+  return parsed.value;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path === "-" ? 0 : path, "utf8");
+  } catch (error) {
+    throw new AppError("file_unreadable", `${path} cannot be read`, { cause: error });
+  }
+}
+
+/**
+ * The inputs of a run: those of the file first, then the single ones over them.
+ * @param pairs `key=value`, or `key=@file` for the text of a file
+ * @throws usage inputs_invalid file_unreadable
+ */
+export function readInputs(pairs: readonly string[], file: string | undefined, declarations: Declarations): RunInputs {
+  const inputs: Record<string, JsonValue> = Object.create(null) as Record<string, JsonValue>; // no prototype: keys come from people
+  if (file !== undefined) {
+    const given = parse(readText(file), { maxAliasCount: 100, merge: false }) as JsonValue; // YAML of core schema is JSON's values
+    if (!isObject(given)) throw new AppError("inputs_invalid", `${file} must hold an object of inputs`);
+    Object.assign(inputs, given);
+  }
+  for (const pair of pairs) {
+    const at = pair.indexOf("=");
+    if (at <= 0) throw new AppError("usage", `-i ${pair} is not written key=value`);
+    const name = pair.slice(0, at);
+    if (!Object.hasOwn(declarations, name)) {
+      throw refuse(name, `${name} is no input of this workflow.${didYouMean(name, Object.keys(declarations))}`);
+    }
+    const text = pair.slice(at + 1);
+    inputs[name] = parseValue(name, text.startsWith("@") ? readText(text.slice(1)) : text, declarations[name]);
+  }
+  return { ...inputs } as RunInputs; // the same values; the schema of the contract only lacks the word readonly
+}

@@ -1,0 +1,80 @@
+// Printing logs, as they are stored and as they come.
+import { logEndFrameSchema, logLinesFrameSchema, type LogLine } from "@capstan/proto";
+import type { Client } from "./api/client.ts";
+import { resumingEvents } from "./api/event-stream.ts";
+import type { Output } from "./output/output.ts";
+import { isPassing } from "./run-watch.ts";
+
+export interface LogOptions {
+  readonly run: string;
+  readonly task?: string;
+  readonly attempt?: number;
+  readonly tail?: number;
+  /** Each line begins with its task. */
+  readonly hasPrefix: boolean;
+  readonly hasTimes: boolean;
+}
+
+/** Escape sequences other than colours could move the cursor or set a title: they are taken out. */
+export const harmless = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex -- control characters are what this is about
+  text.replace(/\u001b\[[0-9;]*m|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (found) =>
+    found.length > 1 ? found : "",
+  );
+
+export function logLine(out: Output, line: LogLine, options: LogOptions): string {
+  const time = options.hasTimes ? `${line.at} ` : "";
+  const prefix = options.hasPrefix ? `${out.tone("grey", `${line.task} |`)} ` : "";
+  const text = harmless(line.text);
+  return `${time}${prefix}${line.stream === "system" ? out.tone("grey", text) : text}\n`;
+}
+
+const print = (out: Output, lines: readonly LogLine[], options: LogOptions): void => {
+  if (out.isJson) for (const line of lines) out.data(JSON.stringify(line) + "\n");
+  else out.data(lines.map((line) => logLine(out, line, options)).join(""));
+};
+
+const narrowed = ({ task, attempt }: LogOptions): { task?: string; attempt?: number } => ({
+  ...(task === undefined ? {} : { task }),
+  ...(attempt === undefined ? {} : { attempt }),
+});
+
+/** Prints what is stored, window by window. */
+export async function printLogs(client: Client, out: Output, options: LogOptions): Promise<void> {
+  const params = { run: options.run };
+  if (options.tail !== undefined) {
+    print(
+      out,
+      (await client.call("runLogs", { params, query: { ...narrowed(options), tail: options.tail } })).data,
+      options,
+    );
+    return;
+  }
+  let cursor: string | undefined;
+  do {
+    const window = await client.call("runLogs", {
+      params,
+      query: { ...narrowed(options), limit: 5000, ...(cursor === undefined ? {} : { cursor }) },
+    });
+    print(out, window.data, options);
+    cursor = window.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+}
+
+/** Prints lines as they come until the logs end; resumes where a line broke. */
+export async function followLogs(client: Client, out: Output, options: LogOptions): Promise<void> {
+  const query = {
+    ...narrowed(options),
+    follow: "1" as const,
+    ...(options.tail === undefined ? {} : { tail: options.tail }),
+  };
+  const open = (last: string | undefined): ReturnType<Client["events"]> =>
+    client.events("runLogs", { params: { run: options.run }, query }, last);
+  for await (const event of resumingEvents({ open, isPassing })) {
+    if (event.type === "lines") print(out, logLinesFrameSchema.parse(JSON.parse(event.data)).lines, options);
+    else if (event.type === "end") {
+      logEndFrameSchema.parse(JSON.parse(event.data));
+      return;
+    }
+  }
+}

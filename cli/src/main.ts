@@ -1,0 +1,189 @@
+// `capstan`: commands, their errors, and how they leave.
+//  L1. Every failure leaves with a sentence on stderr, a code in grey, the next step, and the exit code of the surface.
+//  L2. Where stdout carries JSON, a failure is there too, as a problem document.
+import { AppError, errorEntry, problemType } from "@capstan/proto";
+import { realpathSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { ProblemError } from "./api/problem.ts";
+import { registerAgents } from "./command/agents.ts";
+import { registerCancel } from "./command/cancel.ts";
+import { registerDeploy } from "./command/deploy.ts";
+import { registerDev } from "./command/dev.ts";
+import { registerDoctor } from "./command/doctor.ts";
+import { registerExplain } from "./command/explain.ts";
+import { registerInit } from "./command/init.ts";
+import { registerLogs } from "./command/logs.ts";
+import { registerOpen } from "./command/open.ts";
+import { registerRun } from "./command/run.ts";
+import { registerRuns } from "./command/runs.ts";
+import { registerStatus } from "./command/status.ts";
+import { registerValidate } from "./command/validate.ts";
+import { registerVersion } from "./command/version.ts";
+import { addCompletion } from "./completion.ts";
+import { makeContext, type Context, type GlobalOptions } from "./context.ts";
+import { exitCodeOf, exitCodes } from "./exit-code.ts";
+import { problemLine } from "./project/deploy.ts";
+import { didYouMean } from "./suggestion.ts";
+
+const contextOf = (command: Command): Context => makeContext(command.optsWithGlobals<GlobalOptions>());
+
+/** The whole command line, not yet parsed. */
+export function makeProgram(): Command {
+  const program = new Command("capstan")
+    .description(
+      "Capstan, a workflow orchestrator: a control plane that decides, agents that execute where the data is.",
+    )
+    .option("--server <url>", "control plane; else CAPSTAN_SERVER, else the one that runs here")
+    .option("--project <name>", "project (default)")
+    .option("--data <dir>", "data folder of the capstan dev to talk to")
+    .option("--token-file <file>", "file with the token")
+    .option("-o, --output <format>", "table, wide, json, jsonl, yaml, name or tsv")
+    .option("--json <fields>", "these fields as JSON: id,state")
+    .option("--color", "colour also where this is no terminal")
+    .option("--no-color", "no colour")
+    .option("--ascii", "no symbols beyond ASCII")
+    .option("--no-input", "never ask")
+    .option("--debug", "stack traces")
+    .addHelpText("before", "Examples:\n  capstan dev\n  capstan run hello --watch\n  capstan explain @last-failed\n")
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .showSuggestionAfterError(false)
+    .exitOverride();
+  const registrations = [
+    registerDev,
+    registerInit,
+    registerValidate,
+    registerDeploy,
+    registerRun,
+    registerLogs,
+    registerStatus,
+    registerExplain,
+    registerCancel,
+    registerRuns,
+    registerAgents,
+    registerOpen,
+    registerDoctor,
+    registerVersion,
+  ];
+  for (const register of registrations) register(program, contextOf);
+  addCompletion(program);
+  for (const command of allCommands(program)) quiet(command);
+  return program;
+}
+
+const allCommands = (command: Command): Command[] => [command, ...command.commands.flatMap(allCommands)];
+
+/** Commander throws; the words are ours. */
+function quiet(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: () => {} });
+}
+
+interface Told {
+  readonly code: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly next: string;
+  readonly lines: readonly string[];
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
+function tell(error: unknown): Told {
+  if (error instanceof ProblemError) {
+    const { problem } = error;
+    return {
+      code: problem.code,
+      status: problem.status,
+      detail: problem.detail,
+      next: problem.do ?? errorEntry(problem.code)?.do ?? "",
+      lines: (problem.errors ?? []).map(problemLine),
+      document: problem,
+    };
+  }
+  const known =
+    error instanceof AppError
+      ? error
+      : new AppError("internal", error instanceof Error ? error.message : String(error), { cause: error });
+  const entry = errorEntry(known.code);
+  const document = {
+    type: problemType(known.code),
+    title: entry?.title ?? known.code,
+    status: known.status,
+    detail: known.message,
+    code: known.code,
+    retryable: entry?.retryable ?? false,
+    ...(known.problems.length > 0 ? { errors: known.problems } : {}),
+  };
+  return {
+    code: known.code,
+    status: known.status,
+    detail: known.message,
+    next: entry?.do ?? "",
+    lines: known.problems.map(problemLine),
+    document,
+  };
+}
+
+function report(error: unknown, argv: readonly string[]): number {
+  const told = tell(error);
+  const isJson = argv.some(
+    (word, i) =>
+      /^--json(?:=|$)|^-ojsonl?$|^--output=jsonl?$/.test(word) ||
+      ((word === "-o" || word === "--output") && /^jsonl?$/.test(argv[i + 1] ?? "")),
+  );
+  if (isJson) process.stdout.write(JSON.stringify(told.document) + "\n");
+  const isPlain = !process.stderr.isTTY;
+  const grey = (text: string): string => (isPlain ? text : `\u001b[90m${text}\u001b[39m`);
+  const lines = told.lines.length === 1 && told.lines[0]?.includes(told.detail) === true ? [] : told.lines;
+  process.stderr.write(
+    [
+      `✗ ${told.detail} ${grey(`(${told.code})`)}`,
+      ...lines.map((line) => `  ${line}`),
+      ...(told.next === "" ? [] : [told.next]),
+    ].join("\n") + "\n",
+  );
+  if (argv.includes("--debug") && error instanceof Error)
+    process.stderr.write(`${error.stack ?? ""}\n${error.cause instanceof Error ? (error.cause.stack ?? "") : ""}\n`);
+  return exitCodeOf(told.code, told.status);
+}
+
+/** What commander found wrong, in our words, with the nearest ones. */
+function usageError(program: Command, error: CommanderError): AppError {
+  const words = allCommands(program);
+  const wrong = /'([^']+)'/.exec(error.message)?.[1] ?? "";
+  const known =
+    error.code === "commander.unknownCommand"
+      ? words.map((command) => command.name())
+      : words.flatMap((command) => command.options.map((option) => option.long ?? ""));
+  const isWord = error.code === "commander.unknownCommand" || error.code === "commander.unknownOption";
+  return new AppError(
+    "usage",
+    `${error.message.replace(/^error: /, "").replace(/\.$/, "")}.${
+      isWord
+        ? didYouMean(
+            wrong,
+            [...new Set(known)].filter((word) => word !== ""),
+          )
+        : ""
+    }`,
+  );
+}
+
+/** Runs one command line and gives its exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const program = makeProgram();
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return Number(process.exitCode ?? exitCodes.done);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return report(error, argv);
+    if (error.exitCode === 0 || error.code === "commander.helpDisplayed" || error.code === "commander.version")
+      return exitCodes.done;
+    if (error.code === "commander.help") return exitCodes.usage;
+    return report(usageError(program, error), argv);
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.filename === realpathSync(process.argv[1])) {
+  // A reader that goes away (`capstan runs list | head -1`) is no failure.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  process.exitCode = await main(process.argv.slice(2));
+}

@@ -1,0 +1,26 @@
+import { formatDuration, type RunSummary } from "@capstan/proto";
+import type { Output } from "./output.ts";
+import { stateSymbol } from "./state.ts";
+import type { Column } from "./table.ts";
+
+const took = (run: RunSummary, now: number): string =>
+  formatDuration(Math.max(0, (run.endedAt === null ? now : Date.parse(run.endedAt)) - Date.parse(run.createdAt)));
+
+/** Columns of a list of runs. The table shows symbols, other formats the state's own word. */
+export const runColumns = (out: Output, now = Date.now()): readonly Column<RunSummary>[] => [
+  { title: "RUN", key: "name", value: (run) => run.name },
+  {
+    title: "STATE",
+    key: "state",
+    value: (run) => (out.format === "tsv" ? run.state : `${stateSymbol(run.state, out.isAscii)} ${run.state}`),
+  },
+  {
+    title: "CREATED",
+    key: "createdAt",
+    value: (run) => (out.format === "tsv" ? run.createdAt : run.createdAt.replace("T", " ").slice(0, 19)),
+  },
+  { title: "TOOK", key: "duration", value: (run) => took(run, now), align: "right" },
+  { title: "BY", key: "trigger", value: (run) => run.trigger.actor ?? run.trigger.kind },
+  { title: "ID", key: "id", value: (run) => run.id, isWide: true },
+  { title: "WHY", key: "failure", value: (run) => run.failure?.message ?? "" },
+];

@@ -1,0 +1,65 @@
+// A run and its tasks, as `status` and `run --watch` show them.
+import { formatDuration, type RunView, type TaskRunView } from "@capstan/proto";
+import stringWidth from "string-width";
+import type { Output } from "./output.ts";
+import { printable } from "./table.ts";
+
+const since = (from: string | null, to: string | null, now: number): string =>
+  from === null ? "" : formatDuration(Math.max(0, (to === null ? now : Date.parse(to)) - Date.parse(from)));
+
+const shortValue = (value: unknown): string => {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
+};
+
+function remark(task: TaskRunView, now: number): string {
+  if (task.failure !== null) return `${task.failure.code}: ${task.failure.message}`;
+  if (task.state === "retrying" && task.dueAt !== null)
+    return `attempt ${task.attempts + 1} in ${formatDuration(Math.max(0, Date.parse(task.dueAt) - now))}`;
+  if (task.state === "waiting" || task.state === "queued" || task.state === "skipped") {
+    if (task.reason !== null) return task.reason.code;
+    return task.needs.length > 0 ? `needs_pending: ${task.needs.join(", ")}` : "";
+  }
+  return Object.entries(task.outputs ?? {})
+    .map(([name, value]) => `${name} ${shortValue(value)}`)
+    .join("  ");
+}
+
+/** One line per task: symbol, name, time, what there is to say, agent. */
+export function taskLine(out: Output, task: TaskRunView, width: number, now: number): string {
+  const name = task.task + " ".repeat(Math.max(0, width - stringWidth(task.task)));
+  const parts = [
+    `${out.symbol(task.state)} ${name}`,
+    since(task.startedAt, task.endedAt, now).padEnd(8),
+    printable(remark(task, now)),
+    out.tone("grey", task.agent?.name ?? ""),
+  ];
+  return parts
+    .filter((part, i) => i < 2 || part !== "")
+    .join("  ")
+    .trimEnd();
+}
+
+/** Head line and a line per task; hooks only once they have begun. */
+export function runTree(
+  out: Output,
+  run: RunView,
+  tasks: readonly TaskRunView[],
+  page: string,
+  now = Date.now(),
+): string {
+  const shown = tasks.filter((task) => !task.hook || task.startedAt !== null || task.state === "failed");
+  const width = Math.max(8, ...shown.map((task) => stringWidth(task.task)));
+  const head = `${out.colors.bold(run.name)}  ${out.state(run.state)}  version ${run.version} (${run.digest.replace("sha256:", "").slice(0, 7)})  ${page}`;
+  const failure =
+    run.failure === null
+      ? []
+      : [
+          out.tone(
+            "red",
+            `  ${printable(`${run.failure.task === undefined ? "" : `${run.failure.task}: `}${run.failure.message}`)}`,
+          ),
+        ];
+  const total = `${out.isAscii ? "--" : "──"} ${since(run.createdAt, run.endedAt, now)}`;
+  return [head, ...shown.map((task) => taskLine(out, task, width, now)), ...failure, total].join("\n") + "\n";
+}

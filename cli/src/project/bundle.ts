@@ -1,0 +1,78 @@
+// The code bundle: the files of an author's folder that agents may need, packed once per folder.
+//  B1. Regular files only: no link is followed, so nothing outside the folder travels.
+//  B2. Equal files give equal bytes, so an unchanged bundle is not sent again.
+import { createHash } from "node:crypto";
+import { closeSync, constants, fstatSync, openSync, readFileSync, readdirSync } from "node:fs";
+import { join, matchesGlob } from "node:path";
+import { gzipSync } from "node:zlib";
+import { AppError, bundleBytesMax } from "@capstan/proto";
+import { readIgnoreRules, type IgnoreRules } from "./ignore.ts";
+import { skippedFolders } from "./sources.ts";
+import { tar, type TarFile } from "./tar.ts";
+
+export interface Bundle {
+  readonly sha256: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly files: readonly string[];
+}
+
+const filesMax = 10_000;
+const usualFiles = ["**/*.{py,sql,sh,ps1,js,mjs}", "**/requirements*.txt", "**/pyproject.toml", "**/uv.lock"] as const;
+
+function* walk(
+  root: string,
+  folder: string,
+  rules: readonly { base: string; rules: IgnoreRules }[],
+): Generator<string> {
+  const here = [...rules, { base: folder, rules: readIgnoreRules(join(root, folder)) }];
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+    if (entry.name.startsWith(".") || skippedFolders.has(entry.name)) continue;
+    const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+    const isFolder = entry.isDirectory();
+    if (here.some(({ base, rules: own }) => own.ignores(base === "" ? path : path.slice(base.length + 1), isFolder)))
+      continue;
+    if (isFolder) yield* walk(root, path, here);
+    else if (entry.isFile()) yield path;
+  }
+}
+
+function readRegular(root: string, path: string): TarFile {
+  const file = openSync(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const found = fstatSync(file);
+    if (!found.isFile()) throw new AppError("file_unreadable", `${path} is no regular file`);
+    return { path, bytes: readFileSync(file), isExecutable: (found.mode & 0o100) !== 0 };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * Packs the code below a folder; undefined where nothing matches.
+ * @throws file_unreadable above 10,000 files or 50 MiB packed
+ */
+export function packBundle(
+  root: string,
+  include: readonly string[] = usualFiles,
+  exclude: readonly string[] = [],
+): Bundle | undefined {
+  const paths: string[] = [];
+  for (const path of walk(root, "", [])) {
+    if (!include.some((pattern) => matchesGlob(path, pattern)) || exclude.some((pattern) => matchesGlob(path, pattern)))
+      continue;
+    paths.push(path);
+    if (paths.length > filesMax)
+      throw new AppError(
+        "file_unreadable",
+        `${root} has more than ${filesMax} files for a code bundle; narrow code.root or code.include`,
+      );
+  }
+  if (paths.length === 0) return undefined;
+  const bytes = new Uint8Array(gzipSync(tar(paths.map((path) => readRegular(root, path))), { level: 6 }));
+  if (bytes.length > bundleBytesMax)
+    throw new AppError(
+      "file_unreadable",
+      `the code below ${root} packs to ${bytes.length} bytes; a bundle has at most ${bundleBytesMax}`,
+    );
+  return { sha256: createHash("sha256").update(bytes).digest("hex"), bytes, files: paths };
+}

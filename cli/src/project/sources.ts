@@ -1,0 +1,115 @@
+// Which workflow files a path means, and which code goes with them.
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import { AppError, workflowBytesMax } from "@capstan/proto";
+import { parse } from "yaml";
+
+export interface WorkflowSource {
+  readonly path: string;
+  /** Relative to where the command was given, for messages. */
+  readonly file: string;
+  readonly source: string;
+  /** The folder of its code, where an action names some. */
+  readonly codeRoot: string | undefined;
+  /** Patterns of `code.include` and `code.exclude`. */
+  readonly include: readonly string[] | undefined;
+  readonly exclude: readonly string[];
+}
+
+/** Folders that hold no workflow and no code of an author. */
+export const skippedFolders: ReadonlySet<string> = new Set(["node_modules", "__pycache__", "venv"]);
+const isYaml = (name: string): boolean => /\.ya?ml$/.test(name);
+
+function* yamlFiles(folder: string, depth = 0): Generator<string> {
+  if (depth > 12) return;
+  for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (entry.name.startsWith(".") || skippedFolders.has(entry.name)) continue;
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* yamlFiles(path, depth + 1);
+    else if (entry.isFile() && isYaml(entry.name)) yield path;
+  }
+}
+
+const isInWorkflows = (path: string): boolean => dirname(path).split(sep).includes("workflows");
+
+/**
+ * The workflow files that a path means: the file itself, or those of a folder. Where some lie below a folder
+ * `workflows`, only those count, because a repository has YAML for many purposes.
+ * @throws file_unreadable
+ */
+export function workflowFiles(path: string): string[] {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw new AppError("file_unreadable", `${path} does not exist`);
+  const real = realpathSync(path);
+  if (!found.isDirectory() && !lstatSync(real).isDirectory()) return [path];
+  const all = [...yamlFiles(path)];
+  const inWorkflows = all.filter((file) => isInWorkflows(resolve(file)));
+  return inWorkflows.length > 0 ? inWorkflows : all;
+}
+
+type Plain = Readonly<Record<string, unknown>>;
+const isPlain = (value: unknown): value is Plain =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const valuesOf = (value: unknown): unknown[] => (isPlain(value) ? Object.values(value) : []);
+
+/** True where an action names a file or a function of the author's. */
+function usesCode(action: unknown): boolean {
+  if (!isPlain(action)) return false;
+  const { python, node, run } = action;
+  if (typeof python === "string" || typeof node === "string") return true;
+  if (isPlain(python) && (python["call"] !== undefined || python["file"] !== undefined)) return true;
+  if (isPlain(node) && (node["file"] !== undefined || node["entry"] !== undefined)) return true;
+  return isPlain(run) && run["file"] !== undefined;
+}
+
+interface Code {
+  readonly root?: unknown;
+  readonly include?: unknown;
+  readonly exclude?: unknown;
+}
+
+const texts = (value: unknown): string[] | undefined =>
+  Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : undefined;
+
+function usualRoot(path: string): string {
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "capstan.toml"))) return folder;
+    if (basename(folder) === "workflows") return dirname(folder);
+    if (dirname(folder) === folder) return dirname(path);
+  }
+}
+
+/** What a document says about its code. A text that is no YAML says nothing here; the checker tells about it. */
+function codeOf(path: string, source: string): Pick<WorkflowSource, "codeRoot" | "include" | "exclude"> {
+  let document: unknown;
+  try {
+    document = parse(source, { merge: false, maxAliasCount: 100, logLevel: "silent" });
+  } catch {
+    return { codeRoot: undefined, include: undefined, exclude: [] };
+  }
+  if (!isPlain(document)) return { codeRoot: undefined, include: undefined, exclude: [] };
+  const actions = [...valuesOf(document["tasks"]), ...valuesOf(document["hooks"]).flat()];
+  const code: Code = isPlain(document["code"]) ? document["code"] : {};
+  const isNeeded = actions.some(usesCode) || document["code"] !== undefined;
+  const root = typeof code.root === "string" ? resolve(dirname(path), code.root) : usualRoot(path);
+  return { codeRoot: isNeeded ? root : undefined, include: texts(code.include), exclude: texts(code.exclude) ?? [] };
+}
+
+/**
+ * Reads the workflow files of some paths, each once.
+ * @throws file_unreadable for a path that is not there or a file above 1 MiB
+ */
+export function readSources(paths: readonly string[], cwd: string): WorkflowSource[] {
+  const files = new Set(paths.flatMap((path) => workflowFiles(resolve(cwd, path))));
+  return [...files].map((path) => {
+    const size = lstatSync(realpathSync(path)).size;
+    if (size > workflowBytesMax)
+      throw new AppError(
+        "file_unreadable",
+        `${relative(cwd, path)} has ${size} bytes; a workflow file has at most ${workflowBytesMax}`,
+      );
+    const source = readFileSync(path, "utf8");
+    const file = relative(cwd, path);
+    return { path, file: file.startsWith("..") ? path : file, source, ...codeOf(path, source) };
+  });
+}

@@ -1,0 +1,189 @@
+// The composition root: every part is made here, and only here is database/ imported. Stages in the order of the flow.
+import { randomBytes } from "node:crypto";
+import { Module, type DynamicModule, type Provider, type Type } from "@nestjs/common";
+import { APP_FILTER, APP_GUARD } from "@nestjs/core";
+import { uuidV7 } from "@capstan/proto";
+import { AUDIT } from "./audit/entry.ts";
+import { AuthController } from "./auth/auth.controller.ts";
+import { AuthService } from "./auth/auth.service.ts";
+import type { Keys } from "./auth/keys.ts";
+import { PermissionGuard } from "./auth/permission.guard.ts";
+import { SITE, type Site } from "./auth/site.ts";
+import { COMMIT } from "./commit/commit.ts";
+import { CommitLoop } from "./commit/commit-loop.ts";
+import { COMMIT_SIGNALS, CommitSignals } from "./commit/commit-signals.ts";
+import { LiveIndex } from "./commit/live-index.ts";
+import { deadlineLoop, timerLoop } from "./commit/timer-loop.ts";
+import type { Config } from "./config.ts";
+import { ensureDefaults } from "./database/bootstrap.ts";
+import { migrate, schemaVersion } from "./database/data-source.ts";
+import { createPools, isUnavailable, type Pools } from "./database/pool.ts";
+import { PgAgentPicture } from "./database/store/agent-picture.ts";
+import { PgAudit } from "./database/store/audit.store.ts";
+import { PgAuthStore } from "./database/store/auth.store.ts";
+import { PgEventLog } from "./database/store/event-log.ts";
+import { PgCommitStore } from "./database/store/pg-commit.store.ts";
+import { PgDispatchStore } from "./database/store/pg-dispatch.store.ts";
+import { PgRunStore } from "./database/store/run.store.ts";
+import { PgWorkflowStore } from "./database/store/workflow.store.ts";
+import { Backlog } from "./dispatch/backlog.ts";
+import { DatabaseClock } from "./dispatch/database-clock.ts";
+import { DispatchLoop } from "./dispatch/dispatch-loop.ts";
+import { leaseClockLoop, leaseLoop, LeaseRenewals } from "./dispatch/lease-loop.ts";
+import type { Loop } from "./dispatch/loop.ts";
+import { AGENT_PICTURE } from "./explain/agent-picture.ts";
+import { ExplainController } from "./explain/explain.controller.ts";
+import { ExplainService } from "./explain/explain.service.ts";
+import { QueueService } from "./explain/queue.service.ts";
+import { SessionRegistry } from "./gateway/session-registry.ts";
+import { ProblemFilter, type Rim } from "./http/problem.filter.ts";
+import { EVENT_LOG } from "./live/event-log.ts";
+import { EventReader } from "./live/event-reader.ts";
+import { LiveController } from "./live/live.controller.ts";
+import { untilReachable } from "./prepare-database.ts";
+import { ProjectController } from "./project/project.controller.ts";
+import { RELEASE, type Release } from "./project/release.ts";
+import { RunController } from "./run/run.controller.ts";
+import { RunService } from "./run/run.service.ts";
+import { HEALTH, HealthController, type Health } from "./telemetry/health.controller.ts";
+import type { Log } from "./telemetry/log.ts";
+import { RunRequestController } from "./trigger/run-request.controller.ts";
+import { DeployController } from "./workflow/deploy.controller.ts";
+import { DeployService } from "./workflow/deploy.service.ts";
+import { WorkflowEditions } from "./workflow/editions.ts";
+import { STORE_PATHS, StorePaths } from "./workflow/store-paths.ts";
+import { WorkflowController } from "./workflow/workflow.controller.ts";
+import { WORKFLOW_STORE } from "./workflow/workflow.store.ts";
+
+export interface Surroundings {
+  readonly config: Config;
+  readonly keys: Keys;
+  readonly log: Log;
+  readonly site: Site;
+  readonly version: string;
+  /** Ends the waiting for a database that does not come. */
+  readonly signal: AbortSignal;
+}
+
+/** Everything that lives as long as the process, without HTTP. */
+export interface Stages {
+  readonly pools: Pools;
+  readonly sessions: SessionRegistry;
+  readonly commit: CommitLoop;
+  readonly auth: AuthService;
+  readonly rim: Rim;
+  readonly reader: EventReader;
+  readonly loops: readonly Loop[];
+  readonly draining: { now: boolean };
+  readonly controllers: readonly Type[];
+  readonly providers: readonly Provider[];
+}
+
+/** Migrates the database and makes every part. @throws data_newer config_invalid */
+export async function makeStages(around: Surroundings): Promise<Stages> {
+  const { config, keys, log, site } = around;
+  const reach = { log, isUnavailable, signal: around.signal };
+  const migrated = await untilReachable(() => migrate(config.databaseUrl, keys.roleKey), reach);
+  if (migrated.from !== migrated.to) log.info({ component: "start", from: migrated.from, to: migrated.to }, "schema migrated");
+  const pools = createPools({
+    url: config.databaseUrl,
+    roleKey: keys.roleKey,
+    ...(config.databasePoolSize === undefined ? {} : { poolSize: config.databasePoolSize }),
+  });
+  await untilReachable(() => ensureDefaults(config.databaseUrl, pools.api), reach);
+
+  const newId = (): string => uuidV7(Date.now(), randomBytes(10));
+  const dispatchStore = new PgDispatchStore(pools.engine);
+  const commitStore = new PgCommitStore(pools);
+  const clock = new DatabaseClock(await untilReachable(() => dispatchStore.tick(), reach));
+  const sessions = new SessionRegistry();
+  const backlog = new Backlog();
+  const live = new LiveIndex();
+  const signals = new CommitSignals();
+  const commit = new CommitLoop(
+    { store: commitStore, sessions, backlog, clock, live, signals, log: log.child({ component: "commit" }) },
+    { publicUrl: site.url(), newId, isUnavailable },
+  );
+  const dispatchLog = log.child({ component: "dispatch" });
+  const dispatch = new DispatchLoop({ store: dispatchStore, commit, sessions, backlog, log: dispatchLog });
+  const loops: Loop[] = [leaseClockLoop(dispatchStore, clock, dispatchLog), dispatch.loop];
+  if (config.roles.has("loops")) {
+    loops.push(
+      leaseLoop(dispatchStore, commit, dispatchLog),
+      timerLoop(dispatchStore, commit, dispatchLog),
+      deadlineLoop(dispatchStore, commit, dispatchLog),
+    );
+  }
+
+  const auth = new AuthService(new PgAuthStore(pools.auth), keys.localToken);
+  const workflowStore = new PgWorkflowStore(pools.api);
+  const runStore = new PgRunStore(pools.api);
+  const picture = new PgAgentPicture(pools.api);
+  const audit = new PgAudit(pools.api);
+  const eventLog = new PgEventLog(pools.engine);
+  const editions = new WorkflowEditions(workflowStore);
+  const runs = new RunService(runStore, editions, commit, audit);
+  const queue = new QueueService(runStore, picture);
+  const reader = new EventReader(eventLog, signals, log);
+  const rim: Rim = { log, isUnavailable };
+  const draining = { now: false };
+  const release: Release = { version: around.version, schema: schemaVersion, startedAt: new Date().toISOString() };
+  const health: Health = {
+    ready: async () =>
+      !draining.now &&
+      (await pools.auth.query("SELECT 1").then(
+        () => true,
+        () => false,
+      )),
+  };
+
+  return {
+    pools,
+    sessions,
+    commit,
+    auth,
+    rim,
+    reader,
+    loops,
+    draining,
+    controllers: [
+      HealthController,
+      AuthController,
+      ProjectController,
+      WorkflowController,
+      DeployController,
+      RunRequestController,
+      RunController,
+      ExplainController,
+      LiveController,
+    ],
+    providers: [
+      { provide: APP_GUARD, useValue: new PermissionGuard(auth, { origins: site.origins, cookie: site.cookie }) },
+      { provide: APP_FILTER, useValue: new ProblemFilter(rim) },
+      { provide: SITE, useValue: site },
+      { provide: AuthService, useValue: auth },
+      { provide: RELEASE, useValue: release },
+      { provide: HEALTH, useValue: health },
+      { provide: COMMIT, useValue: commit },
+      { provide: COMMIT_SIGNALS, useValue: signals },
+      { provide: AUDIT, useValue: audit },
+      { provide: WORKFLOW_STORE, useValue: workflowStore },
+      { provide: STORE_PATHS, useValue: new StorePaths(config.dataDir) },
+      { provide: WorkflowEditions, useValue: editions },
+      { provide: DeployService, useValue: new DeployService(workflowStore, editions, picture) },
+      { provide: RunService, useValue: runs },
+      { provide: AGENT_PICTURE, useValue: picture },
+      { provide: ExplainService, useValue: new ExplainService(runs, runStore, picture) },
+      { provide: QueueService, useValue: queue },
+      { provide: EVENT_LOG, useValue: eventLog },
+      { provide: EventReader, useValue: reader },
+    ],
+  };
+}
+
+@Module({})
+export class AppModule {
+  static of(stages: Stages): DynamicModule {
+    return { module: AppModule, controllers: [...stages.controllers], providers: [...stages.providers] };
+  }
+}

@@ -1,0 +1,145 @@
+// Who asks, and what they are in a project.
+//  A1. A credential that is not known, mistyped, ended or revoked is nobody, not an error of the server.
+//  A2. What was read is believed for at most three seconds, so a revocation reaches every replica within five.
+//  A3. The token of the local administrator is taken from a loopback peer only.
+import { AppError, roles, type Role } from "@capstan/proto";
+import type { Principal, ProjectScope } from "../http/request-context.ts";
+import type { AuthStore, ProjectRow, SessionRow, UserRow } from "./auth.store.ts";
+import { hashToken, makeToken, parseToken, tokenMatches } from "./opaque-token.ts";
+
+const believedMs = 3_000;
+const linkLifeMs = 15 * 60_000;
+const sessionLifeMs = 7 * 86_400_000;
+const cacheMax = 10_000;
+
+export interface Credential {
+  readonly bearer: string | undefined;
+  readonly cookie: string | undefined;
+  readonly loopback: boolean;
+}
+
+interface Believed<T> {
+  readonly value: T;
+  readonly untilMs: number;
+}
+
+export class AuthService {
+  private readonly store: AuthStore;
+  private readonly localHash: Buffer;
+  private readonly nowMs: () => number;
+  private readonly principals = new Map<string, Believed<Principal | undefined>>();
+  private readonly scopes = new Map<string, Believed<ProjectRow | undefined>>();
+  private readonly roleCache = new Map<string, Believed<Role | undefined>>();
+  private local: UserRow | undefined;
+
+  constructor(store: AuthStore, localToken: string, nowMs: () => number = Date.now) {
+    this.store = store;
+    this.localHash = hashToken(localToken);
+    this.nowMs = nowMs;
+  }
+
+  /** The caller, or undefined for nobody. */
+  async authenticate(credential: Credential): Promise<Principal | undefined> {
+    const text = credential.bearer ?? credential.cookie;
+    if (text === undefined) return undefined;
+    const token = parseToken(text);
+    if (token === undefined) return undefined;
+    if (token.kind === "local" && credential.bearer !== undefined) {
+      return credential.loopback && tokenMatches(text, this.localHash) ? this.localPrincipal() : undefined;
+    }
+    if (token.kind !== "session" || credential.bearer !== undefined) return undefined;
+    const hash = hashToken(text);
+    return this.believe(this.principals, hash.toString("base64"), async () => {
+      const session = await this.store.session(hash);
+      return session === undefined ? undefined : principalOf(session);
+    });
+  }
+
+  /** The project and the caller's role in it; undefined where it does not exist or is not theirs to see. */
+  async scope(principal: Principal, name: string): Promise<ProjectScope | undefined> {
+    const project = await this.believe(this.scopes, name, () => this.store.project(name));
+    if (project === undefined) return undefined;
+    const role = await this.role(principal, project.id);
+    return role === undefined ? undefined : { id: project.id, name: project.name, role };
+  }
+
+  /** Every project that the caller is a member of. */
+  async projects(principal: Principal): Promise<readonly (ProjectRow & { readonly role: Role })[]> {
+    const mine: (ProjectRow & { readonly role: Role })[] = [];
+    for (const project of await this.store.projects()) {
+      const role = await this.role(principal, project.id);
+      if (role !== undefined) mine.push({ ...project, role });
+    }
+    return mine;
+  }
+
+  async makeLink(principal: Principal, publicUrl: string): Promise<{ readonly url: string; readonly expiresAtMs: number }> {
+    if (principal.via !== "token") {
+      throw new AppError("reauth_required", "A sign-in link is made with the token of this machine: run `capstan open`");
+    }
+    const link = makeToken("link");
+    const made = await this.store.createLink(hashToken(link.text), principal.userId, linkLifeMs);
+    return { url: `${publicUrl}/login#token=${link.text}`, expiresAtMs: made.expiresMs };
+  }
+
+  /** @throws token_expired for anything but a link that was never used and is younger than 15 minutes */
+  async exchange(text: string): Promise<{ readonly session: string; readonly user: string; readonly expiresMs: number }> {
+    const refuse = (): AppError => new AppError("token_expired", "This link was used before or is older than 15 minutes. Run `capstan open` for a new one.");
+    if (parseToken(text)?.kind !== "link") throw refuse();
+    const session = makeToken("session");
+    const row = await this.store.exchange(hashToken(text), hashToken(session.text), sessionLifeMs);
+    if (row === undefined) throw refuse();
+    return { session: session.text, user: row.user.name, expiresMs: row.expiresMs };
+  }
+
+  async endSession(text: string): Promise<void> {
+    if (parseToken(text)?.kind !== "session") return;
+    const hash = hashToken(text);
+    this.principals.delete(hash.toString("base64"));
+    await this.store.endSession(hash);
+  }
+
+  private async localPrincipal(): Promise<Principal | undefined> {
+    this.local ??= await this.store.localUser();
+    const user = this.local;
+    if (user === undefined) return undefined;
+    return {
+      userId: user.id,
+      name: user.name,
+      kind: "local",
+      systemAdmin: true,
+      via: "token",
+      signedInMs: this.nowMs(),
+      expiresMs: undefined,
+    };
+  }
+
+  private async role(principal: Principal, projectId: string): Promise<Role | undefined> {
+    if (principal.kind === "local") return "project_admin";
+    return this.believe(this.roleCache, `${projectId} ${principal.userId}`, async () => {
+      const role = await this.store.roleOf(projectId, principal.userId);
+      return roles.find((known) => known === role);
+    });
+  }
+
+  private async believe<T>(cache: Map<string, Believed<T>>, key: string, read: () => Promise<T>): Promise<T> {
+    const now = this.nowMs();
+    const known = cache.get(key);
+    if (known !== undefined && known.untilMs > now) return known.value;
+    const value = await read();
+    // Unknown keys are callers' to choose: the map is emptied before they fill it.
+    if (cache.size >= cacheMax) cache.clear();
+    cache.set(key, { value, untilMs: now + believedMs });
+    return value;
+  }
+}
+
+const principalOf = (session: SessionRow): Principal => ({
+  userId: session.user.id,
+  name: session.user.name,
+  kind: session.user.kind,
+  systemAdmin: session.user.systemAdmin,
+  via: "cookie",
+  signedInMs: session.createdMs,
+  expiresMs: session.expiresMs,
+});

@@ -1,0 +1,34 @@
+// The port of sign-in to its rows.
+export const AUTH_STORE = Symbol("AuthStore");
+
+export interface UserRow {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: "person" | "service" | "local";
+  readonly systemAdmin: boolean;
+}
+
+export interface SessionRow {
+  readonly user: UserRow;
+  readonly createdMs: number;
+  readonly expiresMs: number;
+}
+
+export interface ProjectRow {
+  readonly id: string;
+  readonly name: string;
+  readonly createdMs: number;
+}
+
+export interface AuthStore {
+  localUser(): Promise<UserRow | undefined>;
+  /** A session that has not ended, by the clock of the database; renews its idle time at most once a minute. */
+  session(tokenHash: Buffer): Promise<SessionRow | undefined>;
+  createLink(tokenHash: Buffer, userId: string, lifeMs: number): Promise<{ readonly expiresMs: number }>;
+  /** Uses a link up and makes a session, both or neither; undefined where the link was used or its time is over. */
+  exchange(linkHash: Buffer, sessionHash: Buffer, lifeMs: number): Promise<SessionRow | undefined>;
+  endSession(tokenHash: Buffer): Promise<void>;
+  projects(): Promise<readonly ProjectRow[]>;
+  project(name: string): Promise<ProjectRow | undefined>;
+  roleOf(projectId: string, userId: string): Promise<string | undefined>;
+}

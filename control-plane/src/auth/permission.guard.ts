@@ -1,0 +1,95 @@
+// The one guard: deny by default. What a handler asks for stands in the route table.
+import type { CanActivate, ExecutionContext } from "@nestjs/common";
+import type { FastifyRequest } from "fastify";
+import { AppError, permissions, roleAllows, routes, type PermissionEntry, type Role, type Route, type RouteName } from "@capstan/proto";
+import { isLoopback } from "../config.ts";
+import { ownProofKey, routeKey } from "../http/handle.ts";
+import { setContext, type Principal } from "../http/request-context.ts";
+import type { AuthService } from "./auth.service.ts";
+import { readCookie, type CookieForm } from "./cookie.ts";
+import { checkOrigin, type Origins } from "./origin.ts";
+
+const reauthMs = 5 * 60_000;
+
+export interface GuardOptions {
+  readonly origins: Origins;
+  readonly cookie: CookieForm;
+}
+
+export class PermissionGuard implements CanActivate {
+  private readonly auth: AuthService;
+  private readonly options: GuardOptions;
+
+  constructor(auth: AuthService, options: GuardOptions) {
+    this.auth = auth;
+    this.options = options;
+  }
+
+  async canActivate(execution: ExecutionContext): Promise<boolean> {
+    const handler = execution.getHandler();
+    if (Reflect.getMetadata(ownProofKey, handler) === true) return true;
+    const name: unknown = Reflect.getMetadata(routeKey, handler);
+    if (!isRouteName(name)) throw new AppError("route_undeclared", `${handler.name} declares no route`);
+    await this.admit(name, execution.switchToHttp().getRequest<FastifyRequest>());
+    return true;
+  }
+
+  /** Checks the caller against the route and remembers who it is. */
+  private async admit(name: RouteName, request: FastifyRequest): Promise<void> {
+    const route: Route = routes[name];
+    const principal = await authenticateRequest(request, this.auth, this.options.cookie);
+    if (route.idempotency !== "safe" && (principal?.via === "cookie" || (route.permission === "none" && hasCookieOrOrigin(request)))) {
+      checkOrigin(request, this.options.origins);
+    }
+    if (route.permission === "none") {
+      setContext(request, { route: name, principal, project: undefined });
+      return;
+    }
+    if (principal === undefined) throw new AppError("unauthenticated", "You are not signed in: the request carries no credential that is known here.");
+    if (route.permission === "signed_in") {
+      setContext(request, { route: name, principal, project: undefined });
+      return;
+    }
+    const params = request.params as Readonly<Record<string, string>>; // the router's, by the path of the table
+    const projectName = params["project"] ?? "";
+    const project = await this.auth.scope(principal, projectName);
+    if (project === undefined) throw new AppError("not_found", `There is no project ${projectName} that you may see.`);
+    const entry: PermissionEntry = permissions[route.permission];
+    if (!roleAllows(project.role, route.permission)) {
+      throw new AppError("forbidden", `You need ${route.permission} in project ${project.name}; your role there is ${project.role}.`, {
+        evidence: { permission: route.permission, project: project.name, role: project.role, roles: [...entry.roles] },
+      });
+    }
+    if (entry.reauth && principal.via === "cookie" && Date.now() - principal.signedInMs > reauthMs) {
+      throw new AppError("reauth_required", `${route.permission} needs a sign-in that is at most five minutes old. Run \`capstan open\`.`);
+    }
+    setContext(request, { route: name, principal, project });
+  }
+}
+
+const isRouteName = (name: unknown): name is RouteName => typeof name === "string" && Object.hasOwn(routes, name);
+
+const hasCookieOrOrigin = (request: FastifyRequest): boolean =>
+  request.headers.cookie !== undefined || request.headers.origin !== undefined;
+
+/** Who sends the request, or undefined for nobody. */
+export async function authenticateRequest(
+  request: FastifyRequest,
+  auth: AuthService,
+  cookie: CookieForm,
+): Promise<Principal | undefined> {
+  const header = request.headers.authorization;
+  const bearer = header === undefined ? undefined : /^Bearer ([A-Za-z0-9_]{1,256})$/.exec(header)?.[1];
+  if (header !== undefined && bearer === undefined) return undefined;
+  return auth.authenticate({
+    bearer,
+    cookie: readCookie(request.headers.cookie, cookie),
+    loopback: isLoopback((request.socket.remoteAddress ?? "").replace(/^::ffff:/, "")),
+  });
+}
+
+/** True where a role may do something, for checks within one stream. */
+export const allows = (role: Role, route: RouteName): boolean => {
+  const permission = routes[route].permission;
+  return permission === "none" || permission === "signed_in" || roleAllows(role, permission);
+};

@@ -1,0 +1,162 @@
+// Drafts as rows: what one statement writes for many runs. Keys are short because they are repeated for every row;
+// `database/sql/commit-batch.sql` names them.
+import type { Draft } from "../engine/draft.ts";
+import type { Run, TaskRun } from "../engine/snapshot.ts";
+import type { Lane } from "../dispatch/sessions.ts";
+import { selectorHash, selectorOf } from "./lane.ts";
+import type { StartRun } from "./commit.ts";
+
+export interface BatchRows {
+  readonly starts: object[];
+  readonly advances: object[];
+  readonly sessionFences: object[];
+  readonly laneFences: object[];
+  readonly tasks: object[];
+  readonly attempts: object[];
+  readonly live: object[];
+  readonly queue: object[];
+  readonly timers: object[];
+  readonly events: object[];
+  readonly lanes: object[];
+}
+
+export const emptyBatch = (): BatchRows => ({
+  starts: [], advances: [], sessionFences: [], laneFences: [], tasks: [], attempts: [], live: [], queue: [], timers: [],
+  events: [], lanes: [],
+});
+
+/** Where the ready task runs of a draft go: to a session at once, or to the queue of a lane. */
+export interface Placed {
+  readonly position: number;
+  readonly lane: Lane;
+  readonly direct: { readonly agentId: string; readonly session: number } | undefined;
+}
+
+export interface BatchEntry {
+  readonly draft: Draft;
+  /** The next snapshot, as draft.snapshot() made it. */
+  readonly after: Run;
+  readonly placed: readonly Placed[];
+  /** Sessions that events of this draft rest on. */
+  readonly reporters: readonly { readonly agentId: string; readonly session: number }[];
+  /** For a new run. */
+  readonly start: StartRun | undefined;
+  readonly order: number;
+}
+
+/** Time between the runner's own timeout and the control plane's: grace, and a minute to say so. */
+const backstopMs = 60_000;
+
+/** Appends one draft's rows to a batch. */
+export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: ReadonlySet<string>): void {
+  const { draft, after, start } = entry;
+  const p = after.projectId;
+  const r = after.id;
+  if (start !== undefined) rows.starts.push(startRow(after, start, entry.order));
+  else {
+    rows.advances.push({
+      p, r, v: draft.before?.version, s: after.state, es: after.eventSeq, st: after.startedMs, en: after.endedMs,
+      cn: after.cancel, ou: after.outputs, f: after.failure,
+    });
+  }
+  const fenced = new Set<string>();
+  const fence = (agentId: string, session: number): void => {
+    if (fenced.has(agentId)) return;
+    fenced.add(agentId);
+    rows.sessionFences.push({ p, r, a: agentId, se: session });
+  };
+  for (const reporter of entry.reporters) fence(reporter.agentId, reporter.session);
+
+  const queued = new Map<number, Placed>();
+  for (const placed of entry.placed) {
+    if (placed.direct === undefined) queued.set(placed.position, placed);
+    else {
+      fence(placed.direct.agentId, placed.direct.session);
+      rows.laneFences.push({ p, r, l: placed.lane.laneId });
+    }
+    if (!knownLanes.has(placed.lane.laneId)) {
+      const { lane } = placed;
+      rows.lanes.push({ p, l: lane.laneId, po: lane.poolId, h: selectorHash(lane), se: selectorOf(lane) });
+    }
+  }
+  for (const position of draft.changed) {
+    const task = after.tasks[position];
+    if (task === undefined) continue;
+    const earlier = draft.before?.tasks[position];
+    rows.tasks.push(taskRow(p, r, after, task, earlier === undefined));
+    const placed = queued.get(position);
+    if (placed !== undefined && task.state === "queued") {
+      rows.queue.push({
+        d: false, p, r, o: position, l: placed.lane.laneId, pr: after.plan.tasks[position]?.priority ?? after.priority,
+        pa: 0, le: after.plan.tasks[position]?.leaseMs, q: task.queuedMs, ...(task.avoid.length === 0 ? {} : { av: task.avoid }),
+      });
+    } else if (earlier?.state === "queued" && task.state !== "queued") {
+      rows.queue.push({ d: true, p, r, o: position });
+    }
+  }
+  for (const attempt of draft.attempts.values()) {
+    const ended = attempt.endedMs !== undefined;
+    rows.attempts.push({
+      n: attempt.isNew, p, r, o: attempt.position, i: attempt.id, nu: attempt.number, e: attempt.epoch,
+      ag: attempt.agentId, se: attempt.session, s: attempt.state, of: attempt.offeredMs, st: attempt.startedMs,
+      en: attempt.endedMs, f: attempt.failure, re: attempt.result,
+    });
+    const planTask = after.plan.tasks[attempt.position];
+    const timeoutMs = planTask?.timeoutMs;
+    if (ended) rows.live.push({ d: true, p, r, o: attempt.position, i: attempt.id, ag: attempt.agentId });
+    else if (attempt.isNew || (timeoutMs !== undefined && attempt.startedMs !== undefined)) {
+      const backstop =
+        timeoutMs === undefined || attempt.startedMs === undefined
+          ? undefined
+          : attempt.startedMs + timeoutMs + (planTask?.graceMs ?? 0) + backstopMs;
+      rows.live.push({
+        d: false, p, r, o: attempt.position, i: attempt.id, e: attempt.epoch, ag: attempt.agentId, se: attempt.session,
+        sq: attempt.seq, l: planTask?.leaseMs, b: backstop,
+      });
+    }
+  }
+  for (const timer of draft.timers.values()) {
+    // A cleared timer that was never set costs a look-up that finds nothing.
+    rows.timers.push({ p, r, o: timer.position, k: timer.kind, du: timer.dueMs });
+  }
+  if (draft.history.length > 0) {
+    rows.events.push({ p, r, fs: after.eventSeq - draft.history.length + 1, at: draft.around.nowMs, it: draft.history });
+  }
+}
+
+function startRow(after: Run, start: StartRun, order: number): object {
+  return {
+    p: after.projectId, r: after.id, w: after.workflowId, wn: after.plan.document.name, d: after.plan.digest,
+    s: after.state, es: after.eventSeq, pr: after.priority, inp: after.inputs, lab: after.labels, tr: after.trigger,
+    cr: after.createdMs, st: after.startedMs, en: after.endedMs, dl: after.deadlineMs, ou: after.outputs,
+    f: after.failure, ca: start.idempotency?.caller, ke: start.idempotency?.key, rq: start.idempotency?.requestSha256,
+    ord: order,
+  };
+}
+
+function taskRow(p: string, r: string, run: Run, task: TaskRun, isNew: boolean): object {
+  return {
+    n: isNew, p, r, o: task.position, i: task.id, k: run.plan.tasks[task.position]?.key, s: task.state, e: task.epoch,
+    a: task.attempts, c: counters(task), at: task.live?.id, ag: task.agentId, cr: task.createdMs, q: task.queuedMs,
+    st: task.startedMs, en: task.endedMs, du: task.dueMs, ou: task.outputs, f: task.failure, re: task.reason,
+  };
+}
+
+/** What a reload needs beside the columns. Null for the many task runs that have nothing to say. */
+function counters(task: TaskRun): object | undefined {
+  const { tries } = task;
+  const plain =
+    tries.paid + tries.lost + tries.setup + tries.rejected + tries.unstarted === 0 &&
+    task.avoid.length === 0 &&
+    task.stopping === undefined &&
+    (task.live?.eventSeq ?? 0) === 0 &&
+    (task.effect === undefined || task.effect === "ok");
+  if (plain) return undefined;
+  return {
+    tries,
+    avoid: task.avoid,
+    ...(task.stopping === undefined ? {} : { stopping: task.stopping }),
+    ...(task.effect === undefined ? {} : { effect: task.effect }),
+    eventSeq: task.live?.eventSeq ?? 0,
+  };
+}

@@ -1,0 +1,40 @@
+// What was just committed, told to whoever waits for it in this replica. A hint like every notice: those who must not
+// miss anything read the rows.
+import type { Run } from "../engine/snapshot.ts";
+
+export const COMMIT_SIGNALS = Symbol("CommitSignals");
+
+export class CommitSignals {
+  private readonly ends = new Map<string, Set<() => void>>();
+  private readonly anything = new Set<() => void>();
+
+  /** Calls once when the run ends, unless cancelled before. The caller must look whether it ended already. */
+  onRunEnd(runId: string, listener: () => void): () => void {
+    const listeners = this.ends.get(runId) ?? new Set();
+    listeners.add(listener);
+    this.ends.set(runId, listeners);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.ends.delete(runId);
+    };
+  }
+
+  /** Calls after every commit that wrote history. */
+  onHistory(listener: () => void): () => void {
+    this.anything.add(listener);
+    return () => this.anything.delete(listener);
+  }
+
+  /** For the commit loop alone. */
+  tell(run: Run): void {
+    if (run.endedMs === undefined) return;
+    const listeners = this.ends.get(run.id);
+    if (listeners === undefined) return;
+    this.ends.delete(run.id);
+    for (const listener of listeners) listener();
+  }
+
+  tellHistory(): void {
+    for (const listener of this.anything) listener();
+  }
+}

@@ -1,0 +1,42 @@
+// The port of the plan stage: the one place where the state of runs changes.
+import type { CanonicalWorkflow, JsonObject } from "@capstan/proto";
+import type { EventOutcome, RunEvent } from "../engine/event.ts";
+
+export const COMMIT = Symbol("Commit");
+
+/** A deployed edition as the commit stage needs it; cached by digest, so pass the same object again. */
+export interface WorkflowEdition {
+  readonly projectId: string;
+  readonly project: string;
+  readonly workflowId: string;
+  readonly digest: string;
+  readonly document: CanonicalWorkflow;
+  readonly bundleSha256?: string;
+}
+
+export interface StartRun {
+  readonly edition: WorkflowEdition;
+  /** Checked and complete (defaults applied). */
+  readonly inputs: JsonObject;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `{ kind: "api" | "manual" | …, actor }`: shown with the run. */
+  readonly trigger: JsonObject;
+  /** Written in the same transaction as the run. */
+  readonly idempotency?: { readonly caller: string; readonly key: string; readonly requestSha256: string };
+}
+
+export type StartOutcome =
+  | { readonly kind: "started"; readonly runId: string; readonly number: number; readonly createdMs: number }
+  /** The key was used before: by the same request (its run), or by another one. */
+  | { readonly kind: "replayed"; readonly runId: string }
+  | { readonly kind: "key_reused" };
+
+export interface Commit {
+  /** Resolves after the commit that made the run durable, and with it its first attempts. */
+  start(request: StartRun): Promise<StartOutcome>;
+  /**
+   * Applies one event to one run and resolves after the commit. The outcome is a value; a rejection means that the
+   * database could not be reached and nothing is known (`unavailable`).
+   */
+  submit(projectId: string, runId: string, event: RunEvent): Promise<EventOutcome>;
+}

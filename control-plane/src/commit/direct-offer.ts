@@ -1,0 +1,44 @@
+// Direct offers: when an agent of this replica may have the next attempt in the same commit (decision 4).
+//  O1. Only where nobody else has a better right: no waiting work in that lane as far as this replica knows, and the
+//      statement asserts it again (commit-batch B4).
+//  O2. A slot taken here is given back if the commit does not make the attempt.
+import { dispatch } from "../engine/task-machine.ts";
+import type { Draft } from "../engine/draft.ts";
+import type { Sessions, Slot } from "../dispatch/sessions.ts";
+import type { Backlog } from "../dispatch/backlog.ts";
+import type { Placed } from "./batch.ts";
+import { laneOf } from "./lane.ts";
+
+export interface Placement {
+  readonly placed: Placed[];
+  readonly slots: Slot[];
+}
+
+/** Places every ready task run of a draft: with an agent at once, or in its lane's queue. */
+export function placeReady(
+  draft: Draft,
+  sessions: Sessions,
+  backlog: Backlog,
+  pools: ReadonlyMap<string, string>,
+  mayOfferDirectly: boolean,
+): Placement {
+  const placed: Placed[] = [];
+  const slots: Slot[] = [];
+  for (const position of draft.ready) {
+    const task = draft.task(position);
+    if (task?.state !== "queued") continue;
+    const planTask = draft.planTask(position);
+    const lane = laneOf(draft.run, planTask, pools);
+    const slot =
+      mayOfferDirectly && !backlog.has(lane.laneId) ? sessions.take(lane, planTask.leaseMs, task.avoid) : undefined;
+    if (slot === undefined) {
+      draft.tell({ type: "task.queued", task: planTask.key, to: "queued" });
+      placed.push({ position, lane, direct: undefined });
+      continue;
+    }
+    dispatch(draft, position, slot);
+    slots.push(slot);
+    placed.push({ position, lane, direct: { agentId: slot.agentId, session: slot.session } });
+  }
+  return { placed, slots };
+}

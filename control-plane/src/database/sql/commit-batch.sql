@@ -1,0 +1,163 @@
+-- Group commit: everything that a batch of decisions writes, in one statement.
+--   $1 starts, $2 advances, $3 fences on sessions, $4 fences on lanes, $5 task runs, $6 attempts,
+--   $7 live attempts, $8 queue, $9 timers, $10 events, $11 new lanes: JSON arrays of objects with short keys.
+--   p project, r run, o position everywhere. All times are Unix ms.
+--
+--  B1. A run's rows are written only if its version is the one that was decided on (advances), or if its idempotency
+--      key was free (starts). Every other part joins on `ok`; what was refused is not in the answer.
+--  B2. Runs are locked in id order, so two replicas cannot deadlock.
+--  B3. Parts of one WITH do not see each other's writes: each row is inserted or updated here, never both.
+--  B5. Written for plans made once, when the tables were empty: its connection allows nested loops over indexes only, and
+--      `(… IN (SELECT …)) IS TRUE` is a hashed look-up that the planner does not turn into a join.
+--  B4. A direct offer is refused where its session is no longer current, or where the lane has waiting work.
+WITH
+start AS MATERIALIZED (
+  SELECT * FROM json_to_recordset($1::json) AS x(
+    p uuid, r uuid, w uuid, wn text, d text, s text, es int, pr smallint, inp jsonb, lab jsonb, tr jsonb,
+    cr float8, st float8, en float8, dl float8, ou jsonb, f jsonb, ca text, ke text, rq text, ord int)
+),
+advance AS MATERIALIZED (
+  SELECT * FROM json_to_recordset($2::json) AS x(
+    p uuid, r uuid, v int, s text, es int, st float8, en float8, cn jsonb, ou jsonb, f jsonb)
+),
+refused AS MATERIALIZED (
+  SELECT f.r FROM json_to_recordset($3::json) AS f(p uuid, r uuid, a uuid, se bigint)
+  WHERE NOT EXISTS (
+    SELECT 1 FROM agent_sessions s WHERE s.project_id = f.p AND s.agent_id = f.a AND s.session = f.se)
+  UNION
+  SELECT l.r FROM json_to_recordset($4::json) AS l(p uuid, r uuid, l uuid)
+  WHERE EXISTS (SELECT 1 FROM task_queue q WHERE q.lane_id = l.l AND q.project_id = l.p)
+),
+locked AS MATERIALIZED (
+  SELECT x.project_id AS p, x.id AS r FROM advance a JOIN runs x ON x.project_id = a.p AND x.id = a.r
+  WHERE x.version = a.v AND a.r NOT IN (SELECT r FROM refused)
+  ORDER BY x.id FOR UPDATE OF x
+),
+startable AS MATERIALIZED (
+  SELECT * FROM start WHERE r NOT IN (SELECT r FROM refused)
+),
+keyed AS (
+  INSERT INTO idempotency_keys (project_id, caller, key, request_sha256, run_id, created_at)
+  SELECT p, ca, ke, rq, r, clock_timestamp() FROM startable WHERE ke IS NOT NULL ORDER BY p, ca, ke
+  ON CONFLICT DO NOTHING
+  RETURNING project_id AS p, run_id AS r
+),
+started AS MATERIALIZED (
+  SELECT n.* FROM startable n WHERE n.ke IS NULL
+  UNION ALL
+  SELECT n.* FROM startable n WHERE (n.r IN (SELECT r FROM keyed)) IS TRUE
+),
+numbered AS (
+  UPDATE workflows w SET last_run_number = w.last_run_number + c.n
+  FROM (SELECT p, w, count(*) AS n FROM started GROUP BY p, w) c
+  WHERE w.project_id = c.p AND w.id = c.w
+  RETURNING w.project_id AS p, w.id AS w, w.last_run_number - c.n AS base
+),
+run_made AS (
+  INSERT INTO runs (project_id, id, workflow_id, workflow_name, number, digest, state, version, event_seq, priority,
+    inputs, labels, trigger, created_at, started_at, ended_at, deadline_at, outputs, failure)
+  SELECT n.p, n.r, n.w, n.wn, b.base + row_number() OVER (PARTITION BY n.p, n.w ORDER BY n.ord), n.d, n.s, 1, n.es, n.pr,
+    n.inp, n.lab, n.tr, to_timestamp(n.cr / 1000), to_timestamp(n.st / 1000), to_timestamp(n.en / 1000),
+    to_timestamp(n.dl / 1000), n.ou, n.f
+  FROM started n JOIN numbered b ON b.p = n.p AND b.w = n.w
+  RETURNING project_id AS p, id AS r, number
+),
+ok AS MATERIALIZED (
+  SELECT p, r, NULL::bigint AS number FROM locked UNION ALL SELECT p, r, number FROM run_made
+),
+run_moved AS (
+  UPDATE runs x SET version = a.v + 1, state = a.s, event_seq = a.es, started_at = to_timestamp(a.st / 1000),
+    ended_at = to_timestamp(a.en / 1000), cancel = a.cn, outputs = a.ou, failure = a.f
+  FROM advance a
+  WHERE x.project_id = a.p AND x.id = a.r AND (a.r IN (SELECT r FROM locked)) IS TRUE
+),
+task AS MATERIALIZED (
+  SELECT t.* FROM json_to_recordset($5::json) AS t(
+    n bool, p uuid, r uuid, o int, i uuid, k text, s text, e bigint, a int, c jsonb, at uuid, ag uuid,
+    cr float8, q float8, st float8, en float8, du float8, ou jsonb, f jsonb, re jsonb)
+  WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
+),
+task_made AS (
+  INSERT INTO task_runs (project_id, run_id, position, id, key, state, epoch, attempts, counters, attempt_id, agent_id,
+    created_at, queued_at, started_at, ended_at, due_at, outputs, failure, reason)
+  SELECT p, r, o, i, k, s, e, a, c, at, ag, to_timestamp(cr / 1000), to_timestamp(q / 1000), to_timestamp(st / 1000),
+    to_timestamp(en / 1000), to_timestamp(du / 1000), ou, f, re
+  FROM task WHERE n
+),
+task_moved AS (
+  UPDATE task_runs x SET state = t.s, epoch = t.e, attempts = t.a, counters = t.c, attempt_id = t.at, agent_id = t.ag,
+    queued_at = to_timestamp(t.q / 1000), started_at = to_timestamp(t.st / 1000), ended_at = to_timestamp(t.en / 1000),
+    due_at = to_timestamp(t.du / 1000), outputs = t.ou, failure = t.f, reason = t.re
+  FROM task t WHERE NOT t.n AND x.project_id = t.p AND x.run_id = t.r AND x.position = t.o
+),
+attempt AS MATERIALIZED (
+  SELECT t.* FROM json_to_recordset($6::json) AS t(
+    n bool, p uuid, r uuid, o int, i uuid, nu int, e bigint, ag uuid, se bigint, s text, of float8, st float8, en float8,
+    f jsonb, re jsonb)
+  WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
+),
+attempt_made AS (
+  INSERT INTO attempts (project_id, id, run_id, position, number, epoch, agent_id, session, state, offered_at,
+    started_at, ended_at, failure, result)
+  SELECT p, i, r, o, nu, e, ag, se, s, to_timestamp(of / 1000), to_timestamp(st / 1000), to_timestamp(en / 1000), f, re
+  FROM attempt WHERE n
+),
+attempt_moved AS (
+  UPDATE attempts x SET state = t.s, started_at = to_timestamp(t.st / 1000), ended_at = to_timestamp(t.en / 1000),
+    failure = t.f, result = t.re
+  FROM attempt t WHERE NOT t.n AND x.project_id = t.p AND x.id = t.i
+),
+live AS MATERIALIZED (
+  SELECT t.* FROM json_to_recordset($7::json) AS t(
+    d bool, p uuid, r uuid, o int, i uuid, e bigint, ag uuid, se bigint, sq bigint, l bigint, b float8)
+  WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
+),
+live_made AS (
+  INSERT INTO live_attempts (project_id, agent_id, attempt_id, run_id, position, epoch, session, seq, lease_ms, backstop_at)
+  SELECT p, ag, i, r, o, e, se, sq, l, to_timestamp(b / 1000) FROM live WHERE NOT d
+  ON CONFLICT (project_id, agent_id, attempt_id) DO UPDATE SET backstop_at = excluded.backstop_at
+),
+live_ended AS (
+  DELETE FROM live_attempts x USING live t WHERE t.d AND x.project_id = t.p AND x.agent_id = t.ag AND x.attempt_id = t.i
+),
+waiting AS MATERIALIZED (
+  SELECT t.* FROM json_to_recordset($8::json) AS t(
+    d bool, p uuid, r uuid, o int, l uuid, pr smallint, pa float8, le bigint, q float8, av json)
+  WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
+),
+queue_made AS (
+  INSERT INTO task_queue (project_id, run_id, position, lane_id, priority, pass, lease_ms, queued_at, avoid_agents)
+  SELECT p, r, o, l, pr, pa, le, to_timestamp(q / 1000),
+    CASE WHEN av IS NULL THEN NULL ELSE ARRAY(SELECT json_array_elements_text(av)::uuid) END
+  FROM waiting WHERE NOT d
+  ON CONFLICT (project_id, run_id, position) DO UPDATE SET lane_id = excluded.lane_id, priority = excluded.priority,
+    pass = excluded.pass, queued_at = excluded.queued_at, avoid_agents = excluded.avoid_agents, taken_until = NULL
+),
+queue_left AS (
+  DELETE FROM task_queue x USING waiting t WHERE t.d AND x.project_id = t.p AND x.run_id = t.r AND x.position = t.o
+),
+timer AS MATERIALIZED (
+  SELECT t.* FROM json_to_recordset($9::json) AS t(p uuid, r uuid, o int, k text, du float8)
+  WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
+),
+timer_set AS (
+  INSERT INTO timers (project_id, run_id, position, kind, due_at)
+  SELECT p, r, o, k, to_timestamp(du / 1000) FROM timer WHERE du IS NOT NULL
+  ON CONFLICT (project_id, run_id, position, kind) DO UPDATE SET due_at = excluded.due_at
+),
+timer_cleared AS (
+  DELETE FROM timers x USING timer t
+  WHERE t.du IS NULL AND x.project_id = t.p AND x.run_id = t.r AND x.position = t.o AND x.kind = t.k
+),
+lane_made AS (
+  INSERT INTO lanes (project_id, id, pool_id, selector_hash, selector)
+  SELECT p, l, po, h, se FROM json_to_recordset($11::json) AS t(p uuid, l uuid, po uuid, h text, se jsonb) ORDER BY l
+  ON CONFLICT DO NOTHING
+),
+event_told AS (
+  INSERT INTO run_events (project_id, run_id, first_seq, at, items)
+  SELECT t.p, t.r, t.fs, to_timestamp(t.at / 1000), t.it
+  FROM json_to_recordset($10::json) AS t(p uuid, r uuid, fs int, at float8, it json)
+  WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
+)
+SELECT r, number FROM ok

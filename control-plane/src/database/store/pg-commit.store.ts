@@ -1,0 +1,117 @@
+// The commit stage's rows in PostgreSQL.
+import type pg from "pg";
+import type { BatchRows } from "../../commit/batch.ts";
+import type { WorkflowEdition } from "../../commit/commit.ts";
+import type { CommitStore, FoundAttempt, FoundKey, RunKey } from "../../commit/commit.store.ts";
+import { compilePlan, type Plan } from "../../engine/plan.ts";
+import type { Run } from "../../engine/snapshot.ts";
+import type { Pools } from "../pool.ts";
+import { statement } from "../sql.ts";
+import { runFromRows, type LiveRow, type RunRow, type TaskRow } from "./load-run.ts";
+
+interface LoadedRow {
+  readonly run: RunRow;
+  readonly tasks: readonly TaskRow[] | null;
+  readonly live: readonly LiveRow[] | null;
+  readonly project: string;
+}
+
+interface EditionRow {
+  readonly digest: string;
+  readonly canonical: string;
+}
+
+export class PgCommitStore implements CommitStore {
+  private readonly hot: pg.Pool;
+  private readonly pool: pg.Pool;
+  private readonly plans = new Map<string, Plan>();
+
+  constructor(pools: Pick<Pools, "hot" | "engine">) {
+    this.hot = pools.hot;
+    this.pool = pools.engine;
+  }
+
+  async write(rows: BatchRows): Promise<ReadonlyMap<string, number | undefined>> {
+    const values = [
+      rows.starts, rows.advances, rows.sessionFences, rows.laneFences, rows.tasks, rows.attempts, rows.live, rows.queue,
+      rows.timers, rows.events, rows.lanes,
+    ].map((part) => JSON.stringify(part));
+    const result = await this.hot.query<{ r: string; number: string | null }>(statement("commit-batch", values));
+    return new Map(result.rows.map((row) => [row.r, row.number === null ? undefined : Number(row.number)]));
+  }
+
+  async loadRuns(keys: readonly RunKey[]): Promise<readonly Run[]> {
+    const result = await this.pool.query<LoadedRow>(
+      statement("load-runs", [keys.map((key) => key.projectId), keys.map((key) => key.runId)]),
+    );
+    const missing = result.rows.filter((row) => !this.plans.has(row.run.digest));
+    if (missing.length > 0) await this.loadEditions(missing.map((row) => row.run));
+    return result.rows.flatMap((row) => {
+      const plan = this.plans.get(row.run.digest);
+      return plan === undefined ? [] : [runFromRows(row, plan)];
+    });
+  }
+
+  async findKeys(
+    keys: readonly { readonly projectId: string; readonly caller: string; readonly key: string }[],
+  ): Promise<readonly FoundKey[]> {
+    const result = await this.pool.query<{
+      project_id: string;
+      caller: string;
+      key: string;
+      request_sha256: string;
+      run_id: string | null;
+    }>(
+      statement("find-keys", [
+        keys.map((one) => one.projectId),
+        keys.map((one) => one.caller),
+        keys.map((one) => one.key),
+      ]),
+    );
+    return result.rows.map((row) => ({
+      projectId: row.project_id,
+      caller: row.caller,
+      key: row.key,
+      requestSha256: row.request_sha256,
+      runId: row.run_id ?? undefined,
+    }));
+  }
+
+  async findAttempts(
+    projectId: string,
+    agentId: string,
+    attemptIds: readonly string[],
+  ): Promise<readonly FoundAttempt[]> {
+    const result = await this.pool.query<{ id: string; run_id: string; position: number }>(
+      statement("find-attempts", [
+        attemptIds.map(() => projectId),
+        [...attemptIds],
+        attemptIds.map(() => agentId),
+      ]),
+    );
+    return result.rows.map((row) => ({ attemptId: row.id, runId: row.run_id, position: row.position }));
+  }
+
+  remember(edition: WorkflowEdition): void {
+    if (!this.plans.has(edition.digest)) this.plans.set(edition.digest, compilePlan(edition.digest, edition.document));
+  }
+
+  async pools(projectId: string): Promise<ReadonlyMap<string, string>> {
+    const result = await this.pool.query<{ id: string; name: string }>(statement("pools-of-project", [projectId]));
+    return new Map(result.rows.map((row) => [row.name, row.id]));
+  }
+
+  private async loadEditions(runs: readonly RunRow[]): Promise<void> {
+    const result = await this.pool.query<EditionRow>(
+      statement("find-editions", [
+        runs.map((run) => run.project_id),
+        runs.map((run) => run.workflow_id),
+        runs.map((run) => run.digest),
+      ]),
+    );
+    for (const row of result.rows) {
+      // Written by deploy, which checked it; the digest names exactly this text.
+      this.plans.set(row.digest, compilePlan(row.digest, JSON.parse(row.canonical) as Plan["document"]));
+    }
+  }
+}

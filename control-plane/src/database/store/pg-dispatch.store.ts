@@ -1,0 +1,100 @@
+// Dispatch, leases and timers in PostgreSQL.
+import type pg from "pg";
+import type { ClockSample } from "../../dispatch/database-clock.ts";
+import type { DispatchStore, DueTimer, OverdueAttempt, WaitingTask } from "../../dispatch/dispatch.store.ts";
+import type { Renewal } from "../../dispatch/leases.ts";
+import type { Lane } from "../../dispatch/sessions.ts";
+import { statement } from "../sql.ts";
+
+interface PlaceRow {
+  readonly project_id: string;
+  readonly run_id: string;
+  readonly position: number;
+}
+
+interface LaneRow {
+  readonly project_id: string;
+  readonly id: string;
+  readonly pool_id: string;
+  readonly selector: Pick<Lane, "executor" | "labels" | "slots">;
+}
+
+export class PgDispatchStore implements DispatchStore {
+  private readonly pool: pg.Pool;
+
+  constructor(engine: pg.Pool) {
+    this.pool = engine;
+  }
+
+  async lanesWithWork(): Promise<readonly Lane[]> {
+    const { rows } = await this.pool.query<LaneRow>(statement("lanes-with-work", []));
+    return rows.map((row) => ({ projectId: row.project_id, laneId: row.id, poolId: row.pool_id, ...row.selector }));
+  }
+
+  async reserve(laneId: string, limit: number): Promise<readonly WaitingTask[]> {
+    const { rows } = await this.pool.query<PlaceRow & { lease_ms: string; avoid_agents: string[] | null }>(
+      statement("reserve", [laneId, limit]),
+    );
+    return rows.map((row) => ({ ...placeOf(row), leaseMs: Number(row.lease_ms), avoid: row.avoid_agents ?? [] }));
+  }
+
+  async release(tasks: readonly WaitingTask[]): Promise<void> {
+    await this.pool.query(
+      statement("release", [
+        tasks.map((task) => task.projectId),
+        tasks.map((task) => task.runId),
+        tasks.map((task) => task.position),
+      ]),
+    );
+  }
+
+  async tick(): Promise<ClockSample> {
+    const { rows } = await this.pool.query<{ counted_ms: string; incarnation: number; database_ms: string }>(
+      statement("tick", []),
+    );
+    const [row] = rows;
+    if (row === undefined) throw new Error("lease_clock has no row");
+    return { countedMs: Number(row.counted_ms), incarnation: row.incarnation, databaseMs: Number(row.database_ms) };
+  }
+
+  async renew(renewals: readonly Renewal[]): Promise<ReadonlySet<string>> {
+    const { rows } = await this.pool.query<{ agent_id: string }>(
+      statement("renew", [
+        renewals.map((one) => one.projectId),
+        renewals.map((one) => one.agentId),
+        renewals.map((one) => one.session),
+        renewals.map((one) => one.heartbeat),
+      ]),
+    );
+    return new Set(rows.map((row) => row.agent_id));
+  }
+
+  endedLeases(limit: number): Promise<readonly OverdueAttempt[]> {
+    return this.overdue("ended-leases", limit);
+  }
+
+  overdueBackstops(limit: number): Promise<readonly OverdueAttempt[]> {
+    return this.overdue("overdue-backstops", limit);
+  }
+
+  async dueTimers(limit: number): Promise<readonly DueTimer[]> {
+    const { rows } = await this.pool.query<PlaceRow & { kind: DueTimer["kind"] }>(statement("due-timers", [limit]));
+    return rows.map((row) => ({ ...placeOf(row), kind: row.kind }));
+  }
+
+  async overdueRuns(limit: number): Promise<readonly { readonly projectId: string; readonly runId: string }[]> {
+    const { rows } = await this.pool.query<{ project_id: string; id: string }>(statement("overdue-runs", [limit]));
+    return rows.map((row) => ({ projectId: row.project_id, runId: row.id }));
+  }
+
+  private async overdue(name: string, limit: number): Promise<readonly OverdueAttempt[]> {
+    const { rows } = await this.pool.query<PlaceRow & { attempt_id: string; epoch: string }>(statement(name, [limit]));
+    return rows.map((row) => ({ ...placeOf(row), attemptId: row.attempt_id, epoch: Number(row.epoch) }));
+  }
+}
+
+const placeOf = (row: PlaceRow): { projectId: string; runId: string; position: number } => ({
+  projectId: row.project_id,
+  runId: row.run_id,
+  position: row.position,
+});

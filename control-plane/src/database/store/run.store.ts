@@ -1,0 +1,154 @@
+import type pg from "pg";
+import type { HistoryItem } from "../../engine/event.ts";
+import type {
+  AttemptRecord,
+  EventRecord,
+  QueuedTask,
+  RunFilter,
+  RunRecord,
+  RunRef,
+  RunStore,
+  TaskRecord,
+} from "../../run/run.store.ts";
+import { withProject } from "../pool.ts";
+
+/** Times leave as the text of the API, so that nothing has to parse and print them again. */
+const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+const runColumns = `r.id, r.workflow_id AS "workflowId", r.workflow_name AS workflow, r.number::float8 AS number, r.digest,
+  r.state, r.priority::int AS priority, r.labels, r.trigger, ${iso("r.created_at")} AS created,
+  ${iso("r.started_at")} AS started, ${iso("r.ended_at")} AS ended, ${iso("r.deadline_at")} AS deadline, r.cancel, r.failure`;
+
+const filterSql = `r.project_id = $1
+  AND ($2::text[] IS NULL OR r.state = ANY($2))
+  AND ($3::text[] IS NULL OR r.workflow_name = ANY($3))
+  AND ($4::jsonb[] IS NULL OR EXISTS (SELECT 1 FROM unnest($4::jsonb[]) AS l(label) WHERE r.labels @> l.label))
+  AND ($5::timestamptz IS NULL OR r.created_at >= $5)
+  AND ($6::timestamptz IS NULL OR r.created_at < $6)
+  AND ($7::text IS NULL OR strpos(r.workflow_name, $7) > 0)
+  AND ($8::bigint IS NULL OR r.number = $8)`;
+
+const filterValues = (projectId: string, filter: RunFilter): unknown[] => [
+  projectId,
+  filter.states ?? null,
+  filter.workflows ?? null,
+  filter.labels?.map((label) => JSON.stringify(label)) ?? null,
+  filter.createdAfter ?? null,
+  filter.createdBefore ?? null,
+  filter.text ?? null,
+  filter.number ?? null,
+];
+
+export class PgRunStore implements RunStore {
+  private readonly pool: pg.Pool;
+
+  constructor(api: pg.Pool) {
+    this.pool = api;
+  }
+
+  async find(projectId: string, ref: RunRef): Promise<RunRecord | undefined> {
+    const [condition, values] =
+      "id" in ref ? ["r.id = $2", [projectId, ref.id]] : ["r.workflow_name = $2 AND r.number = $3", [projectId, ref.workflow, ref.number]];
+    const rows = await this.rows<RunRecord & pg.QueryResultRow>(
+      projectId,
+      `SELECT ${runColumns}, r.inputs, r.outputs, v.number AS version,
+              (SELECT json_object_agg(s.state, s.count)
+                 FROM (SELECT t.state, count(*)::int AS count FROM task_runs t
+                        WHERE t.project_id = r.project_id AND t.run_id = r.id GROUP BY t.state) s) AS "taskCounts"
+         FROM runs r
+         LEFT JOIN workflow_versions v ON v.project_id = r.project_id AND v.workflow_id = r.workflow_id AND v.digest = r.digest
+        WHERE r.project_id = $1 AND ${condition}`,
+      values,
+    );
+    return rows[0];
+  }
+
+  list(
+    projectId: string,
+    filter: RunFilter,
+    page: { readonly limit: number; readonly after: string | undefined },
+  ): Promise<readonly RunRecord[]> {
+    // Ids are made in the order of time, so the key of the list is the primary key.
+    const [compare, direction] = filter.newestFirst ? ["<", "DESC"] : [">", "ASC"];
+    return this.rows<RunRecord & pg.QueryResultRow>(
+      projectId,
+      `SELECT ${runColumns} FROM runs r WHERE ${filterSql} AND ($9::uuid IS NULL OR r.id ${compare} $9)
+        ORDER BY r.id ${direction} LIMIT $10`,
+      [...filterValues(projectId, filter), page.after ?? null, page.limit],
+    );
+  }
+
+  async count(projectId: string, filter: RunFilter): Promise<number> {
+    const rows = await this.rows<{ count: number }>(
+      projectId,
+      `SELECT count(*)::int AS count FROM (SELECT 1 FROM runs r WHERE ${filterSql} LIMIT 10000) AS some`,
+      filterValues(projectId, filter),
+    );
+    return rows[0]?.count ?? 0;
+  }
+
+  tasks(projectId: string, runId: string): Promise<readonly TaskRecord[]> {
+    return this.rows<TaskRecord & pg.QueryResultRow>(
+      projectId,
+      `SELECT t.id, t.position, t.key, t.state, t.epoch::float8 AS epoch, t.attempts, t.agent_id AS "agentId",
+              a.name AS agent, ${iso("t.created_at")} AS created, ${iso("t.queued_at")} AS queued,
+              ${iso("t.started_at")} AS started, ${iso("t.ended_at")} AS ended, ${iso("t.due_at")} AS due,
+              t.outputs, t.failure, t.reason
+         FROM task_runs t LEFT JOIN agents a ON a.project_id = t.project_id AND a.id = t.agent_id
+        WHERE t.project_id = $1 AND t.run_id = $2 ORDER BY t.position`,
+      [projectId, runId],
+    );
+  }
+
+  attempts(projectId: string, runId: string, position: number | undefined): Promise<readonly AttemptRecord[]> {
+    return this.rows<AttemptRecord & pg.QueryResultRow>(
+      projectId,
+      `SELECT a.id, a.position, t.key, a.number, a.epoch::float8 AS epoch, a.state, a.agent_id AS "agentId",
+              coalesce(g.name, '') AS agent, ${iso("a.offered_at")} AS offered, ${iso("a.started_at")} AS started,
+              ${iso("a.ended_at")} AS ended, a.failure, a.result,
+              CASE WHEN l.attempt_id IS NULL THEN NULL ELSE
+                json_build_object('bytes', l.committed_bytes, 'lines', l.committed_lines, 'state', l.state) END AS log
+         FROM attempts a
+         JOIN task_runs t ON t.project_id = a.project_id AND t.run_id = a.run_id AND t.position = a.position
+         LEFT JOIN agents g ON g.project_id = a.project_id AND g.id = a.agent_id
+         LEFT JOIN log_streams l ON l.project_id = a.project_id AND l.attempt_id = a.id
+        WHERE a.project_id = $1 AND a.run_id = $2 AND ($3::int IS NULL OR a.position = $3)
+        ORDER BY a.offered_at, a.id`,
+      [projectId, runId, position ?? null],
+    );
+  }
+
+  async events(projectId: string, runId: string, afterSeq: number, limit: number): Promise<readonly EventRecord[]> {
+    const rows = await this.rows<{ first_seq: number; at: string; items: HistoryItem[] }>(
+      projectId,
+      `SELECT e.first_seq, ${iso("e.at")} AS at, e.items FROM run_events e
+        WHERE e.project_id = $1 AND e.run_id = $2 AND e.first_seq + json_array_length(e.items) > $3 + 1
+        ORDER BY e.first_seq LIMIT $4`,
+      [projectId, runId, afterSeq, limit],
+    );
+    return rows
+      .flatMap((row) => row.items.map((item, index) => ({ seq: row.first_seq + index, at: row.at, item })))
+      .filter((event) => event.seq > afterSeq)
+      .slice(0, limit);
+  }
+
+  queued(projectId: string, runId: string | undefined, limit: number): Promise<readonly QueuedTask[]> {
+    return this.rows<QueuedTask & pg.QueryResultRow>(
+      projectId,
+      `SELECT q.run_id AS "runId", r.workflow_name AS workflow, r.number::float8 AS number, t.key, p.name AS pool,
+              p.id AS "poolId", l.selector, ${iso("q.queued_at")} AS queued
+         FROM task_queue q
+         JOIN lanes l ON l.project_id = q.project_id AND l.id = q.lane_id
+         JOIN pools p ON p.project_id = l.project_id AND p.id = l.pool_id
+         JOIN runs r ON r.project_id = q.project_id AND r.id = q.run_id
+         JOIN task_runs t ON t.project_id = q.project_id AND t.run_id = q.run_id AND t.position = q.position
+        WHERE q.project_id = $1 AND ($2::uuid IS NULL OR q.run_id = $2)
+        ORDER BY q.queued_at, q.run_id, q.position LIMIT $3`,
+      [projectId, runId ?? null, limit],
+    );
+  }
+
+  private rows<T extends pg.QueryResultRow>(projectId: string, text: string, values: readonly unknown[]): Promise<T[]> {
+    return withProject(this.pool, projectId, async (client) => (await client.query<T>(text, [...values])).rows);
+  }
+}

@@ -1,0 +1,289 @@
+import { randomBytes } from "node:crypto";
+import type pg from "pg";
+import { uuidV7, type DeployedWorkflow, type RunState } from "@capstan/proto";
+import { appendAudit } from "./audit-append.ts";
+import type {
+  DeployOutcome,
+  DeployRecord,
+  EditionRow,
+  NewDeploy,
+  VersionRecord,
+  WorkflowRow,
+  WorkflowStore,
+} from "../../workflow/workflow.store.ts";
+import { withProject } from "../pool.ts";
+
+const msOf = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
+
+interface EditionColumns {
+  readonly workflow_id: string;
+  readonly name: string;
+  readonly digest: string;
+  readonly number: number;
+  readonly canonical: string;
+  readonly bundle_sha256: string | null;
+}
+interface VersionColumns extends EditionColumns {
+  readonly active: boolean;
+  readonly source: string;
+  readonly source_file: string;
+  readonly created_ms: number;
+  readonly created_by: string;
+}
+interface WorkflowColumns extends EditionColumns {
+  readonly created_ms: number;
+  readonly deployed_ms: number;
+  readonly created_by: string;
+  readonly source_file: string;
+  readonly last_runs: readonly { id: string; number: number; state: RunState; created: number; ended: number | null }[] | null;
+}
+interface DeployColumns {
+  readonly id: string;
+  readonly actor: string;
+  readonly message: string | null;
+  readonly created_ms: number;
+  readonly result: { readonly workflows: readonly DeployedWorkflow[] };
+}
+
+const editionOf = (row: EditionColumns): EditionRow => ({
+  workflowId: row.workflow_id,
+  name: row.name,
+  digest: row.digest,
+  number: row.number,
+  canonical: row.canonical,
+  bundleSha256: row.bundle_sha256 ?? undefined,
+});
+const versionOf = (row: VersionColumns): VersionRecord => ({
+  ...editionOf(row),
+  active: row.active,
+  source: row.source,
+  sourceFile: row.source_file,
+  createdMs: row.created_ms,
+  createdBy: row.created_by,
+});
+const deployOf = (row: DeployColumns): DeployRecord => ({
+  id: row.id,
+  actor: row.actor,
+  message: row.message ?? undefined,
+  createdMs: row.created_ms,
+  workflows: row.result.workflows,
+});
+
+const editionColumns = "v.workflow_id, w.name, v.digest, v.number, v.canonical, v.bundle_sha256";
+const versionColumns = `${editionColumns}, v.digest = w.active_digest AS active, v.source, v.source_file,
+  ${msOf("v.created_at")} AS created_ms, v.created_by`;
+const fromVersions = `FROM workflows w JOIN workflow_versions v ON v.project_id = w.project_id AND v.workflow_id = w.id`;
+
+export class PgWorkflowStore implements WorkflowStore {
+  private readonly pool: pg.Pool;
+
+  constructor(api: pg.Pool) {
+    this.pool = api;
+  }
+
+  async active(projectId: string, name: string): Promise<EditionRow | undefined> {
+    const rows = await this.rows<EditionColumns>(
+      projectId,
+      `SELECT ${editionColumns} ${fromVersions}
+        WHERE w.project_id = $1 AND w.name = $2 AND w.retired_at IS NULL AND v.digest = w.active_digest`,
+      [projectId, name],
+    );
+    return rows[0] === undefined ? undefined : editionOf(rows[0]);
+  }
+
+  async version(projectId: string, name: string, version: number | string): Promise<VersionRecord | undefined> {
+    const rows = await this.rows<VersionColumns>(
+      projectId,
+      `SELECT ${versionColumns} ${fromVersions}
+        WHERE w.project_id = $1 AND w.name = $2 AND ${typeof version === "number" ? "v.number = $3" : "v.digest = $3"}`,
+      [projectId, name, version],
+    );
+    return rows[0] === undefined ? undefined : versionOf(rows[0]);
+  }
+
+  async edition(projectId: string, workflowId: string, digest: string): Promise<EditionRow | undefined> {
+    const rows = await this.rows<EditionColumns>(
+      projectId,
+      `SELECT ${editionColumns} ${fromVersions} WHERE w.project_id = $1 AND w.id = $2 AND v.digest = $3`,
+      [projectId, workflowId, digest],
+    );
+    return rows[0] === undefined ? undefined : editionOf(rows[0]);
+  }
+
+  async list(
+    projectId: string,
+    page: { readonly limit: number; readonly after: string | undefined; readonly q: string | undefined; readonly name: string | undefined },
+  ): Promise<readonly WorkflowRow[]> {
+    const rows = await this.rows<WorkflowColumns>(
+      projectId,
+      `SELECT ${editionColumns}, ${msOf("w.created_at")} AS created_ms, ${msOf("v.created_at")} AS deployed_ms,
+              v.created_by, v.source_file,
+              (SELECT json_agg(json_build_object('id', r.id, 'number', r.number, 'state', r.state,
+                        'created', extract(epoch FROM r.created_at) * 1000, 'ended', extract(epoch FROM r.ended_at) * 1000)
+                        ORDER BY r.number DESC)
+                 FROM (SELECT * FROM runs x WHERE x.project_id = w.project_id AND x.workflow_id = w.id
+                        ORDER BY x.number DESC LIMIT 14) r) AS last_runs
+         ${fromVersions}
+        WHERE w.project_id = $1 AND w.retired_at IS NULL AND v.digest = w.active_digest
+          AND ($2::text IS NULL OR w.name > $2) AND ($3::text IS NULL OR strpos(w.name, $3) > 0)
+          AND ($5::text IS NULL OR w.name = $5)
+        ORDER BY w.name LIMIT $4`,
+      [projectId, page.after ?? null, page.q ?? null, page.limit, page.name ?? null],
+    );
+    return rows.map((row) => ({
+      ...editionOf(row),
+      createdMs: row.created_ms,
+      deployedMs: row.deployed_ms,
+      deployedBy: row.created_by,
+      sourceFile: row.source_file,
+      lastRuns: (row.last_runs ?? []).map((run) => ({
+        id: run.id,
+        number: run.number,
+        state: run.state,
+        createdMs: run.created,
+        endedMs: run.ended ?? undefined,
+      })),
+    }));
+  }
+
+  async versions(
+    projectId: string,
+    name: string,
+    page: { readonly limit: number; readonly before: number | undefined },
+  ): Promise<readonly VersionRecord[]> {
+    const rows = await this.rows<VersionColumns>(
+      projectId,
+      `SELECT ${versionColumns} ${fromVersions}
+        WHERE w.project_id = $1 AND w.name = $2 AND ($3::int IS NULL OR v.number < $3) ORDER BY v.number DESC LIMIT $4`,
+      [projectId, name, page.before ?? null, page.limit],
+    );
+    return rows.map(versionOf);
+  }
+
+  deploy(projectId: string, deploy: NewDeploy): Promise<DeployOutcome> {
+    return withProject(this.pool, projectId, async (client): Promise<DeployOutcome> => {
+      if (deploy.idempotency !== undefined) {
+        const { caller, key, requestSha256 } = deploy.idempotency;
+        // Waits for a first request that is still at work, because its row is locked until it commits.
+        const claimed = await client.query(
+          `INSERT INTO idempotency_keys (project_id, caller, key, request_sha256, status, response, created_at)
+           VALUES ($1, $2, $3, $4, 200, $5, clock_timestamp()) ON CONFLICT (project_id, caller, key) DO NOTHING`,
+          [projectId, caller, key, requestSha256, JSON.stringify({ deploy: deploy.id })],
+        );
+        if (claimed.rowCount === 0) return replay(client, projectId, deploy.idempotency);
+      }
+      // Deploys of a project go one after another, so that numbers and "active" are never decided by two at once.
+      await client.query("SELECT pg_advisory_xact_lock(hashtextextended('deploy ' || $1, 0))", [projectId]);
+      const numbers = new Map<string, number>();
+      for (const version of deploy.versions) numbers.set(version.name, await addVersion(client, projectId, version, deploy.actor));
+      const time = await client.query<{ ms: number }>(`SELECT ${msOf("clock_timestamp()")} AS ms`);
+      const createdMs = time.rows[0]?.ms ?? 0;
+      const answer = deploy.answer(numbers, createdMs);
+      await client.query(
+        `INSERT INTO deploys (project_id, id, actor, message, result, created_at)
+         VALUES ($1, $2, $3, $4, $5, to_timestamp($6::float8 / 1000))`,
+        [projectId, deploy.id, deploy.actor, deploy.message ?? null, JSON.stringify(answer), createdMs],
+      );
+      await appendAudit(client, projectId, {
+        actor: deploy.actor,
+        action: "workflows:deploy",
+        subject: deploy.id,
+        detail: { workflows: deploy.versions.map((version) => ({ name: version.name, digest: version.digest })) },
+      });
+      return { kind: "deployed", createdMs, workflows: answer.workflows };
+    });
+  }
+
+  async deploys(
+    projectId: string,
+    page: { readonly limit: number; readonly before: string | undefined },
+  ): Promise<readonly DeployRecord[]> {
+    const rows = await this.rows<DeployColumns>(
+      projectId,
+      `SELECT id, actor, message, result, ${msOf("created_at")} AS created_ms FROM deploys
+        WHERE project_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3`,
+      [projectId, page.before ?? null, page.limit],
+    );
+    return rows.map(deployOf);
+  }
+
+  async hasBundles(projectId: string, sha256: readonly string[]): Promise<ReadonlySet<string>> {
+    if (sha256.length === 0) return new Set();
+    const rows = await this.rows<{ sha256: string }>(
+      projectId,
+      "SELECT sha256 FROM bundles WHERE project_id = $1 AND sha256 = ANY($2)",
+      [projectId, sha256],
+    );
+    return new Set(rows.map((row) => row.sha256));
+  }
+
+  addBundle(projectId: string, sha256: string, sizeBytes: number): Promise<boolean> {
+    return withProject(this.pool, projectId, async (client) => {
+      const added = await client.query(
+        "INSERT INTO bundles (project_id, sha256, size_bytes) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        [projectId, sha256, sizeBytes],
+      );
+      return added.rowCount === 1;
+    });
+  }
+
+  private rows<T extends pg.QueryResultRow>(projectId: string, text: string, values: readonly unknown[]): Promise<T[]> {
+    return withProject(this.pool, projectId, async (client) => (await client.query<T>(text, [...values])).rows);
+  }
+}
+
+/** Number of the version, made if it is new; it is the active one afterwards. */
+async function addVersion(
+  client: pg.PoolClient,
+  projectId: string,
+  version: NewDeploy["versions"][number],
+  actor: string,
+): Promise<number> {
+  await client.query(
+    `INSERT INTO workflows (project_id, id, name) VALUES ($1, $2, $3) ON CONFLICT (project_id, name) DO NOTHING`,
+    [projectId, uuidV7(Date.now(), randomBytes(10)), version.name],
+  );
+  const found = await client.query<{ id: string; number: number | null; next: number }>(
+    `SELECT w.id, v.number,
+            (SELECT coalesce(max(n.number), 0) + 1 FROM workflow_versions n WHERE n.project_id = w.project_id AND n.workflow_id = w.id) AS next
+       FROM workflows w
+       LEFT JOIN workflow_versions v ON v.project_id = w.project_id AND v.workflow_id = w.id AND v.digest = $3
+      WHERE w.project_id = $1 AND w.name = $2`,
+    [projectId, version.name, version.digest],
+  );
+  const row = found.rows[0];
+  if (row === undefined) throw new Error("a workflow that was just added is not there");
+  if (row.number === null) {
+    await client.query(
+      `INSERT INTO workflow_versions
+         (project_id, workflow_id, digest, number, canonical, source, source_file, bundle_sha256, created_by)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+      [projectId, row.id, version.digest, row.next, version.canonical, version.source, version.sourceFile, version.bundleSha256 ?? null, actor],
+    );
+  }
+  await client.query(
+    `UPDATE workflows SET active_digest = $3, retired_at = NULL
+      WHERE project_id = $1 AND id = $2 AND (active_digest IS DISTINCT FROM $3 OR retired_at IS NOT NULL)`,
+    [projectId, row.id, version.digest],
+  );
+  return row.number ?? row.next;
+}
+
+async function replay(
+  client: pg.PoolClient,
+  projectId: string,
+  used: { readonly caller: string; readonly key: string; readonly requestSha256: string },
+): Promise<DeployOutcome> {
+  const first = await client.query<{ request_sha256: string; response: { deploy?: string } | null }>(
+    "SELECT request_sha256, response FROM idempotency_keys WHERE project_id = $1 AND caller = $2 AND key = $3",
+    [projectId, used.caller, used.key],
+  );
+  const row = first.rows[0];
+  if (row === undefined || row.request_sha256 !== used.requestSha256) return { kind: "key_reused" };
+  const deploys = await client.query<DeployColumns>(
+    `SELECT id, actor, message, result, ${msOf("created_at")} AS created_ms FROM deploys WHERE project_id = $1 AND id = $2`,
+    [projectId, row.response?.deploy ?? null],
+  );
+  const deploy = deploys.rows[0];
+  return deploy === undefined ? { kind: "key_reused" } : { kind: "replayed", deploy: deployOf(deploy) };
+}

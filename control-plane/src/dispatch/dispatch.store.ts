@@ -1,0 +1,52 @@
+// The port of dispatch, leases and timers to their rows. Each statement takes a bounded batch and never waits for a row.
+import type { ClockSample } from "./database-clock.ts";
+import type { Renewal } from "./leases.ts";
+import type { Lane } from "./sessions.ts";
+
+export const DISPATCH_STORE = Symbol("DispatchStore");
+
+export interface WaitingTask {
+  readonly projectId: string;
+  readonly runId: string;
+  readonly position: number;
+  readonly avoid: readonly string[];
+  readonly leaseMs: number;
+}
+
+export interface OverdueAttempt {
+  readonly projectId: string;
+  readonly runId: string;
+  readonly position: number;
+  readonly attemptId: string;
+  readonly epoch: number;
+}
+
+export interface DueTimer {
+  readonly projectId: string;
+  readonly runId: string;
+  readonly position: number;
+  readonly kind: "retry" | "dispatch_backoff" | "cleanup";
+}
+
+export interface DispatchStore {
+  /** Lanes that have waiting work, of all projects. */
+  lanesWithWork(): Promise<readonly Lane[]>;
+  /**
+   * Reserves the top waiting task runs of a lane by (priority, pass, run), at most `limit`, for a few seconds. Rows that
+   * another replica holds are skipped. A reservation that is not used ends by itself.
+   */
+  reserve(laneId: string, limit: number): Promise<readonly WaitingTask[]>;
+  /** Gives reservations back at once. */
+  release(tasks: readonly WaitingTask[]): Promise<void>;
+  /** Moves counted time on and answers the database's clocks. */
+  tick(): Promise<ClockSample>;
+  /** Renews sessions; answers those that were current. */
+  renew(renewals: readonly Renewal[]): Promise<ReadonlySet<string>>;
+  /** Live attempts whose lease and margin are over by counted time. */
+  endedLeases(limit: number): Promise<readonly OverdueAttempt[]>;
+  /** Live attempts that should have been stopped by their timeout long ago. */
+  overdueBackstops(limit: number): Promise<readonly OverdueAttempt[]>;
+  dueTimers(limit: number): Promise<readonly DueTimer[]>;
+  /** Runs whose deadline has passed and that are not being cancelled. */
+  overdueRuns(limit: number): Promise<readonly { readonly projectId: string; readonly runId: string }[]>;
+}

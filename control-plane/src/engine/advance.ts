@@ -1,0 +1,86 @@
+// The heart: what follows from one event. Pure; the commit stage writes what it returns.
+//  A1. An event that changes nothing leaves the draft unchanged and says so in its outcome.
+//  A2. Events of one run are applied in order to one draft; the draft is written whole or not at all.
+import { applyToAttempt } from "./attempt-machine.ts";
+import { Draft, type Surroundings } from "./draft.ts";
+import type { EventOutcome, RunEvent } from "./event.ts";
+import { cancelRun, endCleanup, settle, stopTask } from "./run-machine.ts";
+import type { Run } from "./snapshot.ts";
+import { dispatch, queue } from "./task-machine.ts";
+
+/** Opens a draft on a snapshot. */
+export const openDraft = (run: Run, around: Surroundings): Draft => new Draft(run, run, around);
+
+/** Applies one event to a draft. */
+export function advance(draft: Draft, event: RunEvent): EventOutcome {
+  switch (event.kind) {
+    case "attempt_started":
+    case "attempt_rejected":
+    case "attempt_finished":
+    case "attempt_event":
+    case "attempt_lost": {
+      const outcome = applyToAttempt(draft, event);
+      settle(draft);
+      return outcome;
+    }
+    case "claimed": {
+      const task = draft.task(event.position);
+      if (task?.state !== "queued" || draft.ready.includes(event.position)) return { kind: "duplicate" };
+      dispatch(draft, event.position, event);
+      return { kind: "accepted" };
+    }
+    case "timer":
+      return fire(draft, event.position, event.timer);
+    case "deadline":
+      if (draft.run.deadlineMs > draft.around.nowMs) return { kind: "duplicate" };
+      return cancelRun(draft, {
+        cause: "timeout",
+        actor: "capstan",
+        reason: "the run's timeout passed",
+        atMs: draft.around.nowMs,
+        force: false,
+      });
+    case "cancel_run":
+      return cancelRun(draft, {
+        cause: "cancelled",
+        actor: event.actor,
+        reason: event.reason,
+        atMs: draft.around.nowMs,
+        force: event.force,
+      });
+    case "backstop":
+      return stopTask(draft, event.position, "timeout") ? { kind: "accepted" } : { kind: "duplicate" };
+    case "cancel_task": {
+      const state = draft.task(event.position)?.state;
+      if (state === "cancelling") return { kind: "accepted" };
+      if (!stopTask(draft, event.position, "cancelled")) {
+        return {
+          kind: "refused",
+          code: "state_conflict",
+          detail: `the task run has already ended: ${state ?? "it was never made"}`,
+          state: state ?? "none",
+        };
+      }
+      settle(draft);
+      return { kind: "accepted" };
+    }
+  }
+}
+
+function fire(draft: Draft, position: number, timer: Extract<RunEvent, { kind: "timer" }>["timer"]): EventOutcome {
+  draft.clearTimer(position, timer);
+  const task = draft.task(position);
+  switch (timer) {
+    case "cleanup":
+      return endCleanup(draft);
+    case "retry":
+      if (task?.state !== "retrying") return { kind: "duplicate" };
+      queue(draft, position);
+      return { kind: "accepted" };
+    case "dispatch_backoff":
+      if (task?.state !== "queued" || task.reason?.code !== "dispatch_backoff") return { kind: "duplicate" };
+      draft.set(position, { reason: undefined });
+      draft.ready.push(position);
+      return { kind: "accepted" };
+  }
+}

@@ -1,0 +1,326 @@
+// What an attempt's events come to: the fence, then the task run's next state.
+//  E1. An event about an attempt counts only for the live attempt of its task run, by id and epoch. Anything older
+//      changes nothing and is answered `lease_lost`, or `duplicate` where it repeats what already counted.
+//  E2. Who pays for another try is decided in retry.ts, from the failure's class and the task's own word.
+import { checkOutputs, type Failure, type JsonObject } from "@capstan/proto";
+import type { Draft } from "./draft.ts";
+import type { EventOutcome, FinishResult, RunEvent } from "./event.ts";
+import { askRetry, rejectionsMax, seedOf, unstartedTriesMax } from "./retry.ts";
+import type { LiveAttempt, TaskRun } from "./snapshot.ts";
+import { endTask, failTask, queue, skip } from "./task-machine.ts";
+
+type AttemptEvent = Extract<RunEvent, { attemptId: string }>;
+
+/** Reasons of a rejection that say nothing about the task: offered again at once, elsewhere first. */
+const uncounted: ReadonlySet<string> = new Set(["offer_stale", "no_slot", "agent_stopping", "disk_full", "spool_full"]);
+/** Waits of the rounds of counted rejections. */
+const dispatchBackoffMs = [1_000, 20_000, 60_000] as const;
+
+const accepted: EventOutcome = { kind: "accepted" };
+
+export function applyToAttempt(draft: Draft, event: AttemptEvent): EventOutcome {
+  const found = findLive(draft, event);
+  if (found === undefined) {
+    const wasHere = draft.run.tasks.some((task) => task !== undefined && task.epoch >= event.epoch);
+    return wasHere ? { kind: "lease_lost" } : { kind: "not_found" };
+  }
+  const { task, live } = found;
+  switch (event.kind) {
+    case "attempt_started":
+      return started(draft, task, live, event.atMs);
+    case "attempt_rejected":
+      return rejected(draft, task, live, event.reason, event.detail);
+    case "attempt_finished":
+      return finished(draft, task, live, event.result);
+    case "attempt_event":
+      return told(draft, task, live, event);
+    case "attempt_lost":
+      if (event.cause === "given_back") return givenBack(draft, task, live);
+      return lost(draft, task, live, event.cause, event.cause !== "offer_lost" || live.state === "running");
+  }
+}
+
+function findLive(draft: Draft, event: AttemptEvent): { task: TaskRun; live: LiveAttempt } | undefined {
+  const { attemptId, epoch } = event;
+  if (event.position !== undefined) {
+    const task = draft.task(event.position);
+    return task?.live?.id === attemptId && task.live.epoch === epoch ? { task, live: task.live } : undefined;
+  }
+  for (let position = 0; position < draft.run.plan.tasks.length; position++) {
+    const task = draft.task(position);
+    if (task?.live !== undefined && task.live.id === attemptId && task.live.epoch === epoch) {
+      return { task, live: task.live };
+    }
+  }
+  return undefined;
+}
+
+function started(draft: Draft, task: TaskRun, live: LiveAttempt, atMs: number): EventOutcome {
+  if (live.state === "running") return { kind: "duplicate" };
+  const running: LiveAttempt = { ...live, state: "running", startedMs: atMs };
+  draft.writeAttempt(running, task.position, "running");
+  const planTask = draft.planTask(task.position);
+  if (task.state === "cancelling") draft.set(task.position, { live: running });
+  else draft.move(task.position, "running", { live: running, startedMs: task.startedMs ?? atMs });
+  draft.tell({ type: "task.running", task: planTask.key, from: task.state, to: "running", attempt: live.id, epoch: live.epoch });
+  return accepted;
+}
+
+function rejected(draft: Draft, task: TaskRun, live: LiveAttempt, reason: string, detail: string): EventOutcome {
+  draft.writeAttempt(live, task.position, "rejected", {
+    endedMs: draft.around.nowMs,
+    failure: { class: "rejected", code: reason, message: detail },
+  });
+  const key = draft.planTask(task.position).key;
+  draft.tell({ type: "attempt.rejected", task: key, attempt: live.id, epoch: live.epoch, agent: live.agentId, reason, detail });
+  if (task.state === "cancelling") return endStopped(draft, task);
+  if (reason === "spec_invalid") {
+    failTask(draft, task.position, { class: "rejected", code: reason, message: detail });
+    return accepted;
+  }
+  const avoid = [...task.avoid.filter((agent) => agent !== live.agentId), live.agentId];
+  if (uncounted.has(reason)) {
+    draft.set(task.position, { live: undefined, avoid });
+    queue(draft, task.position);
+    return accepted;
+  }
+  const rounds = task.tries.rejected + 1;
+  draft.set(task.position, { live: undefined, avoid, tries: { ...task.tries, rejected: rounds } });
+  draft.move(task.position, "queued", { queuedMs: draft.around.nowMs });
+  if (rounds >= rejectionsMax) {
+    draft.set(task.position, { reason: { code: "parked", evidence: { rejections: rounds, reason, detail } } });
+  } else {
+    const waitMs = dispatchBackoffMs[rounds - 1] ?? 60_000;
+    draft.set(task.position, { reason: { code: "dispatch_backoff", evidence: { round: rounds, reason, detail } } });
+    draft.setTimer(task.position, "dispatch_backoff", draft.around.nowMs + waitMs);
+  }
+  return accepted;
+}
+
+function told(
+  draft: Draft,
+  task: TaskRun,
+  live: LiveAttempt,
+  event: Extract<RunEvent, { kind: "attempt_event" }>,
+): EventOutcome {
+  if (event.seq <= live.eventSeq) return { kind: "duplicate" };
+  if (event.seq > live.eventSeq + 1) return { kind: "expect", seq: live.eventSeq + 1 };
+  draft.set(task.position, { live: { ...live, eventSeq: event.seq } });
+  draft.tell({
+    type: `task.${event.type}`,
+    task: draft.planTask(task.position).key,
+    attempt: live.id,
+    epoch: live.epoch,
+    detail: { ...event.body, atMs: event.atMs },
+  });
+  return accepted;
+}
+
+function finished(draft: Draft, task: TaskRun, live: LiveAttempt, result: FinishResult): EventOutcome {
+  if (result.outcome === "lost") {
+    const cause = result.failure?.code ?? "lost";
+    if (cause === "given_back") return givenBack(draft, task, live, result);
+    return lost(draft, task, live, cause, result.mayHaveStarted !== false, result);
+  }
+  const startedMs = result.startedMs ?? live.startedMs;
+  const endedMs = draft.around.nowMs;
+  const record = resultRecord(result);
+  if (task.state === "cancelling") {
+    // Cancel wins (G5): what the attempt says is kept with it for people, and not used.
+    const state = result.outcome === "succeeded" ? "succeeded" : result.outcome;
+    draft.writeAttempt(live, task.position, state, { startedMs, endedMs, failure: result.failure, result: record });
+    draft.set(task.position, { startedMs: task.startedMs ?? startedMs });
+    if (task.stopping === "timeout" && result.outcome !== "succeeded") return timedOut(draft, task, result);
+    return endStopped(draft, task);
+  }
+  if (result.outcome === "succeeded") {
+    return succeeded(draft, task, live, result, { startedMs, endedMs, record });
+  }
+  const failure: Failure = result.failure ?? {
+    class: result.outcome === "timed_out" ? "timeout" : "error",
+    code: result.outcome === "timed_out" ? "timeout" : "exit",
+    message: `the attempt ended as ${result.outcome} without saying why`,
+  };
+  draft.writeAttempt(live, task.position, result.outcome, { startedMs, endedMs, failure, result: record });
+  draft.set(task.position, { startedMs: task.startedMs ?? startedMs });
+  if (result.outcome === "cancelled") {
+    // The agent stopped it and nobody here asked for that: the task run is cancelled as if by hand.
+    stopNow(draft, task);
+    return accepted;
+  }
+  retryOrFail(draft, task, live, failure, result);
+  return accepted;
+}
+
+function succeeded(
+  draft: Draft,
+  task: TaskRun,
+  live: LiveAttempt,
+  result: FinishResult,
+  at: { startedMs: number | undefined; endedMs: number; record: JsonObject },
+): EventOutcome {
+  const planTask = draft.planTask(task.position);
+  const { startedMs, endedMs, record } = at;
+  if (result.skip === true) {
+    draft.writeAttempt(live, task.position, "succeeded", { startedMs, endedMs, result: record });
+    draft.set(task.position, { startedMs: task.startedMs ?? startedMs });
+    skip(draft, task.position, "skipped_by_task", {}, "skip");
+    return accepted;
+  }
+  const checked = checkOutputs(planTask.task, result.outputs ?? {});
+  const problem = checked.problems[0];
+  if (problem !== undefined) {
+    const failure: Failure = {
+      class: "output",
+      code: problem.code,
+      message: checked.problems.map((one) => one.detail).join("; "),
+    };
+    draft.writeAttempt(live, task.position, "failed", { startedMs, endedMs, failure, result: record });
+    draft.set(task.position, { startedMs: task.startedMs ?? startedMs });
+    retryOrFail(draft, task, live, failure, result);
+    return { kind: "invalid", code: problem.code, detail: failure.message };
+  }
+  draft.writeAttempt(live, task.position, "succeeded", { startedMs, endedMs, result: record });
+  draft.set(task.position, { startedMs: task.startedMs ?? startedMs });
+  endTask(draft, task.position, "succeeded", "ok", checked.outputs);
+  return accepted;
+}
+
+function retryOrFail(draft: Draft, task: TaskRun, live: LiveAttempt, failure: Failure, result: FinishResult): void {
+  const { position } = task;
+  const planTask = draft.planTask(position);
+  const setup = failure.class === "setup";
+  const tries = setup
+    ? { ...task.tries, setup: task.tries.setup + 1 }
+    : { ...task.tries, paid: task.tries.paid + 1 };
+  draft.set(position, { tries });
+  const answer = draft.run.cancel === undefined || planTask.cleanup
+    ? askRetry(planTask.retry, failure, result, tries, seedOf(live.id))
+    : ({ kind: "end", exhausted: false } as const);
+  if (answer.kind === "end") {
+    failTask(draft, position, setup && answer.exhausted ? { ...failure, code: "setup_failed" } : failure);
+    return;
+  }
+  const dueMs = draft.around.nowMs + answer.delayMs;
+  const avoid = setup ? [...task.avoid, live.agentId] : task.avoid;
+  draft.move(position, "retrying", {
+    live: undefined,
+    dueMs,
+    failure,
+    avoid,
+    reason: { code: "retry_backoff", evidence: { attempt: live.number, cause: failure.code, dueMs } },
+  });
+  draft.setTimer(position, "retry", dueMs);
+  draft.tell({
+    type: "task.retrying",
+    task: planTask.key,
+    to: "retrying",
+    attempt: live.id,
+    epoch: live.epoch,
+    reason: failure.code,
+    detail: { message: failure.message, number: live.number, dueMs },
+  });
+}
+
+function lost(
+  draft: Draft,
+  task: TaskRun,
+  live: LiveAttempt,
+  cause: string,
+  mayHaveStarted: boolean,
+  result?: FinishResult,
+): EventOutcome {
+  const { position } = task;
+  const planTask = draft.planTask(position);
+  const failure: Failure = {
+    class: cause === "runner_lost" ? "runner_lost" : "lost",
+    code: cause === "runner_lost" ? "runner_lost" : "lost",
+    message: lostMessages[cause] ?? `attempt ${live.number} was lost: ${cause}`,
+  };
+  draft.writeAttempt(live, position, "lost", {
+    endedMs: draft.around.nowMs,
+    failure,
+    ...(result === undefined ? {} : { result: resultRecord(result) }),
+  });
+  draft.tell({ type: "attempt.lost", task: planTask.key, attempt: live.id, epoch: live.epoch, agent: live.agentId, reason: cause });
+  if (task.state === "cancelling") {
+    if (task.stopping === "timeout") return timedOut(draft, task, undefined);
+    return endStopped(draft, task);
+  }
+  const avoid = [...task.avoid.filter((agent) => agent !== live.agentId), live.agentId];
+  if (!mayHaveStarted && task.tries.unstarted < unstartedTriesMax) {
+    draft.set(position, { live: undefined, avoid, tries: { ...task.tries, unstarted: task.tries.unstarted + 1 } });
+    queue(draft, position);
+    return accepted;
+  }
+  if (planTask.onLost === "retry" && task.tries.lost < planTask.retry.lost) {
+    draft.set(position, { live: undefined, avoid, tries: { ...task.tries, lost: task.tries.lost + 1 } });
+    queue(draft, position);
+    return accepted;
+  }
+  failTask(draft, position, failure);
+  return accepted;
+}
+
+const lostMessages: Readonly<Record<string, string>> = {
+  lease_over: "its agent was not heard until the lease ended; its own runner has stopped it",
+  host_rebooted: "its host restarted",
+  agent_revoked: "its agent was revoked",
+  agent_forgot: "its agent does not hold it any more",
+  offer_lost: "the offer never reached its agent",
+  runner_lost: "the runner that carried it died, and its processes with it",
+};
+
+function givenBack(draft: Draft, task: TaskRun, live: LiveAttempt, result?: FinishResult): EventOutcome {
+  draft.writeAttempt(live, task.position, "lost", {
+    endedMs: draft.around.nowMs,
+    ...(result === undefined ? {} : { result: resultRecord(result) }),
+  });
+  draft.tell({
+    type: "attempt.lost",
+    task: draft.planTask(task.position).key,
+    attempt: live.id,
+    epoch: live.epoch,
+    agent: live.agentId,
+    reason: "given_back",
+  });
+  if (task.state === "cancelling") return endStopped(draft, task);
+  draft.set(task.position, { live: undefined });
+  queue(draft, task.position);
+  return accepted;
+}
+
+/** The end of a `cancelling` task run. */
+function endStopped(draft: Draft, task: TaskRun): EventOutcome {
+  draft.set(task.position, { live: undefined });
+  endTask(draft, task.position, "cancelled", "cancel");
+  return accepted;
+}
+
+/** The control plane's own timeout stopped it, because its runner had not. */
+function timedOut(draft: Draft, task: TaskRun, result: FinishResult | undefined): EventOutcome {
+  failTask(
+    draft,
+    task.position,
+    result?.failure ?? { class: "timeout", code: "timeout", message: "its timeout passed and its runner had not stopped it" },
+  );
+  return accepted;
+}
+
+/** A task run whose agent stopped it unasked. */
+function stopNow(draft: Draft, task: TaskRun): void {
+  draft.move(task.position, "cancelling", { live: undefined });
+  endTask(draft, task.position, "cancelled", "cancel");
+}
+
+/** What is kept with the attempt for people; outputs of a success stand with the task run. */
+function resultRecord(result: FinishResult): JsonObject {
+  return {
+    ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }),
+    ...(result.signal === undefined ? {} : { signal: result.signal }),
+    ...(result.usage === undefined ? {} : { usage: result.usage }),
+    ...(result.log === undefined ? {} : { log: { ...result.log } }),
+    ...(result.summary === undefined ? {} : { summary: result.summary }),
+  };
+}
+

@@ -1,0 +1,113 @@
+// What expressions see of a run: the JSON behind `inputs`, `tasks`, `run` and `needs` (workflow language §2.3).
+import {
+  contextNames,
+  evaluateTree,
+  idFromUuid,
+  pickContext,
+  runName,
+  scopeAt,
+  type ExpressionContext,
+  type Failure,
+  type JsonObject,
+  type JsonValue,
+} from "@capstan/proto";
+import type { Draft, Surroundings } from "./draft.ts";
+import type { PlanTask } from "./plan.ts";
+import type { Run, TaskRun } from "./snapshot.ts";
+
+/** The page of a run; those of the project `default` are written without it. */
+export function runUrl(run: Pick<Run, "project" | "plan" | "number">, publicUrl: string): string {
+  const name = runName(run.plan.document.name, run.number);
+  return run.project === "default" ? `${publicUrl}/runs/${name}` : `${publicUrl}/p/${run.project}/runs/${name}`;
+}
+
+/** The whole context of a run: for conditions and outputs, which the control plane evaluates itself. */
+export function evaluationContext(
+  run: Run,
+  task: (position: number) => TaskRun | undefined = (position) => run.tasks[position],
+  only?: ReadonlySet<string>,
+): ExpressionContext {
+  const tasks: Record<string, JsonValue> = {};
+  for (const planTask of run.plan.tasks) {
+    if (planTask.hook !== undefined || (only !== undefined && !only.has(planTask.key))) continue;
+    const taskRun = task(planTask.position);
+    if (taskRun !== undefined) tasks[planTask.key] = taskView(taskRun);
+  }
+  return { inputs: run.inputs, vars: {}, tasks };
+}
+
+function taskView(task: TaskRun): JsonObject {
+  return { state: task.state, outputs: task.outputs ?? {}, attempts: task.attempts, cached: false };
+}
+
+/** `run` as expressions see it. `failure` only where something failed, so that `.?` finds it absent. */
+export function runView(run: Run, around: Pick<Surroundings, "nowMs" | "publicUrl">): JsonObject {
+  return {
+    id: idFromUuid("run", run.id),
+    number: run.number,
+    workflow: run.plan.document.name,
+    version: run.plan.digest,
+    url: runUrl(run, around.publicUrl),
+    attempt: 1,
+    state: run.state,
+    scheduledAt: run.createdMs,
+    startedAt: run.startedMs ?? run.createdMs,
+    duration: Math.max(0, (run.endedMs ?? around.nowMs) - (run.startedMs ?? run.createdMs)),
+    labels: run.labels,
+    ...(run.failure === undefined
+      ? {}
+      : {
+          failure: {
+            task: run.failure.task,
+            index: 0,
+            class: run.failure.class,
+            message: run.failure.message,
+            attempt: run.failure.attempt ?? 0,
+            agent: run.failure.agentId === undefined ? "" : idFromUuid("ag", run.failure.agentId),
+            url: runUrl(run, around.publicUrl),
+          },
+        }),
+  };
+}
+
+/** What an offer carries: only what the task's own expressions name, frozen when the attempt is made. */
+export function offerContext(run: Run, planTask: PlanTask, around: Surroundings): JsonObject {
+  const names = contextNames(run.plan.document, planTask.key);
+  if (names.length === 0) return {};
+  const tasks = new Set<string>();
+  for (const name of names) {
+    const [root, key] = name.split(".");
+    if (root === "tasks" && key !== undefined) tasks.add(key);
+  }
+  const whole: ExpressionContext = {
+    ...evaluationContext(run, undefined, names.includes("tasks") ? undefined : tasks),
+    run: runView(run, around),
+    trigger: run.trigger,
+  };
+  return pickContext(whole, names) as JsonObject; // parts of a JSON context are JSON
+}
+
+export type RunOutputs =
+  | { readonly kind: "value"; readonly value: JsonObject | undefined }
+  | { readonly kind: "failed"; readonly failure: Failure };
+
+/** The outputs of a run whose task runs have all ended. */
+export function runOutputs(draft: Draft): RunOutputs {
+  const { document } = draft.run.plan;
+  if (document.outputs === undefined) return { kind: "value", value: undefined };
+  const context: ExpressionContext = {
+    ...evaluationContext(draft.run, (position) => draft.task(position)),
+    run: runView(draft.run, draft.around),
+  };
+  const values: Record<string, JsonValue> = {};
+  const scope = scopeAt(document, "output");
+  for (const [name, output] of Object.entries(document.outputs)) {
+    try {
+      values[name] = evaluateTree(output.value, context, { scope });
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return { kind: "failed", failure: { class: "expression", code: "expression_failed", message: `output ${name}: ${message}` } };
+    }
+  }
+  return { kind: "value", value: values };
+}

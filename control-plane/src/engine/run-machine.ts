@@ -1,0 +1,206 @@
+// The run: how it starts, is cancelled, runs out of time, and what it ends as (workflow language §3.4 and §3.5).
+import { isTaskRunEnded, type JsonObject } from "@capstan/proto";
+import { runOutputs } from "./context.ts";
+import { Draft, type Surroundings } from "./draft.ts";
+import type { EventOutcome } from "./event.ts";
+import type { Plan } from "./plan.ts";
+import type { Cancel, Run, RunFailure, TaskRun } from "./snapshot.ts";
+import { consider, endTask, newTaskRun, queue, settleSuccessors } from "./task-machine.ts";
+
+export interface NewRun {
+  readonly projectId: string;
+  readonly project: string;
+  readonly workflowId: string;
+  readonly plan: Plan;
+  readonly inputs: JsonObject;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly trigger: JsonObject;
+  readonly priority: number;
+}
+
+const noNeeds = { open: 0, ok: 0, tolerated: 0, fail: 0, cancel: 0, skip: 0 } as const;
+
+/** A new run with its task runs, and the first of them ready. Its number is given by the commit. */
+export function startRun(request: NewRun, around: Surroundings): Draft {
+  const run: Run = {
+    ...request,
+    id: around.newId(),
+    number: 0,
+    state: "queued",
+    version: 0,
+    eventSeq: 0,
+    createdMs: around.nowMs,
+    startedMs: undefined,
+    endedMs: undefined,
+    deadlineMs: around.nowMs + request.plan.timeoutMs,
+    cancel: undefined,
+    outputs: undefined,
+    failure: undefined,
+    tasks: new Array<TaskRun | undefined>(request.plan.tasks.length).fill(undefined),
+    openTasks: 0,
+    openHooks: 0,
+  };
+  const draft = new Draft(run, undefined, around);
+  draft.tell({ type: "run.queued", to: "queued" });
+  draft.moveRun("running", { startedMs: around.nowMs });
+  draft.tell({ type: "run.started", from: "queued", to: "running" });
+  for (let position = 0; position < request.plan.graphSize; position++) {
+    const needs = draft.planTask(position).needs.length;
+    draft.make(newTaskRun(draft, position, needs === 0 ? noNeeds : { ...noNeeds, open: needs }));
+  }
+  for (let position = 0; position < request.plan.graphSize; position++) {
+    if (draft.planTask(position).needs.length === 0) consider(draft, position);
+  }
+  startHooks(draft, ["onStart"]);
+  settle(draft);
+  return draft;
+}
+
+/** Lets everything follow from what changed: successors, then the run's end, then its hooks. */
+export function settle(draft: Draft): void {
+  settleSuccessors(draft);
+  if (draft.run.openTasks > 0 || draft.run.endedMs !== undefined) return;
+  endRun(draft);
+}
+
+/** Cancels a run. Repeats are harmless; a run that has ended refuses. */
+export function cancelRun(draft: Draft, cancel: Cancel): EventOutcome {
+  const { run } = draft;
+  if (run.endedMs !== undefined) {
+    return { kind: "refused", code: "state_conflict", detail: `the run has already ended: ${run.state}`, state: run.state };
+  }
+  if (run.cancel !== undefined && !(cancel.force && !run.cancel.force)) return { kind: "accepted" };
+  if (run.cancel === undefined) {
+    draft.moveRun(run.state === "queued" ? "cancelled" : "cancelling", { cancel });
+    draft.tell({ type: "run.cancelling", to: "cancelling", actor: cancel.actor, reason: cancel.reason });
+    draft.setTimer(-1, "cleanup", draft.around.nowMs + run.plan.cleanupTimeoutMs);
+  } else {
+    run.cancel = { ...run.cancel, force: true };
+  }
+  stopTasks(draft, cancel.force);
+  settle(draft);
+  return { kind: "accepted" };
+}
+
+/** Time for cleanup is over: cleanup tasks are stopped like the others. */
+export function endCleanup(draft: Draft): EventOutcome {
+  if (draft.run.endedMs !== undefined || draft.run.cancel === undefined) return { kind: "duplicate" };
+  stopTasks(draft, true);
+  settle(draft);
+  return { kind: "accepted" };
+}
+
+function stopTasks(draft: Draft, cleanupToo: boolean): void {
+  for (let position = 0; position < draft.run.plan.graphSize; position++) {
+    if (draft.planTask(position).cleanup && !cleanupToo) continue;
+    stopTask(draft, position, "cancelled");
+  }
+}
+
+/** Stops one task run: at once where no agent is involved, else by telling its agent. */
+export function stopTask(draft: Draft, position: number, why: "cancelled" | "timeout"): boolean {
+  const task = draft.task(position);
+  if (task === undefined || isTaskRunEnded(task.state) || task.state === "cancelling") return false;
+  const { live } = task;
+  if (live === undefined) {
+    endTask(draft, position, "cancelled", "cancel");
+    if (task.state === "retrying") draft.clearTimer(position, "retry");
+    return true;
+  }
+  const planTask = draft.planTask(position);
+  draft.move(position, "cancelling", { stopping: why });
+  draft.tell({ type: "task.cancelling", task: planTask.key, from: task.state, to: "cancelling", attempt: live.id, epoch: live.epoch });
+  draft.cancels.push({
+    agentId: live.agentId,
+    attemptId: live.id,
+    epoch: live.epoch,
+    reason: why,
+    graceMs: planTask.graceMs,
+  });
+  return true;
+}
+
+function endRun(draft: Draft): void {
+  const { run } = draft;
+  const nowMs = draft.around.nowMs;
+  if (run.cancel !== undefined) {
+    draft.clearTimer(-1, "cleanup");
+    const state = run.cancel.cause === "timeout" ? "timed_out" : "cancelled";
+    const failure = run.cancel.cause === "timeout" ? { failure: timeoutFailure(run) } : {};
+    draft.moveRun(state, { endedMs: nowMs, ...failure });
+    draft.tell({ type: `run.${state}`, to: state, actor: run.cancel.actor, reason: run.cancel.reason });
+    startHooks(draft, state === "timed_out" ? ["onFailure", "onEnd"] : ["onCancel", "onEnd"]);
+    return;
+  }
+  const failed = firstFailed(draft);
+  if (failed !== undefined) {
+    draft.moveRun("failed", { endedMs: nowMs, failure: failed });
+    draft.tell({ type: "run.failed", to: "failed", reason: failed.code, detail: { task: failed.task, message: failed.message } });
+    startHooks(draft, ["onFailure", "onEnd"]);
+    return;
+  }
+  if (someCancelled(draft)) {
+    draft.moveRun("cancelled", { endedMs: nowMs });
+    draft.tell({ type: "run.cancelled", to: "cancelled", reason: "a task was cancelled by hand" });
+    startHooks(draft, ["onCancel", "onEnd"]);
+    return;
+  }
+  const outputs = runOutputs(draft);
+  if (outputs.kind === "failed") {
+    draft.moveRun("failed", { endedMs: nowMs, failure: { ...outputs.failure, task: "" } });
+    draft.tell({ type: "run.failed", to: "failed", reason: outputs.failure.code, detail: outputs.failure.message });
+    startHooks(draft, ["onFailure", "onEnd"]);
+    return;
+  }
+  draft.moveRun("succeeded", { endedMs: nowMs, outputs: outputs.value });
+  draft.tell({ type: "run.succeeded", to: "succeeded" });
+  startHooks(draft, ["onSuccess", "onEnd"]);
+}
+
+function firstFailed(draft: Draft): RunFailure | undefined {
+  let first: { failure: RunFailure; endedMs: number } | undefined;
+  for (let position = 0; position < draft.run.plan.graphSize; position++) {
+    const task = draft.task(position);
+    if (task === undefined || (task.state !== "failed" && task.state !== "timed_out")) continue;
+    if (task.effect === "tolerated" || task.failure === undefined) continue;
+    const endedMs = task.endedMs ?? 0;
+    if (first !== undefined && first.endedMs <= endedMs) continue;
+    first = {
+      endedMs,
+      failure: {
+        ...task.failure,
+        task: draft.planTask(position).key,
+        attempt: task.attempts,
+        ...(task.agentId === undefined ? {} : { agentId: task.agentId }),
+      },
+    };
+  }
+  return first?.failure;
+}
+
+function someCancelled(draft: Draft): boolean {
+  for (let position = 0; position < draft.run.plan.graphSize; position++) {
+    const task = draft.task(position);
+    if (task?.state === "cancelled" && task.effect !== "tolerated") return true;
+  }
+  return false;
+}
+
+const timeoutFailure = (run: Pick<Run, "plan">): RunFailure => ({
+  class: "timeout",
+  code: "timeout",
+  message: `the run's timeout of ${Math.round(run.plan.timeoutMs / 1000)} s passed`,
+  task: "",
+});
+
+/** Makes the task runs of hooks. They change no outcome, so they are ready at once and settle nothing. */
+function startHooks(draft: Draft, names: readonly string[]): void {
+  const { tasks, graphSize } = draft.run.plan;
+  for (let position = graphSize; position < tasks.length; position++) {
+    const planTask = draft.planTask(position);
+    if (planTask.hook === undefined || !names.includes(planTask.hook) || draft.task(position) !== undefined) continue;
+    draft.make(newTaskRun(draft, position, noNeeds));
+    if (planTask.task.if === undefined) queue(draft, position);
+    else consider(draft, position);
+  }
+}

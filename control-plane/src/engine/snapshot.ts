@@ -1,0 +1,123 @@
+// What the engine sees of a run: exactly its rows, and counters that follow from them.
+//  S1. A snapshot is never changed; advance() makes a new one that shares what did not change.
+//  S2. Everything here can be rebuilt from runs, task_runs and the live attempts.
+import type { Failure, JsonObject, RunState, TaskRunState } from "@capstan/proto";
+import type { Plan } from "./plan.ts";
+
+/** What an ended task run is to those that need it (workflow language §3.1). */
+export type Effect = "ok" | "tolerated" | "fail" | "cancel" | "skip";
+
+/** The attempt that an agent may be executing. At most one per task run. */
+export interface LiveAttempt {
+  readonly id: string;
+  readonly number: number;
+  readonly epoch: number;
+  readonly agentId: string;
+  readonly session: number;
+  readonly seq: number;
+  readonly state: "offered" | "running";
+  readonly offeredMs: number;
+  readonly startedMs: number | undefined;
+  /** Number of the last event of the task that was taken. */
+  readonly eventSeq: number;
+}
+
+/** Tries by who pays for them. */
+export interface Tries {
+  /** Tries that count against `retry.attempts`, the running one included. */
+  readonly paid: number;
+  readonly lost: number;
+  /** Free tries: ended before user code. */
+  readonly setup: number;
+  readonly rejected: number;
+  readonly unstarted: number;
+}
+
+/** How the needs of a waiting task run stand. `open` are those not ended. */
+export interface NeedCounts {
+  readonly open: number;
+  readonly ok: number;
+  readonly tolerated: number;
+  readonly fail: number;
+  readonly cancel: number;
+  readonly skip: number;
+}
+
+export interface TaskRun {
+  readonly id: string;
+  readonly position: number;
+  readonly state: TaskRunState;
+  /** Last epoch given; grows with every offer. */
+  readonly epoch: number;
+  /** Attempts made, rejected offers included. */
+  readonly attempts: number;
+  readonly tries: Tries;
+  readonly needs: NeedCounts;
+  readonly live: LiveAttempt | undefined;
+  /** Agent of the last attempt. */
+  readonly agentId: string | undefined;
+  /** Agents to be taken last, or not at all until their class changes. */
+  readonly avoid: readonly string[];
+  readonly createdMs: number;
+  readonly queuedMs: number | undefined;
+  readonly startedMs: number | undefined;
+  readonly endedMs: number | undefined;
+  /** When the back-off of `retrying` ends. */
+  readonly dueMs: number | undefined;
+  /** `timeout`: the live attempt was told to stop because its time is over, not because somebody cancelled. */
+  readonly stopping: "cancelled" | "timeout" | undefined;
+  readonly effect: Effect | undefined;
+  readonly outputs: JsonObject | undefined;
+  readonly failure: Failure | undefined;
+  /** Why it does not run, or why it was skipped: code, and evidence where the code needs some. */
+  readonly reason: { readonly code: string; readonly evidence?: JsonObject } | undefined;
+}
+
+export interface Cancel {
+  readonly cause: "cancelled" | "timeout";
+  readonly actor: string;
+  readonly reason: string;
+  readonly atMs: number;
+  readonly force: boolean;
+}
+
+/** A failure of a run names its first failed task run. */
+export interface RunFailure extends Failure {
+  readonly task: string;
+  readonly attempt?: number;
+  readonly agentId?: string;
+}
+
+export interface Run {
+  readonly projectId: string;
+  readonly project: string;
+  readonly id: string;
+  readonly workflowId: string;
+  readonly number: number;
+  readonly plan: Plan;
+  readonly state: RunState;
+  /** Grows by one with every commit; guards the cached snapshot. */
+  readonly version: number;
+  /** Number of the last history item. */
+  readonly eventSeq: number;
+  readonly priority: number;
+  readonly inputs: JsonObject;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly trigger: JsonObject;
+  readonly createdMs: number;
+  readonly startedMs: number | undefined;
+  readonly endedMs: number | undefined;
+  readonly deadlineMs: number;
+  readonly cancel: Cancel | undefined;
+  readonly outputs: JsonObject | undefined;
+  readonly failure: RunFailure | undefined;
+  /** By position; hooks are undefined until their event makes them. */
+  readonly tasks: readonly (TaskRun | undefined)[];
+  /** Task runs of the graph, and hooks, that have not ended. */
+  readonly openTasks: number;
+  readonly openHooks: number;
+}
+
+/** True when nothing about the run can change any more, hooks included. */
+export const isSettled = (run: Run): boolean =>
+  run.endedMs !== undefined && run.openTasks === 0 && run.openHooks === 0;

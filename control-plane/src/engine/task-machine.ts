@@ -1,0 +1,180 @@
+// The task run: from waiting to queued, to an attempt, to its end. Every function changes one task run of a draft.
+import type { Failure, JsonObject } from "@capstan/proto";
+import { askCondition } from "./condition.ts";
+import type { Draft } from "./draft.ts";
+import { askJoin, effectOfSkip, withNeedEnded } from "./join.ts";
+import type { Effect, LiveAttempt, NeedCounts, TaskRun, Tries } from "./snapshot.ts";
+import type { Slot } from "./event.ts";
+
+export const noTries: Tries = { paid: 0, lost: 0, setup: 0, rejected: 0, unstarted: 0 };
+
+export function newTaskRun(draft: Draft, position: number, needs: NeedCounts): TaskRun {
+  return {
+    id: draft.around.newId(),
+    position,
+    state: "waiting",
+    epoch: 0,
+    attempts: 0,
+    tries: noTries,
+    needs,
+    live: undefined,
+    agentId: undefined,
+    avoid: [],
+    createdMs: draft.around.nowMs,
+    queuedMs: undefined,
+    startedMs: undefined,
+    endedMs: undefined,
+    dueMs: undefined,
+    stopping: undefined,
+    effect: undefined,
+    outputs: undefined,
+    failure: undefined,
+    reason: undefined,
+  };
+}
+
+/** Asks a waiting task run whether it may start now, and lets it start, be skipped or wait. */
+export function consider(draft: Draft, position: number): void {
+  const task = draft.task(position);
+  if (task?.state !== "waiting") return;
+  const planTask = draft.planTask(position);
+  if (draft.run.cancel !== undefined && !planTask.cleanup) return endTask(draft, position, "cancelled", "cancel");
+  const answer = askJoin(planTask.join, task.needs);
+  if (answer === "wait") return;
+  if (answer === "skip") {
+    return skip(draft, position, "skipped_by_need", needEvidence(draft, position), effectOfSkip(task.needs));
+  }
+  const condition = askCondition(draft, position);
+  if (condition.kind === "error") {
+    const failure: Failure = { class: "expression", code: "expression_failed", message: condition.message };
+    return failTask(draft, position, failure);
+  }
+  if (condition.kind === "no") {
+    return skip(draft, position, "skipped_by_condition", condition.evidence, effectOfSkip(task.needs));
+  }
+  queue(draft, position);
+}
+
+/** Makes a task run ready to be offered. */
+export function queue(draft: Draft, position: number): void {
+  draft.move(position, "queued", { queuedMs: draft.around.nowMs, dueMs: undefined, reason: undefined });
+  draft.ready.push(position);
+}
+
+/** Gives a queued task run to an agent: the attempt is made, with the next epoch. */
+export function dispatch(draft: Draft, position: number, slot: Slot): LiveAttempt {
+  const task = draft.task(position);
+  if (task === undefined) throw new Error(`no task run at ${position}`);
+  const base = draft.around.incarnation * 1_000_000;
+  const live: LiveAttempt = {
+    id: draft.around.newId(),
+    number: task.attempts + 1,
+    epoch: Math.max(task.epoch, base) + 1,
+    agentId: slot.agentId,
+    session: slot.session,
+    seq: slot.seq,
+    state: "offered",
+    offeredMs: draft.around.nowMs,
+    startedMs: undefined,
+    eventSeq: 0,
+  };
+  draft.move(position, "dispatched", { live, epoch: live.epoch, attempts: live.number, agentId: live.agentId, reason: undefined });
+  draft.makeAttempt(live, position);
+  draft.tell({
+    type: "task.dispatched",
+    task: draft.planTask(position).key,
+    from: "queued",
+    to: "dispatched",
+    attempt: live.id,
+    epoch: live.epoch,
+    agent: live.agentId,
+  });
+  return live;
+}
+
+/** Ends a task run that needs no failure: succeeded, cancelled. */
+export function endTask(
+  draft: Draft,
+  position: number,
+  state: "succeeded" | "cancelled",
+  effect: Effect,
+  outputs?: JsonObject,
+): void {
+  const from = draft.task(position)?.state;
+  draft.move(position, state, {
+    endedMs: draft.around.nowMs,
+    effect: effect === "cancel" && draft.planTask(position).allowFailure ? "tolerated" : effect,
+    live: undefined,
+    dueMs: undefined,
+    reason: undefined,
+    stopping: undefined,
+    ...(outputs === undefined ? {} : { outputs }),
+  });
+  draft.tell({ type: `task.${state}`, task: draft.planTask(position).key, ...(from === undefined ? {} : { from }), to: state });
+}
+
+/** Ends a task run badly; `timed_out` for the two timeout classes. */
+export function failTask(draft: Draft, position: number, failure: Failure): void {
+  const planTask = draft.planTask(position);
+  const state = failure.class === "timeout" || failure.class === "queue_timeout" ? "timed_out" : "failed";
+  const from = draft.task(position)?.state;
+  draft.move(position, state, {
+    endedMs: draft.around.nowMs,
+    effect: planTask.allowFailure ? "tolerated" : "fail",
+    failure,
+    live: undefined,
+    dueMs: undefined,
+    reason: undefined,
+    stopping: undefined,
+  });
+  draft.tell({
+    type: `task.${state}`,
+    task: planTask.key,
+    ...(from === undefined ? {} : { from }),
+    to: state,
+    reason: failure.code,
+    detail: failure.message,
+  });
+}
+
+export function skip(draft: Draft, position: number, code: string, evidence: JsonObject, effect: Effect): void {
+  const from = draft.task(position)?.state;
+  draft.move(position, "skipped", {
+    endedMs: draft.around.nowMs,
+    effect,
+    live: undefined,
+    reason: { code, evidence },
+  });
+  draft.tell({
+    type: "task.skipped",
+    task: draft.planTask(position).key,
+    ...(from === undefined ? {} : { from }),
+    to: "skipped",
+    reason: code,
+    detail: evidence,
+  });
+}
+
+/** Tells the successors of everything that ended in this draft, until nothing more follows. */
+export function settleSuccessors(draft: Draft): void {
+  for (let at = draft.ended.pop(); at !== undefined; at = draft.ended.pop()) {
+    const effect = draft.task(at)?.effect;
+    if (effect === undefined) throw new Error(`ended task run at ${at} has no effect`);
+    for (const next of draft.planTask(at).successors) {
+      const task = draft.task(next);
+      if (task?.state !== "waiting") continue;
+      draft.countNeed(next, withNeedEnded(task.needs, effect));
+      consider(draft, next);
+    }
+  }
+}
+
+function needEvidence(draft: Draft, position: number): JsonObject {
+  for (const need of draft.planTask(position).needs) {
+    const task = draft.task(need);
+    if (task?.effect !== undefined && task.effect !== "ok" && task.effect !== "tolerated") {
+      return { need: draft.planTask(need).key, state: task.state };
+    }
+  }
+  return {};
+}

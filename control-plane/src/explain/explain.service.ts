@@ -1,0 +1,220 @@
+// Why something waits, or why it ended as it did. It tells what the engine decided (state, reason, failure) and, for
+// work that waits for an agent, asks the predicate of dispatch.
+import {
+  formatDuration,
+  idFromUuid,
+  isRunEnded,
+  isTaskRunEnded,
+  reasonCodes,
+  runName,
+  taskOf,
+  type CanonicalWorkflow,
+  type Explanation,
+  type ReasonCode,
+  type RunExplanation,
+} from "@capstan/proto";
+import type { LaneSelector } from "../dispatch/sessions.ts";
+import type { ProjectScope } from "../http/request-context.ts";
+import type { QueuedTask, RunRecord, RunStore, TaskRecord } from "../run/run.store.ts";
+import type { RunService } from "../run/run.service.ts";
+import { failureView } from "../run/view.ts";
+import type { AgentPicture, PicturedAgent } from "./agent-picture.ts";
+import { funnelOf } from "./funnel.ts";
+
+interface Scene {
+  readonly run: RunRecord;
+  readonly document: CanonicalWorkflow | undefined;
+  readonly tasks: readonly TaskRecord[];
+  readonly queued: readonly QueuedTask[];
+  readonly agents: readonly PicturedAgent[];
+}
+
+export class ExplainService {
+  private readonly runs: RunService;
+  private readonly store: RunStore;
+  private readonly picture: AgentPicture;
+
+  constructor(runs: RunService, store: RunStore, picture: AgentPicture) {
+    this.runs = runs;
+    this.store = store;
+    this.picture = picture;
+  }
+
+  async task(project: ProjectScope, run: string, key: string): Promise<Explanation> {
+    const { record, task } = await this.runs.findTask(project, run, key);
+    return explainTask(await this.scene(project, record), task);
+  }
+
+  async run(project: ProjectScope, run: string): Promise<RunExplanation> {
+    const record = await this.runs.find(project, run);
+    const scene = await this.scene(project, record);
+    const name = runName(record.workflow, record.number);
+    const telling = scene.tasks.filter((task) =>
+      isRunEnded(record.state) ? task.failure !== null || task.state === "cancelled" : !isTaskRunEnded(task.state),
+    );
+    const tasks = telling.map((task) => explainTask(scene, task));
+    const head = {
+      subject: name,
+      run: idFromUuid("run", record.id),
+      task: null,
+      state: record.state,
+      since: record.ended ?? record.started ?? record.created,
+      evidence: { tasks: { ...record.taskCounts } },
+      failure: failureView(record.failure),
+      tasks,
+    };
+    if (record.failure !== null) {
+      const where = record.failure.task === undefined ? "" : `${record.failure.task}: `;
+      return { ...head, code: record.failure.code, detail: `${name} ${said(record.state)}. ${where}${record.failure.message}`, do: logsOf(name, record.failure.task) };
+    }
+    const holding = tasks.find((task) => task.state !== "waiting") ?? tasks[0];
+    if (isRunEnded(record.state) || holding === undefined) {
+      return { ...head, code: record.state, detail: `${name} ${said(record.state)}.`, do: null };
+    }
+    return { ...head, code: holding.code, detail: `${name} is ${record.state}. ${holding.detail}`, do: holding.do };
+  }
+
+  private async scene(project: ProjectScope, run: RunRecord): Promise<Scene> {
+    const [document, tasks, queued, agents] = await Promise.all([
+      this.runs.documentOf(project, run),
+      this.store.tasks(project.id, run.id),
+      this.store.queued(project.id, run.id, 1000),
+      this.picture.agents(project.id),
+    ]);
+    return { run, document, tasks, queued, agents };
+  }
+}
+
+function explainTask(scene: Scene, task: TaskRecord): Explanation {
+  const name = runName(scene.run.workflow, scene.run.number);
+  const head = {
+    subject: `${name}/${task.key}`,
+    run: idFromUuid("run", scene.run.id),
+    task: task.key,
+    state: task.state,
+    failure: failureView(task.failure),
+    evidence: { ...evidenceOf(task) },
+  };
+  switch (task.state) {
+    case "waiting":
+      return waiting(scene, task, head);
+    case "queued":
+      return queued(scene, task, head);
+    case "retrying": {
+      const at = task.due === null ? "" : ` at ${clock(task.due)}`;
+      const why = task.failure === null ? "" : `: ${task.failure.message}`;
+      return { ...head, code: "retry_backoff", since: task.ended ?? task.queued, detail: `${task.key} failed${why}. Attempt ${task.attempts + 1} starts${at}.`, do: null };
+    }
+    case "dispatched":
+    case "running":
+    case "cancelling":
+      return carried(scene, task, head);
+    case "skipped":
+    case "suspended": {
+      const code = task.reason?.code ?? task.state;
+      return { ...head, code, since: task.ended ?? task.created, detail: `${task.key} is ${task.state}. ${reasonText(code)}`, do: null };
+    }
+    case "failed":
+    case "timed_out": {
+      const code = task.failure?.code ?? task.state;
+      const agent = task.agent === null ? "" : ` on ${task.agent}`;
+      const message = task.failure === null ? "" : ` ${task.failure.message}`;
+      const tries = task.attempts > 1 ? ` after ${task.attempts} attempts` : "";
+      return { ...head, code, since: task.ended, detail: `${task.key} ${said(task.state)}${agent}${tries}.${message}`, do: logsOf(name, task.key) };
+    }
+    case "cancelled":
+    case "succeeded":
+      return { ...head, code: task.state, since: task.ended, detail: `${task.key} ${said(task.state)}.`, do: null };
+  }
+}
+
+type Head = Pick<Explanation, "subject" | "run" | "task" | "state" | "failure" | "evidence">;
+
+function waiting(scene: Scene, task: TaskRecord, head: Head): Explanation {
+  const needs = scene.document === undefined ? [] : (taskOf(scene.document, task.key)?.needs ?? []);
+  const open = scene.tasks.filter((other) => needs.includes(other.key) && !isTaskRunEnded(other.state));
+  const names = open.map((other) => `${other.key} (${other.state})`).join(", ");
+  return {
+    ...head,
+    code: "needs_pending",
+    since: task.created,
+    detail: names === "" ? `${task.key} is about to be decided.` : `${task.key} waits for ${names}.`,
+    evidence: { needs: Object.fromEntries(open.map((other) => [other.key, other.state])) },
+    do: null,
+  };
+}
+
+function queued(scene: Scene, task: TaskRecord, head: Head): Explanation {
+  const row = scene.queued.find((one) => one.key === task.key);
+  const since = task.queued;
+  const age = since === null ? "" : ` for ${formatDuration(Math.max(0, Date.now() - Date.parse(since)))}`;
+  if (row === undefined) {
+    const code = task.reason?.code ?? "control_plane_behind";
+    return { ...head, code, since, detail: `${task.key} has been queued${age}. ${reasonText(code)}`, do: null };
+  }
+  const selector = row.selector as unknown as LaneSelector; // written by the commit stage
+  const wanted = { poolId: row.poolId, executor: selector.executor, labels: selector.labels, slots: selector.slots };
+  const funnel = funnelOf(wanted, row.pool, scene.agents);
+  const code: ReasonCode = funnel.reason ?? (task.reason?.code === "dispatch_backoff" ? "dispatch_backoff" : "behind_others");
+  const wants = [`pool=${row.pool}`, ...Object.entries(selector.labels).map(([label, values]) => `${label}=${values.join("|")}`)];
+  return {
+    ...head,
+    code,
+    since,
+    detail: `${task.key} has been queued${age}. ${reasonText(code)}`,
+    evidence: {
+      wants: { pool: row.pool, executor: selector.executor, slots: selector.slots, labels: structuredClone(selector.labels) as Record<string, string[]> },
+      busy: funnel.matching.filter((agent) => agent.online).slice(0, 10).map((agent) => ({ agent: agent.name, slotsUsed: agent.slotsUsed, slots: agent.slots })),
+      offline: funnel.matching.filter((agent) => !agent.online).slice(0, 10).map((agent) => ({ agent: agent.name, seenAt: agent.seen ?? null })),
+    },
+    funnel: funnel.steps,
+    ...(funnel.nearest === undefined ? {} : { nearest: funnel.nearest }),
+    do: queueAdvice(code, row.pool, wants, funnel.nearest),
+  };
+}
+
+function queueAdvice(code: ReasonCode, pool: string, wants: readonly string[], nearest: Explanation["nearest"]): string | null {
+  switch (code) {
+    case "no_agent_matches":
+      return nearest === undefined
+        ? `add an agent to pool ${pool}: capstan pools token ${pool}`
+        : `change runsOn, or give an agent ${wants.slice(1).join(" ")}; ${nearest.agent} is nearest: ${nearest.lacks}`;
+    case "agents_offline":
+      return "start the agent, or look why it is not connected: capstan agents list";
+    case "agents_busy":
+      return `wait, or add an agent: capstan pools token ${pool}`;
+    default:
+      return null;
+  }
+}
+
+function carried(scene: Scene, task: TaskRecord, head: Head): Explanation {
+  const agent = scene.agents.find((one) => one.id === task.agentId);
+  const since = task.started ?? task.queued;
+  if (agent !== undefined && !agent.online) {
+    const silent = agent.seen === undefined ? "" : `, silent since ${clock(agent.seen)}`;
+    return {
+      ...head,
+      code: "lease_pending",
+      since,
+      detail: `${task.key} is on ${agent.name}, which is not connected${silent}. Its task may still be at work; nobody else gets it before its lease ends.`,
+      evidence: { agent: agent.name, seenAt: agent.seen ?? null, attempt: task.attempts, epoch: task.epoch },
+      do: `nothing; or, if you know that the host is off: capstan agents revoke ${agent.name}`,
+    };
+  }
+  const on = agent === undefined ? "" : ` on ${agent.name}`;
+  const age = since === null ? "" : ` for ${formatDuration(Math.max(0, Date.now() - Date.parse(since)))}`;
+  return { ...head, code: task.state, since, detail: `${task.key} is ${task.state}${on}${age}.`, do: null };
+}
+
+const evidenceOf = (task: TaskRecord): Explanation["evidence"] => ({
+  // JSON of the engine; the schema's type is the same without readonly.
+  ...(structuredClone(task.reason?.evidence ?? {}) as Explanation["evidence"]),
+  attempts: task.attempts,
+});
+
+const isReason = (code: string): code is ReasonCode => Object.hasOwn(reasonCodes, code);
+const reasonText = (code: string): string => (isReason(code) ? reasonCodes[code] : code);
+const said = (state: string): string => (state === "timed_out" ? "ran out of time" : state === "cancelled" ? "was cancelled" : state);
+const clock = (iso: string): string => `${iso.slice(11, 19)} UTC`;
+const logsOf = (run: string, task: string | undefined): string => `read the log: capstan logs ${run}${task === undefined ? "" : `/${task}`}`;

@@ -1,0 +1,94 @@
+// The funnel of agents for work that waits: each requirement in the order of placement, how many agents are left, and
+// the nearest agent with what it lacks. The predicate is the one of dispatch (engine/placement.ts).
+import type { ReasonCode } from "@capstan/proto";
+import { mismatch, type Mismatch, type Wanted } from "../engine/placement.ts";
+import type { PicturedAgent } from "./agent-picture.ts";
+
+export interface FunnelStep {
+  readonly step: string;
+  readonly count: number;
+  /** The first three names. */
+  readonly agents: string[];
+}
+
+export interface Funnel {
+  readonly steps: FunnelStep[];
+  /** `undefined`: somebody could take it now. */
+  readonly reason: ReasonCode | undefined;
+  readonly nearest: { readonly agent: string; readonly lacks: string } | undefined;
+  /** Those that match by pool, labels and executor, online or not. */
+  readonly matching: readonly PicturedAgent[];
+  readonly able: readonly PicturedAgent[];
+}
+
+const unusable = new Set(["revoked", "suspended", "pending"]);
+
+export function funnelOf(wanted: Wanted & { readonly slots: number }, poolName: string, agents: readonly PicturedAgent[]): Funnel {
+  const steps: FunnelStep[] = [];
+  const narrow = (step: string, left: readonly PicturedAgent[]): readonly PicturedAgent[] => {
+    steps.push({ step, count: left.length, agents: left.slice(0, 3).map((agent) => agent.name) });
+    return left;
+  };
+  let left = narrow("in the project", agents.filter((agent) => !unusable.has(agent.state)));
+  const known = left;
+  left = narrow(`in pool ${poolName}`, left.filter((agent) => agent.poolId === wanted.poolId));
+  for (const [label, accepted] of Object.entries(wanted.labels)) {
+    const one: Wanted = { poolId: wanted.poolId, labels: { [label]: accepted }, executor: "" };
+    left = narrow(`${label}=${accepted.join("|")}`, left.filter((agent) => mismatch(one, agent)?.kind !== "label"));
+  }
+  const matching = narrow(`can execute ${wanted.executor}`, left.filter((agent) => mismatch(wanted, agent) === undefined));
+  const online = narrow("online", matching.filter((agent) => agent.online));
+  const taking = narrow("not draining", online.filter((agent) => agent.state === "active"));
+  const able = narrow(
+    wanted.slots === 1 ? "with a free slot" : `with ${wanted.slots} free slots`,
+    taking.filter((agent) => agent.slots - agent.slotsUsed >= wanted.slots),
+  );
+  return { steps, reason: reasonOf(matching, online, taking, able), nearest: nearestOf(wanted, known, poolName, matching), matching, able };
+}
+
+function reasonOf(
+  matching: readonly PicturedAgent[],
+  online: readonly PicturedAgent[],
+  taking: readonly PicturedAgent[],
+  able: readonly PicturedAgent[],
+): ReasonCode | undefined {
+  if (matching.length === 0) return "no_agent_matches";
+  if (online.length === 0) return "agents_offline";
+  if (taking.length === 0) return "agents_draining";
+  return able.length === 0 ? "agents_busy" : undefined;
+}
+
+/** Where nobody matches: the agent that misses fewest requirements. */
+function nearestOf(
+  wanted: Wanted,
+  known: readonly PicturedAgent[],
+  poolName: string,
+  matching: readonly PicturedAgent[],
+): Funnel["nearest"] {
+  if (matching.length > 0) return undefined;
+  let best: { agent: string; missing: number; lacks: string } | undefined;
+  for (const agent of known) {
+    const first = mismatch(wanted, agent);
+    if (first === undefined) continue;
+    const labels = Object.keys(wanted.labels).filter((label) => {
+      const accepted = wanted.labels[label] ?? [];
+      return mismatch({ poolId: agent.poolId, executor: "", labels: { [label]: accepted } }, agent)?.kind === "label";
+    });
+    const missing = labels.length + (agent.poolId === wanted.poolId ? 0 : 1) + (agent.executors.includes(wanted.executor) ? 0 : 1);
+    if (best === undefined || missing < best.missing) best = { agent: agent.name, missing, lacks: lackText(first, poolName) };
+  }
+  return best === undefined ? undefined : { agent: best.agent, lacks: best.lacks };
+}
+
+function lackText(lack: Mismatch, poolName: string): string {
+  switch (lack.kind) {
+    case "pool":
+      return `it is not in pool ${poolName}`;
+    case "label": {
+      const has = lack.found === undefined ? "it has no such label" : `it has ${lack.label}=${lack.found}`;
+      return `${lack.label}=${lack.wanted.join("|")}; ${has}`;
+    }
+    case "executor":
+      return `it cannot execute ${lack.executor}`;
+  }
+}

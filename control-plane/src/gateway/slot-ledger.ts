@@ -1,0 +1,84 @@
+// The slots of one session: what the agent stated, what was promised since, and in which order offers may leave.
+//  S1. The agent's word is absolute: of offers with a number above `offers`, at most `free` slots are undecided.
+//  S2. An offer number is never used twice, also where the promise was given back.
+//  S3. Offers leave in the order of their numbers. The agent says "decided up to n" with one number, so an offer that
+//      overtook a smaller one would make the smaller look lost although it is still on its way.
+
+/** Keeps the account of one session; knows no socket and no clock. `O` is what an offer carries. */
+export class SlotLedger<O> {
+  #free = 0;
+  #decided = 0;
+  #issued = 0;
+  #undecided = 0;
+  #nextToSend = 1;
+  readonly #weights = new Map<number, number>();
+  readonly #waiting = new Map<number, O | undefined>();
+
+  /** Slots that may be promised now. */
+  get available(): number {
+    return this.#free - this.#undecided;
+  }
+
+  /** Highest offer number that the agent said to have decided. */
+  get decided(): number {
+    return this.#decided;
+  }
+
+  /** True where a promise was neither kept nor given back. */
+  get hasOpenPromise(): boolean {
+    return this.#nextToSend <= this.#issued;
+  }
+
+  /** The agent's statement: `free` slots, all offers up to `offers` decided. An older statement changes only `free`. */
+  state(free: number, offers: number): void {
+    this.#free = free;
+    const last = Math.min(offers, this.#nextToSend - 1);
+    for (let seq = this.#decided + 1; seq <= last; seq++) this.#settle(seq);
+    if (last > this.#decided) this.#decided = last;
+  }
+
+  /** Promises `weight` slots; undefined where they are not free. */
+  take(weight: number): number | undefined {
+    if (this.available < weight) return undefined;
+    const seq = ++this.#issued;
+    this.#weights.set(seq, weight);
+    this.#undecided += weight;
+    return seq;
+  }
+
+  /** The promise is not needed. Offers that waited behind it are added to `out`. */
+  giveBack(seq: number, out: O[]): void {
+    if (seq < this.#nextToSend || seq > this.#issued || this.#waiting.has(seq)) return;
+    this.#settle(seq);
+    this.#release(seq, undefined, out);
+  }
+
+  /** The promise is kept. What may leave now, in order, is added to `out`. */
+  offer(seq: number, offer: O, out: O[]): void {
+    if (seq < this.#nextToSend || seq > this.#issued || this.#waiting.has(seq)) return;
+    this.#release(seq, offer, out);
+  }
+
+  #release(seq: number, offer: O | undefined, out: O[]): void {
+    if (seq !== this.#nextToSend) {
+      this.#waiting.set(seq, offer);
+      return;
+    }
+    if (offer !== undefined) out.push(offer);
+    let next = seq + 1;
+    while (this.#waiting.has(next)) {
+      const kept = this.#waiting.get(next);
+      this.#waiting.delete(next);
+      if (kept !== undefined) out.push(kept);
+      next++;
+    }
+    this.#nextToSend = next;
+  }
+
+  #settle(seq: number): void {
+    const weight = this.#weights.get(seq);
+    if (weight === undefined) return;
+    this.#weights.delete(seq);
+    this.#undecided -= weight;
+  }
+}

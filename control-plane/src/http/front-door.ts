@@ -1,0 +1,48 @@
+// The one port: Fastify with our limits, ids, headers and checks, before any handler runs.
+import type { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
+import { FastifyAdapter } from "@nestjs/platform-fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { requestBytesMax } from "@capstan/proto";
+import { checkHost } from "../auth/origin.ts";
+import type { Site } from "../auth/site.ts";
+import { sendProblem, type Rim } from "./problem.filter.ts";
+import { requestId } from "./request-id.ts";
+
+export function makeAdapter(rim: Rim): FastifyAdapter {
+  return new FastifyAdapter({
+    bodyLimit: requestBytesMax,
+    genReqId: (request: IncomingMessage) => requestId(request),
+    keepAliveTimeout: 65_000,
+    requestTimeout: 300_000,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 512, caseSensitive: true, ignoreTrailingSlash: false },
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => sendProblem(request, reply, error, rim),
+  });
+}
+
+export function prepareFrontDoor(fastify: FastifyInstance, site: Site, rim: Rim): void {
+  fastify.addHook("onRequest", (request, reply, done) => {
+    void reply.header("x-request-id", request.id);
+    void reply.header("x-content-type-options", "nosniff");
+    void reply.header("referrer-policy", "no-referrer");
+    void reply.header("x-frame-options", "DENY");
+    if (site.cookie.secure) void reply.header("strict-transport-security", "max-age=31536000; includeSubDomains");
+    try {
+      checkHost(request.raw, site.origins);
+      done();
+    } catch (error) {
+      sendProblem(request, reply, error, rim);
+    }
+  });
+  // Answers of the API are nobody's to keep.
+  fastify.addHook("onSend", (request, reply, payload, done) => {
+    if (request.url.startsWith("/api/") && !reply.hasHeader("cache-control")) void reply.header("cache-control", "no-store");
+    done(null, payload);
+  });
+  fastify.removeContentTypeParser("text/plain");
+  // Bytes are passed on as a stream; whoever takes them counts and hashes them.
+  fastify.addContentTypeParser("application/octet-stream", { bodyLimit: Number.MAX_SAFE_INTEGER }, (_request, payload, done) => {
+    done(null, payload instanceof Readable ? payload : undefined);
+  });
+}

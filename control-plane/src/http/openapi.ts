@@ -1,0 +1,92 @@
+// OpenAPI 3.1 from the route table. Nothing is written by hand, so nothing can disagree with what the server checks.
+import { z } from "zod";
+import { commonErrors, errorEntry, problemMediaType, problemSchema, routeParams, routes, type Route } from "@capstan/proto";
+
+type Json = Readonly<Record<string, unknown>>;
+
+export function openApiDocument(version: string): Json {
+  const paths: Record<string, Record<string, Json>> = {};
+  for (const [name, route] of Object.entries<Route>(routes)) {
+    const item = paths[route.path] ?? {};
+    item[route.method.toLowerCase()] = operation(name, route);
+    paths[route.path] = item;
+  }
+  return {
+    openapi: "3.1.0",
+    info: { title: "Capstan", version, license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
+    paths,
+    components: {
+      schemas: { Problem: schemaOf(problemSchema, "output") },
+      securitySchemes: {
+        token: { type: "http", scheme: "bearer" },
+        session: { type: "apiKey", in: "cookie", name: "capstan" },
+      },
+    },
+  };
+}
+
+function operation(name: string, route: Route): Json {
+  const parameters = [
+    ...routeParams(route.path).map((parameter) => ({ name: parameter, in: "path", required: true, schema: { type: "string" } })),
+    ...queryParameters(route),
+    ...(route.idempotency === "key"
+      ? [{ name: "Idempotency-Key", in: "header", required: false, schema: { type: "string", minLength: 1, maxLength: 255 } }]
+      : []),
+  ];
+  return {
+    operationId: name,
+    summary: route.summary,
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...requestBody(route),
+    responses: responses(route),
+    security: route.permission === "none" ? [] : [{ token: [] }, { session: [] }],
+    "x-capstan-permission": route.permission,
+    "x-capstan-idempotency": route.idempotency,
+  };
+}
+
+function queryParameters(route: Route): Json[] {
+  if (route.query === undefined) return [];
+  const schema = schemaOf(route.query, "input");
+  const properties = schema["properties"] as Readonly<Record<string, Json>> | undefined; // a strict object's
+  const required = (schema["required"] ?? []) as readonly string[];
+  return Object.entries(properties ?? {}).map(([key, value]) => ({
+    name: key,
+    in: "query",
+    required: required.includes(key),
+    schema: value,
+  }));
+}
+
+function requestBody(route: Route): Json {
+  if (route.rawBody !== undefined) return { requestBody: { required: true, content: { [route.rawBody]: {} } } };
+  if (route.body === undefined) return {};
+  return { requestBody: { required: true, content: { "application/json": { schema: schemaOf(route.body, "input") } } } };
+}
+
+function responses(route: Route): Json {
+  const content: Record<string, Json> = {
+    ...(route.response === undefined ? {} : { "application/json": { schema: schemaOf(route.response, "output") } }),
+    ...(route.responseType === undefined ? {} : { [route.responseType]: {} }),
+  };
+  const found: Record<string, Json> = {
+    [String(route.status ?? 200)]: { description: "done", ...(Object.keys(content).length === 0 ? {} : { content }) },
+  };
+  const codes = new Map<number, string[]>();
+  for (const code of [...commonErrors, ...(route.errors ?? [])]) {
+    const status = errorEntry(code)?.status ?? 500;
+    codes.set(status, [...(codes.get(status) ?? []), code]);
+  }
+  for (const [status, names] of [...codes].toSorted(([a], [b]) => a - b)) {
+    found[String(status)] = {
+      description: [...new Set(names)].join(", "),
+      content: { [problemMediaType]: { schema: { $ref: "#/components/schemas/Problem" } } },
+    };
+  }
+  return found;
+}
+
+function schemaOf(schema: z.ZodType, io: "input" | "output"): Readonly<Record<string, unknown>> {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { target: "draft-2020-12", io, unrepresentable: "any" });
+  return rest;
+}

@@ -1,0 +1,36 @@
+// What the rim knows about a request before its handler runs.
+import type { FastifyRequest } from "fastify";
+import type { Role, RouteName } from "@capstan/proto";
+
+/** Who asks. `local` is the administrator of this machine, by the token in the keys folder or a session made with it. */
+export interface Principal {
+  readonly userId: string;
+  readonly name: string;
+  readonly kind: "person" | "service" | "local";
+  readonly systemAdmin: boolean;
+  /** How the request proved it; a cookie brings the duty to check Origin. */
+  readonly via: "token" | "cookie";
+  /** When the sign-in happened; a token that was made for its purpose counts as new. */
+  readonly signedInMs: number;
+  readonly expiresMs: number | undefined;
+}
+
+export interface ProjectScope {
+  /** UUID */
+  readonly id: string;
+  readonly name: string;
+  readonly role: Role;
+}
+
+export interface RequestContext {
+  readonly route: RouteName;
+  readonly principal: Principal | undefined;
+  readonly project: ProjectScope | undefined;
+}
+
+const contexts = new WeakMap<object, RequestContext>();
+
+export const setContext = (request: FastifyRequest, context: RequestContext): void => {
+  contexts.set(request.raw, context);
+};
+export const contextOf = (request: FastifyRequest): RequestContext | undefined => contexts.get(request.raw);

@@ -1,0 +1,61 @@
+import { Controller, Inject } from "@nestjs/common";
+import { idFromUuid, permissionsOf, protocolRange, type Me, type RouteResponse, type ServerVersion } from "@capstan/proto";
+import { AuthService } from "../auth/auth.service.ts";
+import { Call, type CallOf } from "../http/call.ts";
+import { Handles } from "../http/handle.ts";
+import { openApiDocument } from "../http/openapi.ts";
+import { RELEASE, type Release } from "./release.ts";
+
+@Controller()
+export class ProjectController {
+  private readonly auth: AuthService;
+  private readonly release: Release;
+  private contract: string | undefined;
+
+  constructor(@Inject(AuthService) auth: AuthService, @Inject(RELEASE) release: Release) {
+    this.auth = auth;
+    this.release = release;
+  }
+
+  @Handles("me")
+  async me(@Call("me") { principal }: CallOf<"me">): Promise<Me> {
+    const projects = await this.auth.projects(principal);
+    return {
+      user: { id: principal.userId, name: principal.name, kind: principal.kind, systemAdmin: principal.systemAdmin },
+      projects: projects.map(({ name, role }) => ({ name, role, permissions: [...permissionsOf(role)] })),
+      expiresAt: principal.expiresMs === undefined ? null : new Date(principal.expiresMs).toISOString(),
+    };
+  }
+
+  @Handles("version")
+  version(): ServerVersion {
+    return {
+      version: this.release.version,
+      api: "v1",
+      protocol: { ...protocolRange },
+      schema: this.release.schema,
+      node: process.versions.node,
+      startedAt: this.release.startedAt,
+    };
+  }
+
+  @Handles("openapi")
+  openApi(@Call("openapi") { reply }: CallOf<"openapi">): void {
+    this.contract ??= JSON.stringify(openApiDocument(this.release.version));
+    void reply.header("content-type", "application/json").send(this.contract);
+  }
+
+  @Handles("projectList")
+  async projects(@Call("projectList") { principal }: CallOf<"projectList">): Promise<RouteResponse<"projectList">> {
+    const projects = await this.auth.projects(principal);
+    return {
+      data: projects.map(({ id, name, role, createdMs }) => ({
+        id: idFromUuid("prj", id),
+        name,
+        role,
+        createdAt: new Date(createdMs).toISOString(),
+      })),
+      nextCursor: null,
+    };
+  }
+}

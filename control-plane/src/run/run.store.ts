@@ -1,0 +1,109 @@
+// The port of reading runs to their rows. Nothing here changes a run.
+import type { AttemptState, Failure, JsonObject, JsonValue, RunState, TaskRunState } from "@capstan/proto";
+import type { HistoryItem } from "../engine/event.ts";
+
+export const RUN_STORE = Symbol("RunStore");
+
+export type RunRef = { readonly id: string } | { readonly workflow: string; readonly number: number };
+
+export interface RunRecord {
+  readonly id: string;
+  readonly workflowId: string;
+  readonly workflow: string;
+  readonly number: number;
+  readonly digest: string;
+  readonly state: RunState;
+  readonly priority: number;
+  readonly inputs: JsonObject;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly trigger: JsonObject;
+  readonly created: string;
+  readonly started: string | null;
+  readonly ended: string | null;
+  readonly deadline: string | null;
+  readonly cancel: JsonObject | null;
+  readonly outputs: JsonObject | null;
+  readonly failure: (Failure & { readonly task?: string }) | null;
+  /** Only where one run is read. */
+  readonly taskCounts: Readonly<Partial<Record<TaskRunState, number>>> | null;
+  readonly version: number | null;
+}
+
+export interface TaskRecord {
+  readonly id: string;
+  readonly position: number;
+  readonly key: string;
+  readonly state: TaskRunState;
+  readonly epoch: number;
+  readonly attempts: number;
+  readonly agentId: string | null;
+  readonly agent: string | null;
+  readonly created: string;
+  readonly queued: string | null;
+  readonly started: string | null;
+  readonly ended: string | null;
+  readonly due: string | null;
+  readonly outputs: JsonObject | null;
+  readonly failure: Failure | null;
+  readonly reason: { readonly code: string; readonly evidence?: JsonObject } | null;
+}
+
+export interface AttemptRecord {
+  readonly id: string;
+  readonly position: number;
+  readonly key: string;
+  readonly number: number;
+  readonly epoch: number;
+  readonly state: AttemptState;
+  readonly agentId: string;
+  readonly agent: string;
+  readonly offered: string;
+  readonly started: string | null;
+  readonly ended: string | null;
+  readonly failure: Failure | null;
+  readonly result: JsonObject | null;
+  readonly log: { readonly bytes: number; readonly lines: number; readonly state: "open" | "complete" | "incomplete" } | null;
+}
+
+export interface EventRecord {
+  readonly seq: number;
+  readonly at: string;
+  readonly item: HistoryItem;
+}
+
+export interface RunFilter {
+  readonly states: readonly RunState[] | undefined;
+  readonly workflows: readonly string[] | undefined;
+  /** Alternatives, each one `{ key: value }`. */
+  readonly labels: readonly Readonly<Record<string, string>>[] | undefined;
+  readonly createdAfter: string | undefined;
+  readonly createdBefore: string | undefined;
+  readonly text: string | undefined;
+  readonly number: number | undefined;
+  readonly newestFirst: boolean;
+}
+
+/** Task runs that wait for an agent, by pool and what they want. */
+export interface QueuedTask {
+  readonly runId: string;
+  readonly workflow: string;
+  readonly number: number;
+  readonly key: string;
+  readonly pool: string;
+  readonly poolId: string;
+  readonly selector: JsonValue;
+  readonly queued: string;
+}
+
+export interface RunStore {
+  find(projectId: string, ref: RunRef): Promise<RunRecord | undefined>;
+  list(projectId: string, filter: RunFilter, page: { readonly limit: number; readonly after: string | undefined }): Promise<readonly RunRecord[]>;
+  /** At most 10,000. */
+  count(projectId: string, filter: RunFilter): Promise<number>;
+  tasks(projectId: string, runId: string): Promise<readonly TaskRecord[]>;
+  /** Of one task, or of the whole run. In the order of their start. */
+  attempts(projectId: string, runId: string, position: number | undefined): Promise<readonly AttemptRecord[]>;
+  events(projectId: string, runId: string, afterSeq: number, limit: number): Promise<readonly EventRecord[]>;
+  /** What waits in the queue, oldest first, at most `limit`; of one run, or of the project. */
+  queued(projectId: string, runId: string | undefined, limit: number): Promise<readonly QueuedTask[]>;
+}

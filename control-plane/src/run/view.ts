@@ -1,0 +1,124 @@
+// Rows as the API shows them.
+import {
+  actionKindOf,
+  idFromUuid,
+  parseHookKey,
+  runName,
+  taskOf,
+  type AttemptView,
+  type CanonicalWorkflow,
+  type Failure,
+  type JsonObject,
+  type RunEventView,
+  type RunSummary,
+  type RunView,
+  type TaskRunView,
+} from "@capstan/proto";
+import type { AttemptRecord, EventRecord, RunRecord, TaskRecord } from "./run.store.ts";
+
+// JSON of the database is deeply readonly to us; the schemas' types are not. The values are the same.
+const json = <T>(value: unknown): T => value as T;
+
+export function runSummary(run: RunRecord): RunSummary {
+  return {
+    id: idFromUuid("run", run.id),
+    name: runName(run.workflow, run.number),
+    workflow: run.workflow,
+    number: run.number,
+    digest: run.digest,
+    state: run.state,
+    trigger: json(run.trigger),
+    labels: json(run.labels),
+    priority: run.priority,
+    createdAt: run.created,
+    startedAt: run.started,
+    endedAt: run.ended,
+    failure: failureView(run.failure),
+  };
+}
+
+export const runView = (run: RunRecord): RunView => ({
+  ...runSummary(run),
+  version: run.version ?? 0,
+  deadlineAt: run.deadline,
+  inputs: json(run.inputs),
+  outputs: json(run.outputs),
+  cancel: json(run.cancel),
+  taskCounts: json(run.taskCounts ?? {}),
+});
+
+export function taskRunView(task: TaskRecord, document: CanonicalWorkflow | undefined): TaskRunView {
+  const definition = document === undefined ? undefined : taskOf(document, task.key);
+  return {
+    id: idFromUuid("tr", task.id),
+    task: task.key,
+    index: 0,
+    position: task.position,
+    hook: parseHookKey(task.key) !== undefined,
+    title: definition?.title ?? null,
+    action: definition === undefined ? "" : actionKindOf(definition.action),
+    needs: [...(definition?.needs ?? [])],
+    state: task.state,
+    attempts: task.attempts,
+    epoch: task.epoch,
+    agent: task.agentId === null ? null : { id: idFromUuid("ag", task.agentId), name: task.agent ?? "" },
+    createdAt: task.created,
+    queuedAt: task.queued,
+    startedAt: task.started,
+    endedAt: task.ended,
+    dueAt: task.due,
+    outputs: json(task.outputs),
+    failure: failureView(task.failure),
+    reason: task.reason === null ? null : { ...json<JsonObject>(task.reason), code: task.reason.code },
+  };
+}
+
+export function attemptView(attempt: AttemptRecord): AttemptView {
+  const result = attempt.result ?? {};
+  const text = (key: string): string | null => (typeof result[key] === "string" ? result[key] : null);
+  return {
+    id: idFromUuid("att", attempt.id),
+    task: attempt.key,
+    number: attempt.number,
+    epoch: attempt.epoch,
+    state: attempt.state,
+    agent: { id: idFromUuid("ag", attempt.agentId), name: attempt.agent },
+    offeredAt: attempt.offered,
+    startedAt: attempt.started,
+    endedAt: attempt.ended,
+    exitCode: typeof result["exitCode"] === "number" ? result["exitCode"] : null,
+    signal: text("signal"),
+    summary: text("summary"),
+    failure: failureView(attempt.failure),
+    log: attempt.log,
+  };
+}
+
+export function eventView(event: EventRecord): RunEventView {
+  const { attempt, agent, detail, ...item } = event.item;
+  return {
+    seq: event.seq,
+    at: event.at,
+    ...item,
+    ...(attempt === undefined ? {} : { attempt: idFromUuid("att", attempt) }),
+    ...(agent === undefined ? {} : { agent: idFromUuid("ag", agent) }),
+    ...(detail === undefined ? {} : { detail: json(detail) }),
+  };
+}
+
+/** The fields that the API promises, and none of those that only the engine wants. */
+export function failureView(failure: (Failure & { readonly task?: string }) | null): RunSummary["failure"] {
+  if (failure === null) return null;
+  const { class: kind, code, message, exitCode, signal, type, file, line, task } = failure;
+  return {
+    class: kind,
+    code,
+    message,
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(type === undefined ? {} : { type }),
+    ...(file === undefined ? {} : { file }),
+    ...(line === undefined ? {} : { line }),
+    ...(task === undefined ? {} : { task }),
+  };
+}

@@ -1,0 +1,122 @@
+// A request for a run by a person or a program. The path from here to the first attempt is the product's shortest:
+// nothing is asked of the database before the commit.
+import { Controller, Inject } from "@nestjs/common";
+import { AppError, idFromUuid, parseDuration, runName, type RunView } from "@capstan/proto";
+import { COMMIT, type Commit, type StartOutcome } from "../commit/commit.ts";
+import { COMMIT_SIGNALS, type CommitSignals } from "../commit/commit-signals.ts";
+import { Call, type CallOf } from "../http/call.ts";
+import { Handles } from "../http/handle.ts";
+import { requestHash } from "../http/request-hash.ts";
+import { RunEnd } from "../run/run-end.ts";
+import { RunService } from "../run/run.service.ts";
+import { WorkflowEditions, type NumberedEdition } from "../workflow/editions.ts";
+import { completeInputs } from "./inputs.ts";
+
+const waitMsMax = 55_000;
+
+@Controller()
+export class RunRequestController {
+  private readonly editions: WorkflowEditions;
+  private readonly commit: Commit;
+  private readonly runs: RunService;
+  private readonly end: RunEnd;
+
+  constructor(
+    @Inject(WorkflowEditions) editions: WorkflowEditions,
+    @Inject(COMMIT) commit: Commit,
+    @Inject(RunService) runs: RunService,
+    @Inject(COMMIT_SIGNALS) signals: CommitSignals,
+  ) {
+    this.editions = editions;
+    this.commit = commit;
+    this.runs = runs;
+    this.end = new RunEnd(runs, signals);
+  }
+
+  @Handles("runStart")
+  async start(@Call("runStart") call: CallOf<"runStart">): Promise<RunView> {
+    const { project, params, body, reply } = call;
+    const waitMs = waitOf(call.query.wait, call.request.headers["prefer"]);
+    const edition =
+      body.version === undefined
+        ? await this.editions.active(project, params.workflow)
+        : await this.editions.version(project, params.workflow, body.version);
+    if (edition === undefined) {
+      const what = body.version === undefined ? `workflow ${params.workflow}` : `version ${body.version} of ${params.workflow}`;
+      throw new AppError("not_found", `There is no ${what} in project ${project.name}.`);
+    }
+    const inputs = completeInputs(edition.document, body.inputs ?? {});
+    const kind = call.request.headers["x-capstan-trigger"] === "manual" ? "manual" : "api";
+    const outcome = await this.commit.start({
+      edition,
+      inputs,
+      labels: body.labels ?? {},
+      trigger: { kind, actor: call.actor },
+      ...(call.idempotencyKey === undefined
+        ? {}
+        : {
+            idempotency: {
+              caller: call.principal.userId,
+              key: call.idempotencyKey,
+              requestSha256: requestHash("POST", `${project.id}/${params.workflow}/runs`, body),
+            },
+          }),
+    });
+    const runId = runIdOf(outcome);
+    if (outcome.kind === "replayed") void reply.header("idempotency-replayed", "true");
+    void reply.header("location", `/api/v1/projects/${project.name}/runs/${idFromUuid("run", runId)}`);
+    if (waitMs > 0) {
+      const ended = await this.end.wait(project, runId, waitMs, call.request.raw);
+      if (ended.endedAt !== null) void reply.status(200);
+      return ended;
+    }
+    if (outcome.kind !== "started") return this.runs.show(project, idFromUuid("run", runId));
+    return startedView(edition, outcome, { inputs, labels: body.labels ?? {}, trigger: { kind, actor: call.actor } });
+  }
+}
+
+function runIdOf(outcome: StartOutcome): string {
+  if (outcome.kind === "key_reused") {
+    throw new AppError("idempotency_key_reused", "This Idempotency-Key was used for another run within the last 24 hours.");
+  }
+  return outcome.runId;
+}
+
+/** The run as it was committed, without reading it back. What happened since is told by the run's own route. */
+function startedView(
+  edition: NumberedEdition,
+  outcome: Extract<StartOutcome, { kind: "started" }>,
+  asked: Pick<RunView, "labels" | "trigger"> & { readonly inputs: unknown },
+): RunView {
+  return {
+    id: idFromUuid("run", outcome.runId),
+    name: runName(edition.name, outcome.number),
+    workflow: edition.name,
+    number: outcome.number,
+    digest: edition.digest,
+    version: edition.number,
+    state: "queued",
+    trigger: asked.trigger,
+    labels: asked.labels,
+    priority: typeof edition.document.priority === "number" ? edition.document.priority : 3,
+    createdAt: new Date(outcome.createdMs).toISOString(),
+    startedAt: null,
+    endedAt: null,
+    deadlineAt: null,
+    failure: null,
+    inputs: asked.inputs as RunView["inputs"], // JSON, checked against the declarations
+    outputs: null,
+    cancel: null,
+    taskCounts: {},
+  };
+}
+
+/** `?wait=30s` or `Prefer: wait=30`, in milliseconds; 0 without either. @throws malformed */
+export function waitOf(query: string | undefined, prefer: string | string[] | undefined): number {
+  const preferred = typeof prefer === "string" ? /(?:^|[,;]\s*)wait=(\d{1,4})(?:$|\s*[,;])/.exec(prefer)?.[1] : undefined;
+  if (query === undefined) return preferred === undefined ? 0 : Math.min(Number(preferred) * 1000, waitMsMax);
+  const waitMs = parseDuration(query);
+  if (waitMs === undefined) throw new AppError("malformed", `wait must be a duration such as 30s, got ${query}`);
+  if (waitMs > waitMsMax) throw new AppError("malformed", `wait is at most 55s, got ${query}: longer waits are cut by proxies; ask again instead`);
+  return waitMs;
+}

@@ -1,0 +1,140 @@
+// A set of workflow files becomes versions: all of them or none.
+//  D1. Nothing is stored unless every file is free of errors and every bundle is there.
+//  D2. An equal digest with the same code is the same version; deploying it again changes nothing.
+import { randomBytes } from "node:crypto";
+import {
+  AppError,
+  idFromUuid,
+  uuidV7,
+  type DeployBody,
+  type DeployedWorkflow,
+  type DeployView,
+  type SourceDocument,
+  type Validation,
+} from "@capstan/proto";
+import type { AgentPicture } from "../explain/agent-picture.ts";
+import { makeCursor, readCursor } from "../http/cursor.ts";
+import type { ProjectScope } from "../http/request-context.ts";
+import { changesBetween } from "./changes.ts";
+import type { WorkflowEditions } from "./editions.ts";
+import { placementPlan } from "./placement-plan.ts";
+import { isError, readDocuments, refuseErrors, type ReadDocument } from "./read-documents.ts";
+import type { DeployRecord, WorkflowStore } from "./workflow.store.ts";
+
+export class DeployService {
+  private readonly store: WorkflowStore;
+  private readonly editions: WorkflowEditions;
+  private readonly picture: AgentPicture;
+
+  constructor(store: WorkflowStore, editions: WorkflowEditions, picture: AgentPicture) {
+    this.store = store;
+    this.editions = editions;
+    this.picture = picture;
+  }
+
+  /** Problems of files; nothing is changed. */
+  validate(sources: readonly SourceDocument[]): Validation {
+    const read = readDocuments(sources);
+    return {
+      ok: !read.problems.some(isError),
+      problems: read.problems.map((problem) => ({ ...problem })),
+      workflows: read.documents.map((one) => ({ workflow: one.document.name, file: one.source.file, digest: one.digest })),
+    };
+  }
+
+  /** @throws spec_invalid bundle_missing idempotency_key_reused */
+  async deploy(
+    project: ProjectScope,
+    body: DeployBody,
+    by: { readonly actor: string; readonly idempotency: { readonly caller: string; readonly key: string; readonly requestSha256: string } | undefined },
+  ): Promise<{ readonly view: DeployView; readonly replayed: boolean }> {
+    const read = readDocuments(body.documents);
+    refuseErrors(read);
+    await this.refuseMissingBundles(project, read.documents);
+    const planned = await this.plan(project, read.documents);
+    if (body.dryRun === true) {
+      return {
+        view: {
+          id: null,
+          dryRun: true,
+          actor: by.actor,
+          message: body.message ?? null,
+          createdAt: new Date().toISOString(),
+          workflows: planned,
+        },
+        replayed: false,
+      };
+    }
+    const id = uuidV7(Date.now(), randomBytes(10));
+    const outcome = await this.store.deploy(project.id, {
+      id,
+      actor: by.actor,
+      message: body.message,
+      idempotency: by.idempotency,
+      versions: read.documents.map((one) => ({
+        name: one.document.name,
+        digest: one.digest,
+        canonical: one.canonical,
+        source: one.source.source,
+        sourceFile: one.source.file,
+        bundleSha256: one.source.bundleSha256,
+      })),
+      answer: (numbers) => ({
+        workflows: planned.map((one) => ({ ...one, version: numbers.get(one.workflow) ?? one.version })),
+      }),
+    });
+    if (outcome.kind === "key_reused") {
+      throw new AppError("idempotency_key_reused", "This Idempotency-Key was used for another deploy within the last 24 hours.");
+    }
+    if (outcome.kind === "replayed") return { view: deployView(outcome.deploy), replayed: true };
+    for (const one of read.documents) this.editions.forget(project.id, one.document.name);
+    const record = { id, actor: by.actor, message: body.message, createdMs: outcome.createdMs, workflows: outcome.workflows };
+    return { view: deployView(record), replayed: false };
+  }
+
+  async list(project: ProjectScope, page: { readonly limit: number; readonly cursor: string | undefined }): Promise<{ data: DeployView[]; nextCursor: string | null }> {
+    const before = page.cursor === undefined ? undefined : String(readCursor("deploys", page.cursor, 1)[0]);
+    const found = await this.store.deploys(project.id, { limit: page.limit + 1, before });
+    const rows = found.slice(0, page.limit);
+    const last = found.length > page.limit ? rows.at(-1) : undefined;
+    return { data: rows.map(deployView), nextCursor: last === undefined ? null : makeCursor("deploys", [last.id]) };
+  }
+
+  private async refuseMissingBundles(project: ProjectScope, documents: readonly ReadDocument[]): Promise<void> {
+    const wanted = [...new Set(documents.flatMap((one) => one.source.bundleSha256 ?? []))];
+    const there = await this.store.hasBundles(project.id, wanted);
+    const missing = documents.find((one) => one.source.bundleSha256 !== undefined && !there.has(one.source.bundleSha256));
+    if (missing === undefined) return;
+    throw new AppError("bundle_missing", `The code bundle of ${missing.source.file} (${missing.source.bundleSha256 ?? ""}) was not uploaded.`);
+  }
+
+  private async plan(project: ProjectScope, documents: readonly ReadDocument[]): Promise<DeployedWorkflow[]> {
+    const [agents, pools] = await Promise.all([this.picture.agents(project.id), this.picture.pools(project.id)]);
+    const planned: DeployedWorkflow[] = [];
+    for (const one of documents) {
+      const before = await this.editions.active(project, one.document.name);
+      const bundleChanged = before !== undefined && before.bundleSha256 !== one.source.bundleSha256;
+      const same = before?.digest === one.digest;
+      planned.push({
+        workflow: one.document.name,
+        file: one.source.file,
+        result: before === undefined ? "new" : same ? "unchanged" : "changed",
+        digest: one.digest,
+        version: same ? before.number : (before?.number ?? 0) + 1,
+        changes: before === undefined || same ? [] : changesBetween(before.document, one.document, bundleChanged),
+        warnings: one.warnings.map((warning) => ({ ...warning })),
+        placement: placementPlan(one.document, agents, pools),
+      });
+    }
+    return planned;
+  }
+}
+
+const deployView = (record: DeployRecord): DeployView => ({
+  id: idFromUuid("dep", record.id),
+  dryRun: false,
+  actor: record.actor,
+  message: record.message ?? null,
+  createdAt: new Date(record.createdMs).toISOString(),
+  workflows: [...record.workflows],
+});

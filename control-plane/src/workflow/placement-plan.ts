@@ -1,0 +1,44 @@
+// Who could take each task of a version now, told before it is deployed.
+import { actionKindOf, hookKeysOf, hookNames, isExpr, isText, slotsOf, taskOf, type CanonicalWorkflow, type TaskPlacement } from "@capstan/proto";
+import type { PicturedAgent, PicturedPool } from "../explain/agent-picture.ts";
+import { funnelOf } from "../explain/funnel.ts";
+
+const defaultPool = "default";
+
+export function placementPlan(
+  document: CanonicalWorkflow,
+  agents: readonly PicturedAgent[],
+  pools: readonly PicturedPool[],
+): TaskPlacement[] {
+  const keys = [...Object.keys(document.tasks).toSorted(), ...hookNames.flatMap((name) => hookKeysOf(document, name))];
+  return keys.flatMap((key) => {
+    const task = taskOf(document, key);
+    if (task === undefined) return [];
+    const poolName = task.runsOn?.pool ?? defaultPool;
+    const pool = pools.find((candidate) => candidate.name === poolName);
+    const labels: Record<string, readonly string[]> = {};
+    let dynamic = false;
+    for (const [label, wanted] of Object.entries(task.runsOn?.labels ?? {})) {
+      const values = Array.isArray(wanted) ? wanted : [wanted];
+      const texts = values.filter((value): value is string => typeof value === "string");
+      if (values.some((value) => isExpr(value) || isText(value))) dynamic = true;
+      else labels[label] = texts;
+    }
+    const funnel = funnelOf(
+      { poolId: pool?.id ?? "", executor: actionKindOf(task.action), labels, slots: slotsOf(task) },
+      poolName,
+      agents,
+    );
+    return [
+      {
+        task: key,
+        pool: poolName,
+        agentsOnline: funnel.matching.filter((agent) => agent.online).length,
+        agentsMatching: funnel.matching.length,
+        agents: funnel.matching.slice(0, 3).map((agent) => agent.name),
+        reason: funnel.reason === "agents_busy" ? null : (funnel.reason ?? null),
+        dynamic,
+      },
+    ];
+  });
+}

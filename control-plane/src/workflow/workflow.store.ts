@@ -1,0 +1,84 @@
+// The port of workflows, their versions, bundles and deploys to their rows.
+import type { DeployedWorkflow, RunState } from "@capstan/proto";
+
+export const WORKFLOW_STORE = Symbol("WorkflowStore");
+
+export interface EditionRow {
+  readonly workflowId: string;
+  readonly name: string;
+  readonly digest: string;
+  readonly number: number;
+  readonly canonical: string;
+  readonly bundleSha256: string | undefined;
+}
+
+export interface WorkflowRow extends EditionRow {
+  readonly createdMs: number;
+  readonly deployedMs: number;
+  readonly deployedBy: string;
+  readonly sourceFile: string;
+  /** Newest first, at most 14. */
+  readonly lastRuns: readonly {
+    readonly id: string;
+    readonly number: number;
+    readonly state: RunState;
+    readonly createdMs: number;
+    readonly endedMs: number | undefined;
+  }[];
+}
+
+export interface VersionRecord extends EditionRow {
+  readonly active: boolean;
+  readonly source: string;
+  readonly sourceFile: string;
+  readonly createdMs: number;
+  readonly createdBy: string;
+}
+
+export interface DeployRecord {
+  readonly id: string;
+  readonly actor: string;
+  readonly message: string | undefined;
+  readonly createdMs: number;
+  readonly workflows: readonly DeployedWorkflow[];
+}
+
+export interface NewVersion {
+  readonly name: string;
+  readonly digest: string;
+  readonly canonical: string;
+  readonly source: string;
+  readonly sourceFile: string;
+  readonly bundleSha256: string | undefined;
+}
+
+export interface NewDeploy {
+  readonly id: string;
+  readonly actor: string;
+  readonly message: string | undefined;
+  readonly versions: readonly NewVersion[];
+  readonly idempotency: { readonly caller: string; readonly key: string; readonly requestSha256: string } | undefined;
+  /** The answer, made from the numbers that the versions got. */
+  answer(numbers: ReadonlyMap<string, number>, createdMs: number): { readonly workflows: readonly DeployedWorkflow[] };
+}
+
+export type DeployOutcome =
+  | { readonly kind: "deployed"; readonly createdMs: number; readonly workflows: readonly DeployedWorkflow[] }
+  | { readonly kind: "replayed"; readonly deploy: DeployRecord }
+  | { readonly kind: "key_reused" };
+
+export interface WorkflowStore {
+  active(projectId: string, name: string): Promise<EditionRow | undefined>;
+  version(projectId: string, name: string, version: number | string): Promise<VersionRecord | undefined>;
+  edition(projectId: string, workflowId: string, digest: string): Promise<EditionRow | undefined>;
+  list(
+    projectId: string,
+    page: { readonly limit: number; readonly after: string | undefined; readonly q: string | undefined; readonly name: string | undefined },
+  ): Promise<readonly WorkflowRow[]>;
+  versions(projectId: string, name: string, page: { readonly limit: number; readonly before: number | undefined }): Promise<readonly VersionRecord[]>;
+  /** One transaction: versions that are new are added and made active, all or none. */
+  deploy(projectId: string, deploy: NewDeploy): Promise<DeployOutcome>;
+  deploys(projectId: string, page: { readonly limit: number; readonly before: string | undefined }): Promise<readonly DeployRecord[]>;
+  hasBundles(projectId: string, sha256: readonly string[]): Promise<ReadonlySet<string>>;
+  addBundle(projectId: string, sha256: string, sizeBytes: number): Promise<boolean>;
+}

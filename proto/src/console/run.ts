@@ -1,0 +1,205 @@
+import { z } from "zod";
+import { attemptStates } from "../state/attempt.ts";
+import { runStates } from "../state/run.ts";
+import { taskRunStates } from "../state/task-run.ts";
+import { labelMapSchema, pageQuery, queryFlag, queryInteger, queryList, timeSchema } from "./route.ts";
+
+export const failureViewSchema = z.object({
+  class: z.string(),
+  code: z.string(),
+  message: z.string(),
+  exitCode: z.number().int().optional(),
+  signal: z.string().optional(),
+  type: z.string().optional(),
+  file: z.string().optional(),
+  line: z.number().int().optional(),
+  /** The task that the failure of a run comes from. */
+  task: z.string().optional(),
+});
+
+/** What asked for a run. */
+export const triggerSchema = z.looseObject({ kind: z.string(), actor: z.string().optional() });
+
+/** A run as lists show it. */
+export const runSummarySchema = z.object({
+  id: z.string(),
+  /** `hello-1` */
+  name: z.string(),
+  workflow: z.string(),
+  number: z.number().int(),
+  digest: z.string(),
+  state: z.enum(runStates),
+  trigger: triggerSchema,
+  labels: labelMapSchema,
+  priority: z.number().int(),
+  createdAt: timeSchema,
+  startedAt: timeSchema.nullable(),
+  endedAt: timeSchema.nullable(),
+  failure: failureViewSchema.nullable(),
+});
+export type RunSummary = z.infer<typeof runSummarySchema>;
+
+export const runSchema = runSummarySchema.extend({
+  /** Number of the workflow version. */
+  version: z.number().int(),
+  deadlineAt: timeSchema.nullable(),
+  inputs: z.record(z.string(), z.json()),
+  outputs: z.record(z.string(), z.json()).nullable(),
+  cancel: z.looseObject({ actor: z.string().optional(), reason: z.string().optional() }).nullable(),
+  /** Task runs by state, hooks included. */
+  taskCounts: z.partialRecord(z.enum(taskRunStates), z.number().int()),
+});
+export type RunView = z.infer<typeof runSchema>;
+
+export const agentRefSchema = z.object({ id: z.string(), name: z.string() });
+
+export const reasonSchema = z.looseObject({ code: z.string(), since: timeSchema.optional() });
+
+export const taskRunSchema = z.object({
+  id: z.string(),
+  /** `extract`, or `hooks.onSuccess.0` for a hook. */
+  task: z.string(),
+  /** Index where the task is mapped; otherwise 0. */
+  index: z.number().int(),
+  position: z.number().int(),
+  hook: z.boolean(),
+  title: z.string().nullable(),
+  /** `run`, `python`, `node`, `http`, `notify`. */
+  action: z.string(),
+  needs: z.array(z.string()),
+  state: z.enum(taskRunStates),
+  /** Attempts made so far. */
+  attempts: z.number().int(),
+  epoch: z.number().int(),
+  agent: agentRefSchema.nullable(),
+  createdAt: timeSchema,
+  queuedAt: timeSchema.nullable(),
+  startedAt: timeSchema.nullable(),
+  endedAt: timeSchema.nullable(),
+  /** When the next attempt starts, or the time of waiting ends. */
+  dueAt: timeSchema.nullable(),
+  outputs: z.record(z.string(), z.json()).nullable(),
+  failure: failureViewSchema.nullable(),
+  reason: reasonSchema.nullable(),
+});
+export type TaskRunView = z.infer<typeof taskRunSchema>;
+
+export const attemptSchema = z.object({
+  id: z.string(),
+  task: z.string(),
+  number: z.number().int(),
+  epoch: z.number().int(),
+  state: z.enum(attemptStates),
+  agent: agentRefSchema,
+  offeredAt: timeSchema,
+  startedAt: timeSchema.nullable(),
+  endedAt: timeSchema.nullable(),
+  exitCode: z.number().int().nullable(),
+  signal: z.string().nullable(),
+  /** Markdown that the task wrote for people; untrusted. */
+  summary: z.string().nullable(),
+  failure: failureViewSchema.nullable(),
+  log: z
+    .object({ bytes: z.number().int(), lines: z.number().int(), state: z.enum(["open", "complete", "incomplete"]) })
+    .nullable(),
+});
+export type AttemptView = z.infer<typeof attemptSchema>;
+
+/** One item of a run's history; `seq` is gap-free within the run. */
+export const runEventSchema = z.object({
+  seq: z.number().int(),
+  at: timeSchema,
+  type: z.string(),
+  task: z.string().optional(),
+  from: z.string().optional(),
+  to: z.string().optional(),
+  attempt: z.string().optional(),
+  epoch: z.number().int().optional(),
+  agent: z.string().optional(),
+  actor: z.string().optional(),
+  reason: z.string().optional(),
+  detail: z.json().optional(),
+});
+export type RunEventView = z.infer<typeof runEventSchema>;
+
+export const startRunBodySchema = z.strictObject({
+  inputs: z.record(z.string(), z.json()).optional(),
+  labels: z.record(z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/), z.string().max(255)).optional(),
+  /** Number or digest of a version; the active one unless said. */
+  version: z.union([z.number().int().min(1), z.string().regex(/^sha256:[0-9a-f]{64}$/)]).optional(),
+});
+export type StartRunBody = z.infer<typeof startRunBodySchema>;
+
+export const startRunQuery = z.strictObject({
+  /** Answer when the run has ended, at most this long: `30s`, up to 55 s. */
+  wait: z.string().max(16).optional(),
+});
+
+export const runListQuery = z.strictObject({
+  ...pageQuery,
+  state: queryList(z.enum(runStates)).optional(),
+  workflow: queryList(z.string().max(64)).optional(),
+  /** `team:x`; repeated labels are alternatives. */
+  label: queryList(z.string().max(320)).optional(),
+  createdAfter: z.iso.datetime({ offset: true }).optional(),
+  createdBefore: z.iso.datetime({ offset: true }).optional(),
+  /** Part of a workflow's name, or a run's name. */
+  q: z.string().max(200).optional(),
+  sort: z.enum(["-createdAt", "createdAt"]).optional(),
+});
+
+export const eventListQuery = z.strictObject({
+  afterSeq: queryInteger(0, Number.MAX_SAFE_INTEGER).optional(),
+  limit: queryInteger(1, 2000).optional(),
+});
+export const eventListSchema = z.object({
+  data: z.array(runEventSchema),
+  /** Give it as `afterSeq` to read on. */
+  lastSeq: z.number().int(),
+  more: z.boolean(),
+});
+export type EventList = z.infer<typeof eventListSchema>;
+
+export const taskListQuery = z.strictObject({
+  state: queryList(z.enum(taskRunStates)).optional(),
+  hooks: queryFlag().optional(),
+});
+
+export const cancelBodySchema = z.strictObject({
+  reason: z.string().max(2000).optional(),
+  /** Ends cleanup tasks too. */
+  force: z.boolean().optional(),
+  /** TERM to KILL for this cancel. */
+  graceMs: z.number().int().min(0).max(3_600_000).optional(),
+});
+export const cancelTaskBodySchema = z.strictObject({ reason: z.string().max(2000).optional() });
+/** Repeats are harmless: `already` says that it was cancelling or had ended so. */
+export const cancelledSchema = z.object({ run: z.string(), state: z.string(), already: z.boolean() });
+export type Cancelled = z.infer<typeof cancelledSchema>;
+
+export const outputsSchema = z.object({
+  run: z.string(),
+  state: z.enum(runStates),
+  outputs: z.record(z.string(), z.json()).nullable(),
+  /** Outputs of each task that has some. */
+  tasks: z.record(z.string(), z.record(z.string(), z.json())),
+  /** Files among them; `name` is the last part of `…/files/{name}`. */
+  files: z.array(
+    z.object({
+      name: z.string(),
+      task: z.string(),
+      output: z.string(),
+      sizeBytes: z.number().int(),
+      mediaType: z.string(),
+      sha256: z.string(),
+    }),
+  ),
+});
+export type OutputsView = z.infer<typeof outputsSchema>;
+
+export const summarySchema = z.object({
+  run: z.string(),
+  /** Markdown of tasks, in the order of the plan; untrusted. */
+  tasks: z.array(z.object({ task: z.string(), attempt: z.number().int(), markdown: z.string() })),
+});
+export type SummaryView = z.infer<typeof summarySchema>;

@@ -1,0 +1,92 @@
+// Permissions: the one table from which the guard, the documentation, the console and the tests are made.
+//  M1. A route names a permission of this table, or says `signed_in` or `none`; anything else does not start.
+//  M2. A permission that no route requires does not stand here.
+
+export const roles = [
+  "viewer",
+  "log_viewer",
+  "operator",
+  "author",
+  "deployer",
+  "pool_admin",
+  "auditor",
+  "project_admin",
+  "system_admin",
+] as const;
+export type Role = (typeof roles)[number];
+
+export interface PermissionEntry {
+  /** Roles that have it in their project. */
+  readonly roles: readonly Role[];
+  /** Needs a sign-in that is at most five minutes old, or a token made for it. */
+  readonly reauth: boolean;
+  /** Use of it is written to the audit trail. */
+  readonly audited: boolean;
+  readonly meaning: string;
+}
+
+const readers = [
+  "viewer",
+  "log_viewer",
+  "operator",
+  "author",
+  "deployer",
+  "pool_admin",
+  "auditor",
+  "project_admin",
+] as const satisfies readonly Role[];
+const contentReaders = [
+  "log_viewer",
+  "operator",
+  "author",
+  "deployer",
+  "project_admin",
+] as const satisfies readonly Role[];
+const starters = ["operator", "author", "deployer", "project_admin"] as const satisfies readonly Role[];
+const poolAdmins = ["pool_admin", "project_admin"] as const satisfies readonly Role[];
+
+export const permissions = {
+  "workflows:read": { roles: readers, reauth: false, audited: false, meaning: "see workflows and their versions" },
+  "runs:read": { roles: readers, reauth: false, audited: false, meaning: "see runs, tasks and their history" },
+  "pools:read": { roles: readers, reauth: false, audited: false, meaning: "see pools" },
+  "agents:read": { roles: readers, reauth: false, audited: false, meaning: "see agents" },
+  "logs:read": { roles: contentReaders, reauth: false, audited: false, meaning: "read the logs of tasks" },
+  "outputs:read": { roles: contentReaders, reauth: false, audited: false, meaning: "read outputs and files of runs" },
+  "runs:start": { roles: starters, reauth: false, audited: false, meaning: "start runs" },
+  "runs:cancel": { roles: starters, reauth: false, audited: true, meaning: "cancel runs and tasks" },
+  "workflows:validate": {
+    roles: ["author", "deployer", "project_admin"],
+    reauth: false,
+    audited: false,
+    meaning: "check workflow files",
+  },
+  "workflows:deploy": {
+    roles: ["deployer", "project_admin"],
+    reauth: true,
+    audited: true,
+    meaning: "deploy workflows and upload their code",
+  },
+  "agents:drain": {
+    roles: ["operator", "pool_admin", "project_admin"],
+    reauth: false,
+    audited: true,
+    meaning: "drain agents and let them take work again",
+  },
+  "agents:enrol": { roles: poolAdmins, reauth: true, audited: true, meaning: "make join tokens for agents" },
+  "agents:revoke": { roles: poolAdmins, reauth: false, audited: true, meaning: "revoke agents" },
+} as const satisfies Record<string, PermissionEntry>;
+export type Permission = keyof typeof permissions;
+
+/** What a route asks for: a permission in its project, a sign-in, or nothing. */
+export type RoutePermission = Permission | "signed_in" | "none";
+
+/** True where the role has the permission in its project. */
+export function roleAllows(role: Role, permission: Permission): boolean {
+  const entry: PermissionEntry = permissions[permission];
+  return entry.roles.includes(role);
+}
+
+/** Permissions of a role, in the order of the table. */
+export const permissionsOf = (role: Role): readonly Permission[] =>
+  // The keys of the table are the permissions.
+  (Object.keys(permissions) as Permission[]).filter((permission) => roleAllows(role, permission));

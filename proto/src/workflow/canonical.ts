@@ -1,0 +1,280 @@
+// The canonical form of a workflow: what is hashed, stored, fetched by agents and run. Types only; `canonicalize.ts`
+// makes it from a checked document, `digest.ts` hashes it.
+//  C1. Short forms are long, durations are integer milliseconds (`…Ms`), sizes bytes, `defaults` merged into tasks.
+//  C2. `needs` is complete (references included) and sorted.
+//  C3. Absent stays absent: the defaults of language version 1 never change and live in `defaults.ts`.
+//  C4. No author's key begins with `$`, so `$expr` and `$text` cannot be confused with a value.
+import type { JsonValue } from "../json.ts";
+
+/** One CEL expression, white space outside strings reduced to single blanks. Keeps the type of its value. */
+export interface Expr {
+  readonly $expr: string;
+}
+/** Text with expressions in it: literal parts and expressions in order. Its value is always a string. */
+export interface Text {
+  readonly $text: readonly (string | Expr)[];
+}
+/** A value that may be written as one expression instead. */
+export type Dynamic<T> = T | Expr;
+/** Text that may be one expression or hold some. */
+export type DynamicText = string | Expr | Text;
+/** Any JSON tree with expressions and texts at its leaves. */
+export type DynamicJson = JsonValue | Expr | Text | readonly DynamicJson[] | { readonly [key: string]: DynamicJson };
+
+/** Types that a declared value can have. */
+export type ValueType = "string" | "integer" | "number" | "boolean" | "array" | "object" | "file";
+
+/** Declaration of an input, an output or a part of one: the allowed part of JSON Schema and a few keys of ours. */
+export interface ValueDeclaration {
+  readonly type: ValueType;
+  readonly nullable?: boolean;
+  readonly title?: string;
+  readonly description?: string;
+  readonly examples?: readonly JsonValue[];
+  readonly default?: DynamicJson;
+  readonly enum?: readonly JsonValue[];
+  readonly const?: JsonValue;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  /** RE2. */
+  readonly pattern?: string;
+  readonly format?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly exclusiveMaximum?: number;
+  readonly multipleOf?: number;
+  readonly items?: ValueDeclaration;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly uniqueItems?: boolean;
+  readonly properties?: Readonly<Record<string, ValueDeclaration>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: boolean | ValueDeclaration;
+  readonly mediaType?: string;
+  /** Bytes. */
+  readonly maxSize?: number;
+  /** Inputs only: neither a default nor a value is needed. */
+  readonly optional?: boolean;
+  /** Outputs of type file only: one match in the work folder is collected. */
+  readonly path?: string;
+}
+
+export interface RunAction {
+  readonly script?: string;
+  readonly file?: string;
+  readonly shell?: "bash" | "sh" | "pwsh" | "cmd";
+  readonly workdir?: DynamicText;
+}
+
+export interface PythonEnvironment {
+  readonly kind?: "system" | "venv" | "uv";
+  readonly requirements?: string;
+  readonly version?: string;
+  readonly index?: string;
+  readonly wheels?: string;
+}
+
+/** Exactly one of `call` (`module:function`), `file` and `inline`. */
+export interface PythonAction {
+  readonly call?: string;
+  readonly file?: string;
+  readonly inline?: string;
+  readonly environment?: PythonEnvironment;
+  readonly warm?: boolean;
+}
+
+/** `file` (`x.mjs` or `x.mjs#export`), `inline`, or `entry`, which the SDK writes. */
+export interface NodeAction {
+  readonly file?: string;
+  readonly inline?: string;
+  readonly entry?: string;
+  readonly warm?: boolean;
+}
+
+export interface HttpAuth {
+  readonly bearer?: DynamicText;
+  readonly basic?: { readonly user: DynamicText; readonly password: DynamicText };
+}
+
+export interface HttpAction {
+  readonly url: DynamicText;
+  readonly method?: DynamicText;
+  readonly query?: Readonly<Record<string, DynamicJson>>;
+  readonly headers?: Readonly<Record<string, DynamicText>>;
+  readonly auth?: HttpAuth;
+  readonly json?: DynamicJson;
+  readonly body?: DynamicText;
+  readonly form?: Readonly<Record<string, DynamicJson>>;
+  readonly file?: DynamicJson;
+  /** Numbers, or ranges such as `"200-299"`. */
+  readonly expect?: { readonly status?: readonly (number | string)[] };
+  readonly saveAs?: DynamicText;
+  readonly followRedirects?: number;
+  /** Bytes. */
+  readonly maxBytes?: number;
+  readonly ca?: string;
+}
+
+/** `webhook`, or `token` and `channel`. */
+export interface SlackNotifier {
+  readonly webhook?: DynamicText;
+  readonly token?: DynamicText;
+  readonly channel?: DynamicText;
+  readonly text: DynamicText;
+}
+
+export interface EmailNotifier {
+  /** A list of addresses, or one expression that gives a list. */
+  readonly to: readonly DynamicText[] | Expr;
+  readonly cc?: readonly DynamicText[] | Expr;
+  readonly subject?: DynamicText;
+  readonly body?: DynamicText;
+  readonly html?: boolean;
+  readonly smtp?: DynamicText;
+  readonly attach?: readonly DynamicJson[];
+}
+
+export interface WebhookNotifier {
+  readonly url: DynamicText;
+  readonly method?: DynamicText;
+  readonly headers?: Readonly<Record<string, DynamicText>>;
+  readonly json?: DynamicJson;
+  readonly body?: DynamicText;
+  readonly sign?: DynamicText;
+}
+
+export type Notifier =
+  | { readonly slack: SlackNotifier }
+  | { readonly email: EmailNotifier }
+  | { readonly webhook: WebhookNotifier };
+
+/** What a task does; exactly one key. */
+export type CanonicalAction =
+  | { readonly run: RunAction }
+  | { readonly python: PythonAction }
+  | { readonly node: NodeAction }
+  | { readonly http: HttpAction }
+  | { readonly notify: Notifier };
+export type ActionKind = "run" | "python" | "node" | "http" | "notify";
+
+export interface CanonicalRetry {
+  /** All tries, the first too. */
+  readonly attempts?: number;
+  readonly delayMs?: number;
+  readonly factor?: number;
+  readonly maxDelayMs?: number;
+  readonly jitter?: number;
+  readonly backoff?: "exponential" | "fixed";
+  /** Failure classes, `exit:75`, `type:ValueError`, `status:503`. */
+  readonly causes?: readonly string[];
+  readonly except?: readonly string[];
+  readonly lost?: number;
+  readonly onExhausted?: "fail" | "pause";
+}
+
+/** Labels that an agent must have: a text, or a list of which one must match. `pool` is a literal name. */
+export interface CanonicalRunsOn {
+  readonly pool?: string;
+  readonly labels?: Readonly<Record<string, DynamicText | readonly DynamicText[]>>;
+}
+
+export const joinKinds = ["all_success", "none_failed", "all_done", "one_success"] as const;
+export type JoinKind = (typeof joinKinds)[number];
+
+export interface CanonicalTask {
+  readonly title?: string;
+  readonly description?: string;
+  readonly tags?: readonly string[];
+  readonly action: CanonicalAction;
+  readonly with?: Readonly<Record<string, DynamicJson>>;
+  readonly env?: Readonly<Record<string, DynamicJson>>;
+  /** Complete and sorted: what the author listed and what the expressions refer to. */
+  readonly needs: readonly string[];
+  readonly join?: JoinKind;
+  readonly if?: Expr;
+  readonly allowFailure?: boolean;
+  readonly runsOn?: CanonicalRunsOn;
+  readonly resources?: { readonly slots?: number };
+  readonly timeoutMs?: number;
+  readonly graceMs?: number;
+  readonly leaseMs?: number;
+  readonly onLeaseEnd?: "stop" | "continue";
+  readonly onLost?: "retry" | "fail";
+  readonly retry?: CanonicalRetry;
+  readonly priority?: number;
+  readonly outputs?: Readonly<Record<string, ValueDeclaration>>;
+  readonly logs?: { readonly onFull?: "block" | "drop" };
+}
+
+/** An entry of `hooks`: a notifier (as the action `notify`) or an agent action. */
+export type CanonicalHook = Pick<
+  CanonicalTask,
+  "action" | "if" | "with" | "env" | "runsOn" | "timeoutMs" | "retry"
+>;
+
+/** Hooks that this release runs. */
+export const hookNames = ["onStart", "onSuccess", "onFailure", "onCancel", "onEnd"] as const;
+export type HookName = (typeof hookNames)[number];
+
+export interface CanonicalRunOutput {
+  readonly value: DynamicJson;
+  readonly type?: ValueType;
+  readonly description?: string;
+}
+
+export interface CanonicalWorkflow {
+  readonly version: 1;
+  readonly name: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly owner?: string;
+  readonly tags?: readonly string[];
+  readonly inputs?: Readonly<Record<string, ValueDeclaration>>;
+  /** NAME → reference (`file:…`, `env:…`, `vault:…`), or `"project"`. Only those that are used. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** `bundle`: SHA-256 of the code bundle, written by deploy, so that changed code is another version. */
+  readonly code?: {
+    readonly root?: string;
+    readonly include?: readonly string[];
+    readonly exclude?: readonly string[];
+    readonly bundle?: string;
+  };
+  readonly labels?: Readonly<Record<string, DynamicText>>;
+  readonly priority?: Dynamic<number>;
+  readonly fairnessKey?: DynamicText;
+  readonly timeoutMs?: number;
+  readonly cleanupTimeoutMs?: number;
+  readonly tasks: Readonly<Record<string, CanonicalTask>>;
+  readonly outputs?: Readonly<Record<string, CanonicalRunOutput>>;
+  readonly hooks?: Readonly<Partial<Record<HookName, readonly CanonicalHook[]>>>;
+}
+
+/** A file value as JSON carries it; `path` only on the agent, where the file is on local disk. */
+export interface FileValue {
+  readonly $file: {
+    readonly name: string;
+    readonly size: number;
+    readonly sha256: string;
+    readonly mediaType: string;
+    readonly path?: string;
+  };
+}
+/** What `secrets.NAME` evaluates to: a mark that only an agent replaces by the value. */
+export interface SecretMark {
+  readonly $secret: string;
+}
+
+/** The kind of an action: its one key. */
+export function actionKindOf(action: CanonicalAction): ActionKind {
+  if ("run" in action) return "run";
+  if ("python" in action) return "python";
+  if ("node" in action) return "node";
+  if ("http" in action) return "http";
+  return "notify";
+}
+
+export const isExpr = (value: unknown): value is Expr =>
+  typeof value === "object" && value !== null && Object.hasOwn(value, "$expr");
+export const isText = (value: unknown): value is Text =>
+  typeof value === "object" && value !== null && Object.hasOwn(value, "$text");

@@ -1,0 +1,161 @@
+// From a document of the right shape to its canonical form.
+//  N1. Written once, for one version of the language: a change here gives every deployed workflow another digest.
+//  N2. Nothing is checked here; what does not parse stays as it is and was reported by the checker.
+import { parseDuration } from "../duration.ts";
+import { bareExpression, canonicalText, normalizedExpression } from "../expression/template.ts";
+import { referencesOf } from "../expression/references.ts";
+import { actionOf, hookActionOf } from "./canonical-action.ts";
+import { hookNames, type CanonicalHook, type CanonicalRetry, type CanonicalRunOutput, type CanonicalRunsOn, type CanonicalTask, type CanonicalWorkflow, type Expr, type ValueDeclaration } from "./canonical.ts";
+import { forEachExpression } from "./context-names.ts";
+import type { HookSource } from "./hook-schema.ts";
+import { withDefaults } from "./merge-defaults.ts";
+import type { RunsOnSource } from "./placement.ts";
+import type { RetrySource } from "./retry-policy.ts";
+import { dynamicJson, dynamicText, mapped, optional, present } from "./present.ts";
+import { parseSize } from "./scalar-schema.ts";
+import type { WorkflowSource } from "./schema.ts";
+import type { TaskSource } from "./task-schema.ts";
+import type { DeclarationSource } from "./value-schema.ts";
+
+const ms = (text: string): number => parseDuration(text) ?? 0;
+
+const condition = (value: string | boolean): Expr => ({
+  $expr: typeof value === "boolean" ? String(value) : normalizedExpression(bareExpression(value).source),
+});
+
+/** A declaration in its long form. */
+export function declarationOf(source: DeclarationSource): ValueDeclaration {
+  if (typeof source === "string") return { type: source };
+  const { items, properties, additionalProperties, maxSize, default: given, ...rest } = source;
+  return present({
+    ...rest,
+    items: optional(items, declarationOf),
+    properties: optional(properties, (map) => mapped(map, declarationOf)),
+    additionalProperties: typeof additionalProperties === "boolean" ? additionalProperties : optional(additionalProperties, declarationOf),
+    maxSize: optional(maxSize, parseSize),
+    default: given === undefined ? undefined : dynamicJson(given),
+  }) as ValueDeclaration; // the schema has checked the rest of the keys
+}
+
+const retryOf = (source: RetrySource): CanonicalRetry => {
+  const { delay, maxDelay, ...rest } = source;
+  return present({ ...rest, delayMs: optional(delay, ms), maxDelayMs: optional(maxDelay, ms) }) as CanonicalRetry; // same keys, durations in ms
+};
+
+function runsOnOf(source: RunsOnSource): CanonicalRunsOn {
+  const { pool, expr: _expr, prefer: _prefer, ...labels } = source;
+  const texts = mapped(labels as Readonly<Record<string, string | readonly string[]>>, (value) =>
+    typeof value === "string" ? dynamicText(value) : value.map(dynamicText),
+  ); // what is not ours is a label
+  return present({ pool, labels: Object.keys(texts).length === 0 ? undefined : texts }) as CanonicalRunsOn;
+}
+
+function taskOf(source: TaskSource): Omit<CanonicalTask, "needs"> {
+  return present({
+    title: source.title,
+    description: source.description,
+    tags: source.tags,
+    action: actionOf(source),
+    with: optional(source.with, (map) => mapped(map, dynamicJson)),
+    env: optional(source.env, (map) => mapped(map, dynamicJson)),
+    join: source.join,
+    if: optional(source.if, condition),
+    allowFailure: source.allowFailure,
+    runsOn: optional(source.runsOn, runsOnOf),
+    resources: optional(source.resources, ({ slots }) => present({ slots })),
+    timeoutMs: optional(source.timeout, ms),
+    graceMs: optional(source.grace, ms),
+    leaseMs: optional(source.lease, ms),
+    onLeaseEnd: source.onLeaseEnd,
+    onLost: source.onLost,
+    retry: optional(source.retry, retryOf),
+    priority: source.priority,
+    outputs: optional(source.outputs, (map) => mapped(map, declarationOf)),
+    logs: source.logs,
+  }) as unknown as Omit<CanonicalTask, "needs">; // every key of the canonical task, from the same key of the source
+}
+
+function hookOf(source: HookSource): CanonicalHook {
+  return present({
+    action: hookActionOf(source),
+    if: optional(source.if, condition),
+    with: optional(source.with, (map) => mapped(map, dynamicJson)),
+    env: optional(source.env, (map) => mapped(map, dynamicJson)),
+    runsOn: optional(source.runsOn, runsOnOf),
+    timeoutMs: optional(source.timeout, ms),
+    retry: optional(source.retry, retryOf),
+  }) as unknown as CanonicalHook; // as above
+}
+
+function runOutputOf(source: unknown): CanonicalRunOutput {
+  if (typeof source !== "object" || source === null) return { value: dynamicJson(source) };
+  const { value, type, description } = source as { value: unknown; type?: CanonicalRunOutput["type"]; description?: string }; // by the schema
+  return present({ value: dynamicJson(value), type, description }) as CanonicalRunOutput;
+}
+
+/** Ids of the tasks that the expressions of a task refer to. Text that does not parse refers to none. */
+export function referredTasks(tree: unknown): ReadonlySet<string> {
+  const ids = new Set<string>();
+  forEachExpression(tree, (expr) => {
+    try {
+      for (const { root, steps } of referencesOf(expr.$expr)) {
+        if (root === "tasks" && steps[0] !== undefined) ids.add(steps[0].name);
+      }
+    } catch {
+      // The checker reports the syntax.
+    }
+  });
+  return ids;
+}
+
+function usedSecrets(document: Omit<CanonicalWorkflow, "secrets">, declared: Readonly<Record<string, string>>): Record<string, string> {
+  const used: Record<string, string> = {};
+  forEachExpression(document, (expr) => {
+    try {
+      for (const { root, steps } of referencesOf(expr.$expr)) {
+        const name = root === "secrets" ? steps[0]?.name : undefined;
+        const reference = name === undefined || !Object.hasOwn(declared, name) ? undefined : declared[name];
+        if (name !== undefined && reference !== undefined) used[name] = reference;
+      }
+    } catch {
+      // The checker reports the syntax.
+    }
+  });
+  return used;
+}
+
+/** The declared secrets as a map; a name alone means the project's reference. */
+export const secretsOf = (source: WorkflowSource["secrets"]): Readonly<Record<string, string>> =>
+  Array.isArray(source) ? Object.fromEntries(source.map((name) => [name, "project"])) : (source ?? {});
+
+/** The canonical form of a document of the right shape. */
+export function canonicalize(source: WorkflowSource): CanonicalWorkflow {
+  const tasks = mapped(source.tasks, (written): CanonicalTask => {
+    const { action, ...rest } = taskOf(withDefaults(written, source.defaults));
+    const needs = [...new Set([...(written.needs ?? []), ...referredTasks([action, rest])])].sort();
+    return { ...rest, action, needs };
+  });
+  const { hooks } = source;
+  const document = present({
+    version: 1 as const,
+    name: source.name,
+    title: source.title,
+    description: source.description,
+    owner: source.owner,
+    tags: source.tags,
+    inputs: optional(source.inputs, (map) => mapped(map, declarationOf)),
+    code: optional(source.code, present),
+    labels: optional(source.labels, (map) => mapped(map, dynamicText)),
+    priority: typeof source.priority === "string" ? canonicalText(source.priority) : source.priority,
+    timeoutMs: optional(source.timeout, ms),
+    cleanupTimeoutMs: optional(source.cleanupTimeout, ms),
+    tasks,
+    outputs: optional(source.outputs, (map) => mapped(map, runOutputOf)),
+    hooks: optional(hooks, (given) =>
+      present(Object.fromEntries(hookNames.map((name) => [name, given[name]?.map(hookOf)]))),
+    ),
+  }) as Omit<CanonicalWorkflow, "secrets">; // every key of the canonical form, from the same key of the source
+  const secrets = usedSecrets(document, secretsOf(source.secrets));
+  return Object.keys(secrets).length === 0 ? document : { ...document, secrets };
+}
+

@@ -1,0 +1,254 @@
+// Every expression of a document, at its place: syntax, names, types, secrets, and outputs that may be absent.
+import { checkExpression } from "../expression/guard.ts";
+import { referencesOf, statusCallsIn } from "../expression/references.ts";
+import { parseTree, type ASTNode } from "../expression/syntax.ts";
+import { bareExpression, normalizedExpression, parseTemplate, soleExpression, type TemplateExpression } from "../expression/template.ts";
+import { isDynamicField } from "./canonical-action.ts";
+import { hookNames, type CanonicalWorkflow, type HookName } from "./canonical.ts";
+import { joinOf } from "./defaults.ts";
+import type { ProblemList } from "./problems.ts";
+import type { WorkflowSource } from "./schema.ts";
+import { scopeAt, type Declarations, type Place } from "./scope-of.ts";
+import { sureAtEnd } from "./sure.ts";
+import type { TaskSource } from "./task-schema.ts";
+
+type Path = readonly (string | number)[];
+
+/** What a field takes: any JSON, text, text or a list of it, a whole number, a value for the environment. */
+type Wanted = "any" | "text" | "texts" | "integer" | "env";
+
+interface Spot {
+  readonly place: Place;
+  readonly wanted: Wanted;
+  readonly path: Path;
+  /** True for the fields that a secret may fill as a whole. */
+  readonly secrets: boolean;
+  /** Whether a task's outputs are there for certain when this is evaluated. */
+  readonly sure: (task: string) => boolean;
+}
+
+const never = (): boolean => false;
+const actionFields = ["run", "python", "node", "http"] as const;
+const notifiers = ["slack", "email", "webhook"] as const;
+const secretFields = new Set(["headers", "auth", "token", "smtp", "sign"]);
+const listFields = new Set(["to", "cc"]);
+const anyFields = new Set(["json", "query", "form", "file", "attach"]);
+
+export class ExpressionChecker {
+  readonly #source: WorkflowSource;
+  readonly #document: CanonicalWorkflow;
+  readonly #declarations: Declarations;
+  readonly #problems: ProblemList;
+
+  constructor(source: WorkflowSource, document: CanonicalWorkflow, declaredSecrets: Readonly<Record<string, string>>, problems: ProblemList) {
+    this.#source = source;
+    this.#document = document;
+    // The canonical form keeps only the secrets that are used; a check needs those that are declared.
+    this.#declarations = { inputs: document.inputs, tasks: document.tasks, secrets: declaredSecrets };
+    this.#problems = problems;
+  }
+
+  checkAll(): void {
+    const source = this.#source;
+    for (const [name, input] of Object.entries(source.inputs ?? {})) {
+      if (typeof input === "object") this.#tree(input["default"], { place: "default", wanted: "any", path: ["inputs", name, "default"], secrets: false, sure: never });
+    }
+    for (const [name, value] of Object.entries(source.labels ?? {})) this.#tree(value, { place: "run", wanted: "text", path: ["labels", name], secrets: false, sure: never });
+    if (typeof source.priority === "string") this.#tree(source.priority, { place: "run", wanted: "integer", path: ["priority"], secrets: false, sure: never });
+    for (const [id, task] of Object.entries(source.tasks)) this.#task(id, task);
+    const sure = sureAtEnd(this.#document);
+    for (const [name, output] of Object.entries(source.outputs ?? {})) {
+      const long = typeof output === "object";
+      this.#tree(long ? output.value : output, { place: "output", wanted: "any", path: long ? ["outputs", name, "value"] : ["outputs", name], secrets: false, sure: (id) => sure.has(id) });
+    }
+    for (const name of hookNames) this.#hooks(name, (id) => name === "onSuccess" && sure.has(id));
+  }
+
+  #task(id: string, task: TaskSource): void {
+    const canonical = this.#document.tasks[id];
+    const sure = (need: string): boolean =>
+      canonical !== undefined && joinOf(canonical) === "all_success" && this.#document.tasks[need]?.allowFailure !== true;
+    const path: Path = ["tasks", id];
+    this.#agentFields(task, path, "task", sure);
+    this.#inherited(id, task, sure);
+    if (task.if !== undefined) this.#condition(task.if, [...path, "if"], "if", sure);
+    if (canonical?.if !== undefined) this.#constant(id, canonical);
+  }
+
+  /** `env` and `runsOn`, of which `defaults` may give a part. */
+  #inherited(id: string, task: TaskSource, sure: (task: string) => boolean): void {
+    const given = this.#source.defaults;
+    const at = (own: unknown, key: "env" | "runsOn", name: string): Path =>
+      typeof own === "object" && own !== null && Object.hasOwn(own, name) ? ["tasks", id, key, name] : ["defaults", key, name];
+    if (task.env !== null) {
+      for (const [name, value] of Object.entries({ ...given?.env, ...task.env })) {
+        this.#tree(value, { place: "task", wanted: "env", path: at(task.env, "env", name), secrets: true, sure });
+      }
+    }
+    if (task.runsOn !== null) {
+      for (const [name, value] of Object.entries({ ...given?.runsOn, ...task.runsOn })) {
+        if (name === "expr" || name === "prefer") continue;
+        if (name === "pool") this.#literal(value, at(task.runsOn, "runsOn", name), "pool");
+        else this.#tree(value, { place: "runsOn", wanted: "text", path: at(task.runsOn, "runsOn", name), secrets: false, sure: never });
+      }
+    }
+  }
+
+  #hooks(name: HookName, sure: (task: string) => boolean): void {
+    for (const [index, entry] of (this.#source.hooks?.[name] ?? []).entries()) {
+      const path: Path = ["hooks", name, index];
+      this.#agentFields(entry, path, name, sure);
+      for (const notifier of notifiers) this.#fields(notifier, entry[notifier], [...path, notifier], name, sure);
+      for (const [variable, value] of Object.entries(entry.env ?? {})) this.#tree(value, { place: name, wanted: "env", path: [...path, "env", variable], secrets: true, sure });
+      for (const [label, value] of Object.entries(entry.runsOn ?? {})) {
+        if (label !== "pool" && label !== "expr" && label !== "prefer") this.#tree(value, { place: "runsOn", wanted: "text", path: [...path, "runsOn", label], secrets: false, sure: never });
+      }
+      if (entry.if !== undefined) this.#condition(entry.if, [...path, "if"], name, sure);
+    }
+  }
+
+  #agentFields(source: Pick<TaskSource, (typeof actionFields)[number] | "notify" | "with">, path: Path, place: Place, sure: (task: string) => boolean): void {
+    for (const [name, value] of Object.entries(source.with ?? {})) this.#tree(value, { place, wanted: "any", path: [...path, "with", name], secrets: true, sure });
+    for (const action of actionFields) this.#fields(action, source[action], [...path, action], place, sure);
+    for (const notifier of notifiers) this.#fields(notifier, source.notify?.[notifier], [...path, "notify", notifier], place, sure);
+  }
+
+  #fields(action: string, given: unknown, path: Path, place: Place, sure: (task: string) => boolean): void {
+    // The short form of http is its url; those of the others are literal, and check-graph.ts has looked at them.
+    if (typeof given === "string") {
+      if (action === "http") this.#tree(given, { place, wanted: "text", path, secrets: false, sure });
+      return;
+    }
+    if (typeof given !== "object" || given === null) return;
+    for (const [field, value] of Object.entries(given)) {
+      if (!isDynamicField(action, field)) continue;
+      const wanted: Wanted = anyFields.has(field) ? "any" : listFields.has(field) ? "texts" : "text";
+      const secrets = secretFields.has(field) || (action === "slack" && field === "webhook");
+      this.#tree(value, { place, wanted, path: [...path, field], secrets, sure });
+    }
+  }
+
+  #tree(value: unknown, spot: Spot): void {
+    if (typeof value === "string") this.#text(value, spot);
+    else if (Array.isArray(value)) for (const [index, item] of value.entries()) this.#tree(item, { ...spot, path: [...spot.path, index] });
+    else if (typeof value === "object" && value !== null) for (const [key, item] of Object.entries(value)) this.#tree(item, { ...spot, path: [...spot.path, key] });
+  }
+
+  #literal(value: unknown, path: Path, name: string): void {
+    if (typeof value !== "string" || !value.includes("${{")) return;
+    this.#problems.add({ code: "script_expression", detail: `${name} is a literal and takes no expression`, path, within: { value, at: value.indexOf("${{") } });
+  }
+
+  #text(value: string, spot: Spot): void {
+    if (!value.includes("${{")) return;
+    const template = parseTemplate(value);
+    if (template.error !== undefined) {
+      this.#problems.add({ code: "expression_syntax", detail: template.error.detail, path: spot.path, within: { value, at: template.error.at } });
+      return;
+    }
+    const sole = soleExpression(template.parts);
+    for (const part of template.parts) if (typeof part === "object") this.#expression(part, value, { ...spot, sole: sole !== undefined });
+  }
+
+  #condition(value: string | boolean, path: Path, place: Place, sure: (task: string) => boolean): void {
+    if (typeof value === "boolean") {
+      this.#problems.add({ code: "condition_constant", detail: `the condition is always ${String(value)}`, path, severity: "warning" });
+      return;
+    }
+    const type = this.#expression(bareExpression(value), value, { place, wanted: "any", path, secrets: false, sure, sole: true });
+    if (type !== undefined && type !== "bool" && type !== "dyn") {
+      this.#problems.add({ code: "type_mismatch", detail: `a condition needs bool, and this is ${type}`, path, within: { value, at: 0 } });
+    }
+  }
+
+  /** Reports what is wrong with one expression, and tells its type where nothing is. */
+  #expression(expression: TemplateExpression, value: string, spot: Spot & { readonly sole: boolean }): string | undefined {
+    const text = expression.source;
+    const add = (code: string, detail: string, at: number, hint?: string): void => {
+      this.#problems.add({ code, detail, hint, path: spot.path, within: { value, at: expression.at + at } });
+    };
+    const { problems, type } = checkExpression(text, scopeAt(this.#declarations, spot.place));
+    for (const { code, detail, at, hint } of problems) add(code, detail, at, hint);
+    if (problems.some((problem) => problem.code === "expression_syntax" || problem.code === "expression_too_complex")) return undefined;
+    this.#secrets(text, spot, add);
+    this.#absent(text, spot, add);
+    if (type === undefined) return undefined;
+    const wrong = spot.sole ? wholeProblem(type, spot.wanted) : partProblem(type);
+    if (wrong !== undefined) add("not_text", wrong, 0);
+    return type;
+  }
+
+  #secrets(text: string, spot: Spot & { readonly sole: boolean }, add: (code: string, detail: string, at: number, hint?: string) => void): void {
+    const used = referencesOf(text).filter((reference) => reference.root === "secrets");
+    const [first] = used;
+    if (first === undefined) return;
+    const scope = scopeAt(this.#declarations, spot.place);
+    if (scope.roots["secrets"] === undefined) return; // reported as not available here
+    if (!spot.secrets) add("secret_misplaced", "a secret cannot stand in this field", first.at, "put it into env or with, or into a field for secrets");
+    else if (!spot.sole || !isWholeSecret(parseTree(text))) {
+      add("secret_misplaced", "a secret is passed on whole: secrets.NAME alone, or one of two by a condition", first.at, "a text with a secret in it would hide what is secret");
+    }
+  }
+
+  #absent(text: string, spot: Spot, add: (code: string, detail: string, at: number, hint?: string) => void): void {
+    for (const { root, steps } of referencesOf(text)) {
+      const [task, field] = steps;
+      if (root !== "tasks" || task === undefined || field?.name !== "outputs" || field.optional) continue;
+      const known = Object.hasOwn(this.#declarations.tasks, task.name);
+      const output = steps[2]?.name;
+      if (!known || spot.sure(task.name)) continue;
+      if (output !== undefined && !Object.hasOwn(scopeOutputs(this.#declarations, task.name), output)) continue;
+      const path = `tasks.${task.name}.?outputs${output === undefined ? "" : `.?${output}`}`;
+      add("maybe_missing", `${task.name} may not have succeeded here, and then it has no outputs`, task.at, `write ${path}.orValue(…)`);
+    }
+  }
+
+  #constant(id: string, task: CanonicalWorkflow["tasks"][string]): void {
+    const calls = task.if === undefined ? [] : statusCallsIn(task.if.$expr);
+    if (task.join === "all_success" && calls.includes("failure")) {
+      this.#problems.add({ code: "condition_constant", detail: `failure() is never true under join: all_success`, hint: "leave join out, or write all_done", path: ["tasks", id, "if"], severity: "warning" });
+    }
+    if (task.if?.$expr === "true" || task.if?.$expr === "false") {
+      this.#problems.add({ code: "condition_constant", detail: `the condition is always ${task.if.$expr}`, path: ["tasks", id, "if"], severity: "warning" });
+    }
+  }
+}
+
+const scopeOutputs = (declarations: Declarations, task: string): object => {
+  const tasks = scopeAt(declarations, "task").roots["tasks"];
+  const shape = tasks?.kind === "object" ? tasks.fields[task]?.shape : undefined;
+  const outputs = shape?.kind === "object" ? shape.fields["outputs"]?.shape : undefined;
+  return outputs?.kind === "object" ? outputs.fields : {};
+};
+
+const isSecretPath = (node: ASTNode): boolean =>
+  (node.op === "." || node.op === "[]") && node.args[0].op === "id" && node.args[0].args === "secrets";
+
+function isWholeSecret(tree: ASTNode): boolean {
+  if (isSecretPath(tree)) return true;
+  if (tree.op !== "?:") return false;
+  const [condition, yes, no] = tree.args;
+  return isWholeSecret(yes) && isWholeSecret(no) && !referencesOf(normalizedExpression(sourceOf(condition))).some(({ root }) => root === "secrets");
+}
+
+const sourceOf = (node: ASTNode): string => node.input.slice(node.range.start, node.range.end);
+
+const textTypes: ReadonlySet<string> = new Set([
+  "string", "int", "double", "bool", "dyn", "google.protobuf.Timestamp", "google.protobuf.Duration", "Secret",
+]);
+const plainType = (type: string): string => /^optional<(.*)>$/.exec(type)?.[1] ?? type;
+
+function partProblem(type: string): string | undefined {
+  const plain = plainType(type);
+  // A secret within a text has been reported already, by what it is.
+  return textTypes.has(plain) ? undefined : `${plain} cannot stand within a text`;
+}
+
+function wholeProblem(type: string, wanted: Wanted): string | undefined {
+  const plain = plainType(type);
+  if (wanted === "any" || plain === "dyn") return undefined;
+  if (wanted === "integer") return plain === "int" ? undefined : `a whole number is needed here, not ${plain}`;
+  if (wanted === "texts" && plain.startsWith("list")) return undefined;
+  if (wanted === "env" && plain === "File") return undefined;
+  return textTypes.has(plain) ? undefined : `text is needed here, not ${plain}; toJSON(x) makes one`;
+}

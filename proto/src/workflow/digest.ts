@@ -1,0 +1,12 @@
+// The digest of a canonical document is its version.
+import { canonicalJson } from "../canonical-json.ts";
+import type { JsonValue } from "../json.ts";
+import { sha256Hex } from "../sha256.ts";
+import type { CanonicalWorkflow } from "./canonical.ts";
+
+/** `sha256:<hex>` of the RFC 8785 JSON. */
+export const digestOf = (document: CanonicalWorkflow): string => `sha256:${sha256Hex(canonicalJsonOf(document))}`;
+
+/** The bytes that are hashed, stored and sent, as text. */
+export const canonicalJsonOf = (document: CanonicalWorkflow): string =>
+  canonicalJson(document as unknown as JsonValue); // a canonical document is JSON by its type

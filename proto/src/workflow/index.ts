@@ -1,0 +1,15 @@
+export * from "./canonical.ts";
+export * from "./defaults.ts";
+export * from "./task-of.ts";
+export * from "./gives.ts";
+export { scopeAt, scopeOf, type Declarations, type Place } from "./scope-of.ts";
+export { conditionNames, contextNames, forEachExpression, pickContext, secretNames } from "./context-names.ts";
+export { graphOf, type Graph } from "./edges.ts";
+export { canonicalJsonOf, digestOf } from "./digest.ts";
+export { readWorkflow, type ReadWorkflow, type WorkflowText } from "./read.ts";
+export { formatProblem, problemsMax, type DocumentProblem } from "./problems.ts";
+export { workflowJsonSchema, workflowSchema as workflowDocumentSchema, type WorkflowSource } from "./schema.ts";
+export { parseSecretReference, type SecretReference } from "./secret-reference.ts";
+export { checkInputs, checkOutputs, parseInputText, type CheckedInputs, type CheckedOutputs, type OutputProblem, type ParsedInput } from "./inputs.ts";
+export { checkValue, hasFormat, type ValueProblem } from "./values.ts";
+export { sureAtEnd } from "./sure.ts";

@@ -1,0 +1,166 @@
+// The scopes of one document: which variables each place sees, with the types that the document declares.
+import { dynShape, intShape, shapeOf, stringShape, timestampShape, type FieldShape, type ObjectShape, type Shape } from "../expression/shape.ts";
+import type { Scope } from "../expression/scope.ts";
+import type { CanonicalAction, CanonicalWorkflow, HookName, ValueDeclaration } from "./canonical.ts";
+import { givesOf } from "./gives.ts";
+import { parseHookKey } from "./task-of.ts";
+
+/** Where an expression of a document can stand. */
+export type Place = "default" | "run" | "task" | "if" | "runsOn" | "output" | HookName;
+
+/** What a scope is made from: a canonical document has it, and a checker that has none yet can give it too. */
+export interface Declarations {
+  readonly inputs?: CanonicalWorkflow["inputs"] | undefined;
+  readonly secrets?: CanonicalWorkflow["secrets"] | undefined;
+  readonly tasks: Readonly<Record<string, { readonly outputs?: Readonly<Record<string, ValueDeclaration>>; readonly action: CanonicalAction }>>;
+}
+
+const made = new WeakMap<Declarations, Map<Place, Scope>>();
+
+/** The scope of a place in a document. Made once for each. */
+export function scopeAt(document: Declarations, place: Place): Scope {
+  let scopes = made.get(document);
+  if (scopes === undefined) {
+    scopes = new Map();
+    made.set(document, scopes);
+  }
+  let scope = scopes.get(place);
+  if (scope === undefined) {
+    scope = makeScope(document, place, scopes);
+    scopes.set(place, scope);
+  }
+  return scope;
+}
+
+/** The scope of what a task's agent evaluates (`with`, `env`, fields of the action), by plain id or hook key. */
+export const scopeOf = (document: Declarations, key: string): Scope =>
+  scopeAt(document, parseHookKey(key)?.name ?? "task");
+
+const phrases: Readonly<Record<Place, string>> = {
+  default: "in the default of an input",
+  run: "here: the run does not exist yet",
+  task: "in a task",
+  if: "in the condition of a task",
+  runsOn: "in runsOn",
+  output: "in the outputs of the run",
+  onStart: "in onStart",
+  onSuccess: "in onSuccess",
+  onFailure: "in onFailure",
+  onCancel: "in onCancel",
+  onEnd: "in onEnd",
+};
+
+function makeScope(document: Declarations, place: Place, scopes: ReadonlyMap<Place, Scope>): Scope {
+  const inputs = inputsShape(document);
+  const roots: Record<string, Shape> = { vars: { kind: "object", noun: "a declared variable", fields: {} } };
+  if (place !== "default") roots["inputs"] = inputs;
+  if (place !== "runsOn") roots["run"] = runShape(place);
+  if (place !== "default" && place !== "run" && place !== "runsOn") {
+    // The types of all tasks are made once for all places.
+    const sibling = [...scopes.values()].find((scope) => scope.roots["tasks"] !== undefined);
+    roots["tasks"] = sibling?.roots["tasks"] ?? tasksShape(document);
+  }
+  if (place === "if") roots["needs"] = needsShape;
+  if (place === "task" || place === "if") roots["trigger"] = triggerShape;
+  if (place === "task" || place.startsWith("on")) {
+    roots["attempt"] = attemptShape;
+    roots["secrets"] = secretsShape(document);
+  }
+  return { place: phrases[place], roots, statusFunctions: place === "if" };
+}
+
+function inputsShape(document: Declarations): ObjectShape {
+  const fields: Record<string, FieldShape> = {};
+  for (const [name, declaration] of Object.entries(document.inputs ?? {})) {
+    const optional = declaration.optional === true && declaration.default === undefined;
+    fields[name] = { shape: shapeOf(declaration), optional };
+  }
+  return { kind: "object", noun: "an input", fields };
+}
+
+function secretsShape(document: Declarations): ObjectShape {
+  const fields: Record<string, FieldShape> = {};
+  for (const name of Object.keys(document.secrets ?? {})) fields[name] = { shape: { kind: "secret" } };
+  return { kind: "object", noun: "a declared secret", fields };
+}
+
+function tasksShape(document: Declarations): ObjectShape {
+  const fields: Record<string, FieldShape> = {};
+  for (const [id, task] of Object.entries(document.tasks)) {
+    const outputs: Record<string, FieldShape> = {};
+    for (const [name, declaration] of Object.entries({ ...givesOf(task.action), ...task.outputs })) {
+      outputs[name] = { shape: shapeOf(declaration) };
+    }
+    fields[id] = {
+      shape: {
+        kind: "object",
+        fields: {
+          state: { shape: stringShape },
+          outputs: { shape: { kind: "object", noun: "an output", fields: outputs } },
+          attempts: { shape: intShape },
+          cached: { shape: { kind: "bool" } },
+        },
+      },
+    };
+  }
+  return { kind: "object", noun: "a task", fields };
+}
+
+const needsShape: ObjectShape = {
+  kind: "object",
+  fields: Object.fromEntries(
+    ["total", "succeeded", "failed", "skipped", "cancelled"].map((name) => [name, { shape: intShape }]),
+  ),
+};
+
+const attemptShape: ObjectShape = {
+  kind: "object",
+  fields: { number: { shape: intShape }, id: { shape: stringShape }, epoch: { shape: intShape } },
+};
+
+const triggerShape: ObjectShape = {
+  kind: "object",
+  fields: Object.fromEntries(
+    ["kind", "id", "actor", "at", "body", "headers", "query", "event", "run", "assets"].map((name) => [
+      name,
+      { shape: dynShape, optional: true },
+    ]),
+  ),
+};
+
+const failureFields: Readonly<Record<string, FieldShape>> = {
+  task: { shape: stringShape },
+  index: { shape: dynShape },
+  class: { shape: stringShape },
+  message: { shape: stringShape },
+  attempt: { shape: dynShape },
+  agent: { shape: dynShape },
+  url: { shape: stringShape },
+};
+
+const runFields: Readonly<Record<string, FieldShape>> = {
+  id: { shape: stringShape },
+  number: { shape: intShape },
+  workflow: { shape: stringShape },
+  version: { shape: stringShape },
+  url: { shape: stringShape },
+  attempt: { shape: intShape },
+  scheduledAt: { shape: timestampShape },
+  startedAt: { shape: timestampShape },
+  duration: { shape: { kind: "duration" } },
+  labels: { shape: { kind: "map", value: stringShape } },
+  window: { shape: { kind: "object", fields: { start: { shape: timestampShape }, end: { shape: timestampShape } } } },
+};
+
+function runShape(place: Place): ObjectShape {
+  if (!place.startsWith("on")) return { kind: "object", fields: runFields };
+  const failure: Shape = { kind: "object", fields: failureFields };
+  return {
+    kind: "object",
+    fields: {
+      ...runFields,
+      state: { shape: stringShape },
+      ...(place === "onFailure" || place === "onEnd" ? { failure: { shape: failure, optional: place === "onEnd" } } : {}),
+    },
+  };
+}

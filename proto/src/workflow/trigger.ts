@@ -1,0 +1,41 @@
+// What asks for a run by itself. The grammar is fixed; this release refuses the key (`not_supported`).
+import * as z from "zod";
+import { durationText, jsonMap, name, requiredText, text, textMap, whole } from "./scalar-schema.ts";
+
+const second = 1000;
+const yearMs = 366 * 86_400 * second;
+
+const schedule = z.strictObject({
+  cron: z.union([requiredText(200), z.array(requiredText(200)).min(1)]).optional(),
+  every: durationText(10 * second, yearMs).optional(),
+  dates: z.array(requiredText(40)).optional(),
+  businessDay: z.int().optional(),
+  at: text(5).optional(),
+  timezone: text(100).optional(),
+  calendar: name.optional(),
+  onHoliday: z.enum(["skip", "next", "previous", "run"]).optional(),
+  onGap: z.enum(["next", "skip"]).optional(),
+  onOverlap: z.enum(["first", "second", "both"]).optional(),
+  catchup: z.enum(["last", "all", "skip"]).optional(),
+  catchupMax: whole(1, 10_000).optional(),
+  catchupWindow: durationText(second, yearMs).optional(),
+  overlap: z.enum(["allow", "queue", "skip", "cancelRunning"]).optional(),
+  jitter: durationText(0, 3_600 * second).optional(),
+  from: text(40).optional(),
+  to: text(40).optional(),
+});
+
+export const trigger = z.strictObject({
+  id: name.optional(),
+  schedule: schedule.optional(),
+  webhook: z.strictObject({ verify: z.union([text(100), jsonMap]).optional(), dedupe: text(4200).optional() }).optional(),
+  event: z.strictObject({ type: requiredText(200), debounce: durationText(0, yearMs).optional() }).optional(),
+  workflow: z
+    .strictObject({ name, outcome: z.array(z.enum(["succeeded", "failed", "cancelled", "timed_out"])).optional() })
+    .optional(),
+  asset: z.strictObject({ all: z.array(text(2000)).optional(), any: z.array(text(2000)).optional() }).optional(),
+  inputs: jsonMap.optional(),
+  if: requiredText(4200).optional(),
+  labels: textMap.optional(),
+  enabled: z.boolean().optional(),
+});

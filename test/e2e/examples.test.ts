@@ -1,0 +1,142 @@
+// The two examples on a fresh start, from outside: what the database file holds, what arrived at the receivers.
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { listeningPorts } from "../support/process-scan.ts";
+import { startProduct, type Product } from "../support/product.ts";
+import { root } from "../support/sources.ts";
+import { until } from "../support/until.ts";
+
+interface Received {
+  readonly channel: "slack" | "email";
+  readonly text: string;
+  readonly subject?: string;
+  readonly to?: readonly string[];
+}
+
+let product: Product;
+beforeAll(async () => {
+  product = await startProduct({ byNpmStart: true });
+});
+afterAll(async () => {
+  await product?.remove();
+});
+
+const received = (): readonly Received[] => {
+  const folder = join(product.data, "received");
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".json"))
+    .sort()
+    .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as Received); // services.mjs writes them
+};
+
+test("npm start says ready first, with its address and process", () => {
+  expect(product.events[0]).toMatchObject({ event: "ready", url: product.url, pid: expect.any(Number) });
+});
+
+test("both examples run by themselves and succeed", async () => {
+  expect((await product.finished("hello-1")).state).toBe("succeeded");
+  expect((await product.finished("daily_csv_to_sqlite-1")).state).toBe("succeeded");
+});
+
+test("a value goes from one task to the next and out of the run", async () => {
+  const run = await product.run("hello-1");
+  expect(run.outputs).toEqual({ characters: "hello, world".length });
+});
+
+test("the SQLite file holds exactly the rows of the CSV file", async () => {
+  await product.finished("daily_csv_to_sqlite-1");
+  const text = readFileSync(join(root, "node_modules/vega-datasets/data/seattle-weather.csv"), "utf8");
+  const [header = "", ...lines] = text.trimEnd().split("\n");
+  const database = new DatabaseSync(join(product.data, "daily.db"), { readOnly: true });
+  const rows = database.prepare(`SELECT ${header} FROM daily ORDER BY rowid`).all();
+  database.close();
+  expect(rows).toHaveLength(1461);
+  expect(rows.map((row) => Object.values(row).join(","))).toEqual(lines);
+  expect((await product.run("daily_csv_to_sqlite-1")).outputs).toEqual({ rows: 1461 });
+});
+
+test("success is told once in each channel", async () => {
+  const messages = await until("both messages", 20_000, () => (received().length >= 2 ? received() : undefined));
+  expect(messages.map((message) => message.channel).sort()).toEqual(["email", "slack"]);
+  const slack = messages.find((message) => message.channel === "slack");
+  const email = messages.find((message) => message.channel === "email");
+  expect(slack?.text).toContain("daily_csv_to_sqlite: 1461 rows");
+  expect(slack?.text).toContain(`${product.url}/runs/daily_csv_to_sqlite-1`);
+  expect(email).toMatchObject({ subject: "daily_csv_to_sqlite succeeded", to: ["data-team@example.org"] });
+});
+
+test("the logs of a run can be read on the command line", async () => {
+  const logs = await product.cli(["logs", "hello-1"]);
+  expect(logs.code).toBe(0);
+  expect(logs.stdout).toContain("hello, world");
+  expect(logs.stdout).toContain("that is 12 characters");
+});
+
+test("the page of a run is served on the same port", async () => {
+  const page = await until("the console answers", 90_000, async () => {
+    const response = await fetch(`${product.url}/runs/hello-1`, { headers: { accept: "text/html" } });
+    return response.status < 500 ? response : undefined;
+  });
+  expect(page.headers.get("content-type")).toContain("text/html");
+}, 120_000);
+
+test("a dead address ends with exit code 1, is told in both channels, and explain and logs say why", async () => {
+  const before = received().length;
+  const url = `${product.url}/nothing-here.csv`;
+  const run = await product.cli(["run", "daily_csv_to_sqlite", "-i", `url=${url}`, "--wait", "-o", "json"]);
+  expect(run.code, run.stderr).toBe(1);
+  const ended = await product.finished("daily_csv_to_sqlite-2");
+  expect(ended.state).toBe("failed");
+  expect(ended.failure).toMatchObject({ task: "download" });
+  const messages = await until("both messages", 20_000, () =>
+    received().length >= before + 2 ? received().slice(before) : undefined,
+  );
+  expect(messages.map((message) => message.channel).sort()).toEqual(["email", "slack"]);
+  for (const message of messages) expect(message.text).toContain("404");
+  expect(messages.find((message) => message.channel === "email")?.subject).toBe("daily_csv_to_sqlite failed");
+  const explained = await product.cli(["explain", "daily_csv_to_sqlite-2"]);
+  expect(explained.code).toBe(0);
+  expect(explained.stdout).toContain("download");
+  expect(explained.stdout).toContain("404");
+  const logs = await product.cli(["logs", "daily_csv_to_sqlite-2"]);
+  expect(logs.stdout).toContain("404");
+  expect((await product.task("daily_csv_to_sqlite-2", "download")).attempts).toBe(3);
+  expect((await product.task("daily_csv_to_sqlite-2", "load")).state).not.toBe("succeeded");
+});
+
+test("no secret stands in a log, an event or on a command line", async () => {
+  const place = (name: string): string => {
+    const environment = product
+      .processes(/services\.mjs|agent/)
+      .map(({ pid }) => readFileSync(`/proc/${pid}/environ`, "latin1"))
+      .find((text) => text.includes(name));
+    return new RegExp(`${name}=([^\\0]+)`).exec(environment ?? "")?.[1] ?? "";
+  };
+  const webhook = new URL(place("CAPSTAN_SECRET_SLACK_WEBHOOK")).pathname;
+  const password = new URL(place("CAPSTAN_SECRET_SMTP")).password;
+  expect(password.length).toBeGreaterThan(16);
+  const logs = await product.cli(["logs", "daily_csv_to_sqlite-2"]);
+  const shown = await product.cli(["runs", "show", "daily_csv_to_sqlite-2", "-o", "json"]);
+  const commands = product
+    .processes()
+    .map((one) => one.command)
+    .join("\n");
+  for (const text of [logs.stdout, shown.stdout, commands, product.talk]) {
+    expect(text).not.toContain(webhook);
+    expect(text).not.toContain(password);
+  }
+});
+
+test("the agent and its runners open no TCP port", () => {
+  const agents = product.processes(/agent\/(dist|src)\/|runner/).map((one) => one.pid);
+  expect(agents.length).toBeGreaterThan(0);
+  expect(listeningPorts(agents)).toEqual([]);
+});
+
+test("stopping leaves no process and no open port", async () => {
+  expect(await product.stop()).toBe(0);
+  expect(product.processes()).toEqual([]);
+  await expect(fetch(`${product.url}/livez`)).rejects.toThrow();
+});
