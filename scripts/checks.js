@@ -9,6 +9,7 @@ const tool = (...parts) => path.join(root, "node_modules", ...parts);
 /** Name, and the command on Node 24. The order is from cheap to dear. */
 const checks = [
   ["format", [tool("oxfmt", "bin", "oxfmt"), "--check", "."]],
+  ["lock file complete", [path.join(root, "scripts", "complete-lock.js"), "--check"]],
   ["generated files unchanged", ["--conditions=capstan-source", path.join(root, "scripts", "generate.js"), "--check"]],
   [
     "lint and boundaries",

@@ -8,16 +8,21 @@ import { fileURLToPath } from "node:url";
 const file = path.join(path.dirname(path.dirname(fileURLToPath(import.meta.url))), "package-lock.json");
 const lock = JSON.parse(readFileSync(file, "utf8"));
 
-const systems = ["android", "darwin", "freebsd", "linux", "netbsd", "openbsd", "openharmony", "sunos", "aix", "win32", "wasm32"];
+const systems = ["android", "darwin", "freebsd", "linux", "netbsd", "openbsd", "openharmony", "sunos", "aix", "win32"];
 const processors = ["arm64", "arm", "x64", "ia32", "ppc64", "riscv64", "s390x", "loong64", "mips64el"];
 
 /** `@oxc-parser/binding-linux-arm-musleabihf` as { os, cpu, libc }, by the words of its name. */
 function platformOf(name) {
   const words = name.replace(/^.*\//, "").split("-");
+  if (words.includes("wasm32")) return { cpu: ["wasm32"] };
   const os = words.map((word) => (word === "windows" ? "win32" : word)).find((word) => systems.includes(word));
   const cpu = words.map((word) => (word === "64" ? "x64" : word)).find((word) => processors.includes(word));
   if (os === undefined || cpu === undefined) throw new Error(`${name}: its name does not say for which platform it is`);
-  const libc = words.some((word) => word.startsWith("musl")) ? ["musl"] : words.some((word) => word.startsWith("gnu")) && os === "linux" ? ["glibc"] : undefined;
+  const libc = words.some((word) => word.startsWith("musl"))
+    ? ["musl"]
+    : words.some((word) => word.startsWith("gnu")) && os === "linux"
+      ? ["glibc"]
+      : undefined;
   return { cpu: [cpu], os: [os], ...(libc ? { libc } : {}) };
 }
 
@@ -52,7 +57,7 @@ for (const { place, name, version } of missing) {
     ...(parent.engines ? { engines: parent.engines } : {}),
   };
 }
-const names = Object.keys(lock.packages).sort((a, b) => (a < b ? -1 : 1));
+const names = Object.keys(lock.packages).sort((a, b) => a.localeCompare(b, "en"));
 lock.packages = Object.fromEntries(names.map((name) => [name, lock.packages[name]]));
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`);
 process.stdout.write(`${missing.length} entries added\n`);

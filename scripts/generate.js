@@ -15,9 +15,9 @@ const folder = path.join(path.dirname(path.dirname(fileURLToPath(import.meta.url
 const asJson = (value) => `${JSON.stringify(value, null, 2)}\n`;
 
 const pages = {
-  "cli.md": await cliPage(),
+  "cli.md": cliPage(),
   "errors.md": errorsPage(),
-  "openapi.json": asJson(await openApi()),
+  "openapi.json": asJson(openApi()),
   "routes.md": routesPage(),
   "spec.md": specPage(workflowSchema),
   "states.md": statesPage(),

@@ -13,7 +13,7 @@ let failed = "";
 
 const child = handOver(node, ["--disable-proto=throw", "--disable-sigusr1", cli, "dev"].concat(folder, wanted), {
   onExit: () => {
-    if (build && build.exitCode === null) {
+    if (build && build.pid && build.exitCode === null) {
       try {
         process.kill(-build.pid, "SIGKILL"); // it leads its own group, so the workers of the build end with it
       } catch (error) {

@@ -52,14 +52,14 @@ function filesNamed() {
 
 function vitest(name, projects, extra, env) {
   process.stderr.write(`\n── ${name} ──\n`);
-  const tally = path.join(folder, `${name}.json`);
+  const tally = path.join(folder, `${name.replace(/\W+/g, "-")}.json`);
   const args = [path.join(root, "node_modules", "vitest", "vitest.mjs"), "run"]
     .concat(projects.map((project) => `--project=${project}`))
     .concat(extra);
   const result = spawnSync(node, args, {
     cwd: root,
     stdio: "inherit",
-    env: environment(node, { CAPSTAN_TEST_TALLY: tally }),
+    env: environment(node, Object.assign({ CAPSTAN_TEST_TALLY: tally }, env)),
   });
   if (!fs.existsSync(tally)) {
     add({

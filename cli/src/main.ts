@@ -132,14 +132,11 @@ function report(error: unknown, argv: readonly string[]): number {
   if (isJson) process.stdout.write(JSON.stringify(told.document) + "\n");
   const isPlain = !process.stderr.isTTY;
   const grey = (text: string): string => (isPlain ? text : `\u001b[90m${text}\u001b[39m`);
-  const lines = told.lines.length === 1 && told.lines[0]?.includes(told.detail) === true ? [] : told.lines;
-  process.stderr.write(
-    [
-      `✗ ${told.detail} ${grey(`(${told.code})`)}`,
-      ...lines.map((line) => `  ${line}`),
-      ...(told.next === "" ? [] : [told.next]),
-    ].join("\n") + "\n",
-  );
+  // One problem says all that the sentence above it would say, and its place and hint besides.
+  const [only] = told.lines.length === 1 ? told.lines : [];
+  const head = only === undefined ? [told.detail, ...told.lines.map((line) => `  ${line}`)] : [only];
+  head[0] = `✗ ${head[0]} ${grey(`(${told.code})`)}`;
+  process.stderr.write([...head, ...(told.next === "" ? [] : [told.next])].join("\n") + "\n");
   if (argv.includes("--debug") && error instanceof Error)
     process.stderr.write(`${error.stack ?? ""}\n${error.cause instanceof Error ? (error.cause.stack ?? "") : ""}\n`);
   return exitCodeOf(told.code, told.status);

@@ -59,13 +59,14 @@ export async function* watchRun(client: Client, run: string): AsyncGenerator<Run
         if (!isPassing(error) || performance.now() - seenAt > patienceMs) throw error;
       }
       await delay(lookEveryMs);
-      if (!isTold) await new Promise<void>((done) => {
-        const timer = setTimeout(done, lookAtLeastEveryMs);
-        wake = () => {
-          clearTimeout(timer); // or the process would outlive the run
-          done();
-        };
-      });
+      if (!isTold)
+        await new Promise<void>((done) => {
+          const timer = setTimeout(done, lookAtLeastEveryMs);
+          wake = () => {
+            clearTimeout(timer); // or the process would outlive the run
+            done();
+          };
+        });
     }
   } finally {
     stop.abort();

@@ -2,8 +2,14 @@ import { expect, test } from "vitest";
 import * as fc from "fast-check";
 import { decodeBundle, encodeBundle, isBundlePath } from "./bundle.ts";
 
-const path = fc.array(fc.stringMatching(/^[a-z0-9_.-]{1,8}$/), { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/")).filter(isBundlePath);
-const files = fc.uniqueArray(fc.record({ path, executable: fc.boolean(), content: fc.uint8Array({ maxLength: 64 }) }), { selector: (file) => file.path, maxLength: 8 });
+const path = fc
+  .array(fc.stringMatching(/^[a-z0-9_.-]{1,8}$/), { minLength: 1, maxLength: 3 })
+  .map((parts) => parts.join("/"))
+  .filter(isBundlePath);
+const files = fc.uniqueArray(fc.record({ path, executable: fc.boolean(), content: fc.uint8Array({ maxLength: 64 }) }), {
+  selector: (file) => file.path,
+  maxLength: 8,
+});
 
 test("what is encoded is decoded, and the order of the files does not matter", () => {
   fc.assert(
@@ -11,7 +17,9 @@ test("what is encoded is decoded, and the order of the files does not matter", (
       const bytes = encodeBundle(given);
       expect(encodeBundle(given.toReversed())).toEqual(bytes);
       const byPath = (a: { path: string }, b: { path: string }): number => (a.path < b.path ? -1 : 1);
-      expect(decodeBundle(bytes).map((file) => ({ ...file, content: new Uint8Array(file.content) }))).toEqual(given.toSorted(byPath));
+      expect(decodeBundle(bytes).map((file) => ({ ...file, content: new Uint8Array(file.content) }))).toEqual(
+        given.toSorted(byPath),
+      );
     }),
   );
 });

@@ -1,4 +1,7 @@
 // The OpenAPI document that the control plane serves, from the same function.
-import { openApiDocument } from "@capstan/proto";
+import { readFileSync } from "node:fs";
+import { openApiDocument } from "../../control-plane/src/http/openapi.ts";
 
-export const openApi = () => openApiDocument();
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
+export const openApi = () => openApiDocument(version);

@@ -4,6 +4,7 @@ import { hookWords, taskWords, topLevelWords } from "./spec-words.js";
 
 function typeOf(schema, definitions) {
   if (schema.$ref) return typeOf(definitions[schema.$ref.replace(/^#\/(definitions|\$defs)\//, "")] ?? {}, definitions);
+  if (schema.allOf?.length === 1) return typeOf(schema.allOf[0], definitions);
   if (schema.const !== undefined) return code(JSON.stringify(schema.const));
   if (schema.enum) return schema.enum.map((value) => code(JSON.stringify(value))).join(" ");
   const choices = schema.anyOf ?? schema.oneOf;
@@ -20,9 +21,18 @@ function typeOf(schema, definitions) {
 function keys(title, schema, words, definitions) {
   const required = new Set(schema.required ?? []);
   const names = Object.keys(schema.properties ?? {});
-  const apart = [...names.filter((name) => !(name in words)), ...Object.keys(words).filter((name) => !names.includes(name))];
-  if (apart.length > 0) throw new Error(`scripts/reference/spec-words.js and the schema differ at ${title}: ${apart.join(", ")}`);
-  return names.map((name) => [code(name), required.has(name) ? "yes" : "", typeOf(schema.properties[name], definitions), words[name]]);
+  const apart = [
+    ...names.filter((name) => !(name in words)),
+    ...Object.keys(words).filter((name) => !names.includes(name)),
+  ];
+  if (apart.length > 0)
+    throw new Error(`scripts/reference/spec-words.js and the schema differ at ${title}: ${apart.join(", ")}`);
+  return names.map((name) => [
+    code(name),
+    required.has(name) ? "yes" : "",
+    typeOf(schema.properties[name], definitions),
+    words[name],
+  ]);
 }
 
 /** The first schema with properties behind references, unions and maps. */

@@ -104,12 +104,14 @@ export class HeldAttempts {
     }
     for (const finish of readExitRecords(runnerFoldersOf(dataDir).exit)) {
       const held = this.#held.get(finish.attempt);
-      if (held?.epoch === finish.epoch && held.result === undefined && held.link === undefined) await this.#finish(held, finish);
+      if (held?.link !== undefined) continue; // its runner lives, tells it again, and removes the record when told to retire
+      if (held?.epoch === finish.epoch && held.result === undefined) await this.#finish(held, finish);
       removeExitRecord(runnerFoldersOf(dataDir).exit, finish.attempt, finish.epoch);
     }
     const orphans = [...this.#held.values()].filter((held) => held.result === undefined && held.link === undefined);
     await Promise.all(orphans.map((held) => killTree({ cgroup: "", attempt: held.attempt })));
     for (const held of orphans) this.#lost(held);
+    for (const { link } of adopted) link.begin();
   }
 
   /** Starts an admitted offer at once. `base` is the origin of its lease. */

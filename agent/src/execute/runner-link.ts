@@ -22,9 +22,13 @@ export class RunnerLink {
   readonly #leaseSocket: Socket;
   readonly #lines: LineWriter;
   readonly #leaseLines: LineWriter;
+  readonly #handlers: RunnerLinkHandlers;
+  /** What came before `begin`: it must not meet an agent that does not know the runner's attempts yet. */
+  #early: RunnerReport[] | undefined = [];
 
-  private constructor(record: RunnerRecord, number: number, socket: Socket, leaseSocket: Socket) {
+  private constructor(record: RunnerRecord, number: number, handlers: RunnerLinkHandlers, socket: Socket, leaseSocket: Socket) {
     this.record = record;
+    this.#handlers = handlers;
     this.number = number;
     this.#socket = socket;
     this.#leaseSocket = leaseSocket;
@@ -39,7 +43,7 @@ export class RunnerLink {
     handlers: RunnerLinkHandlers,
   ): Promise<{ link: RunnerLink; state: Extract<RunnerReport, { t: "state" }> }> {
     const [socket, leaseSocket] = await Promise.all([dial(record.socket), dial(record.leaseSocket)]);
-    const link = new RunnerLink(record, number, socket, leaseSocket);
+    const link = new RunnerLink(record, number, handlers, socket, leaseSocket);
     leaseSocket.on("error", () => undefined);
     leaseSocket.on("data", () => undefined);
     return await new Promise((resolve, reject) => {
@@ -57,7 +61,8 @@ export class RunnerLink {
         if (report === undefined) {
           socket.destroy();
         } else if (isOpen) {
-          handlers.onReport(report, link);
+          if (link.#early === undefined) handlers.onReport(report, link);
+          else link.#early.push(report);
         } else if (report.t === "state") {
           isOpen = true;
           clearTimeout(timer);
@@ -70,8 +75,11 @@ export class RunnerLink {
     });
   }
 
-  get isAlive(): boolean {
-    return isRunnerAlive(this.record);
+  /** From now on reports are handed over, first those that have come already. */
+  begin(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const report of early) this.#handlers.onReport(report, this);
   }
 
   send(command: RunnerCommand): void {
@@ -91,10 +99,6 @@ export class RunnerLink {
     this.#leaseSocket.destroy();
     this.#socket.removeAllListeners("close");
     this.#socket.end();
-  }
-
-  flush(): void {
-    this.#lines.flush();
   }
 }
 

@@ -127,6 +127,7 @@ export class RunnerPool {
     const link = await Promise.race([opened, died]);
     died.catch(() => undefined); // from now on its socket tells
     this.#links.add(link);
+    link.begin();
   }
 
   async #bury(link: RunnerLink): Promise<void> {

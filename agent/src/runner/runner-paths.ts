@@ -20,7 +20,10 @@ export const runnerFoldersOf = (dataDir: string): RunnerFolders => ({
 /** Makes a private folder for sockets: below the data folder, or in the runtime folder where that path is too long. */
 export function socketPath(dataDir: string, name: string): string {
   const near = `${runnerFolder(dataDir)}/${name}`;
-  if (Buffer.byteLength(near) <= socketPathBytesMax) return near;
+  if (Buffer.byteLength(near) <= socketPathBytesMax) {
+    mkdirSync(runnerFolder(dataDir), { recursive: true, mode: 0o700 });
+    return near;
+  }
   const uid = process.getuid?.() ?? 0;
   const digest = createHash("sha256").update(dataDir).digest("hex").slice(0, 16);
   const folder = `${process.env["XDG_RUNTIME_DIR"] ?? tmpdir()}/capstan-${uid}-${digest}`;

@@ -36,12 +36,16 @@ beforeAll(async () => {
   const thiefAddress = await listen(thief);
   vault = createServer((request, response) => {
     asked.push({ url: request.url ?? "", headers: request.headers });
-    const json = (status: number, body: unknown): void => void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
-    if (request.url === "/v1/kv/data/team/db") json(200, { data: { data: { dsn: "from-vault", port: 5432, list: [1] }, metadata: { version: 2 } } });
+    const json = (status: number, body: unknown): void =>
+      void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    if (request.url === "/v1/kv/data/team/db")
+      json(200, { data: { data: { dsn: "from-vault", port: 5432, list: [1] }, metadata: { version: 2 } } });
     else if (request.url === "/v1/kv/data/team/db?version=1") json(200, { data: { data: { dsn: "old" } } });
     else if (request.url === "/v1/old/team/db") json(200, { data: { dsn: "engine-1" } });
-    else if (request.url === "/v1/kv/data/team/denied") json(403, { errors: ["1 error: permission denied with leaked-body"] });
-    else if (request.url === "/v1/kv/data/team/moved") response.writeHead(307, { location: `${thiefAddress}/v1/kv/data/team/db` }).end();
+    else if (request.url === "/v1/kv/data/team/denied")
+      json(403, { errors: ["1 error: permission denied with leaked-body"] });
+    else if (request.url === "/v1/kv/data/team/moved")
+      response.writeHead(307, { location: `${thiefAddress}/v1/kv/data/team/db` }).end();
     else if (request.url === "/v1/kv/data/team/sealed") {
       sealedAnswers++;
       json(503, { errors: ["Vault is sealed"] });
@@ -95,7 +99,10 @@ test("each form gives its value", async () => {
 
 test("the store is asked with exactly the token and namespace of its configuration", async () => {
   await resolve("vault:main/kv/team/db#dsn");
-  expect(asked.at(-1)).toMatchObject({ url: "/v1/kv/data/team/db", headers: { "x-vault-token": "the-token", "x-vault-namespace": "ns1" } });
+  expect(asked.at(-1)).toMatchObject({
+    url: "/v1/kv/data/team/db",
+    headers: { "x-vault-token": "the-token", "x-vault-namespace": "ns1" },
+  });
 });
 
 const outcomes: readonly (readonly [string, string])[] = [
@@ -137,10 +144,31 @@ test("a redirect is not followed, so the token reaches no other origin", async (
 });
 
 const malformed = [
-  "", "env:", "env:A-B", "env:A B", "http://x/y", "vault:main/kv/../sys/x#k", "vault:main/kv/./x#k", "vault:main/kv/x?list=true#k", "vault:main/kv/x%2e%2e#k",
-  "vault:main/kv/x#k#l", "vault:main/kv/x", "vault:main/kv#k", "vault:main//kv/x#k", "vault:main/kv/x#k@0", "vault:main/kv/x#k@1@2", "vault:main/kv/x#",
-  "vault:main/kv/{{x}}#k", "vault:main\\kv/x#k", "file:mounted", "file:mounted/../x", "file:/etc/passwd", "file:mounted/x#a/b",
-  `vault:main/kv/${"a/".repeat(20)}b#k`, `vault:main/kv/${"a".repeat(129)}#k`, `env:${"A".repeat(600)}`,
+  "",
+  "env:",
+  "env:A-B",
+  "env:A B",
+  "http://x/y",
+  "vault:main/kv/../sys/x#k",
+  "vault:main/kv/./x#k",
+  "vault:main/kv/x?list=true#k",
+  "vault:main/kv/x%2e%2e#k",
+  "vault:main/kv/x#k#l",
+  "vault:main/kv/x",
+  "vault:main/kv#k",
+  "vault:main//kv/x#k",
+  "vault:main/kv/x#k@0",
+  "vault:main/kv/x#k@1@2",
+  "vault:main/kv/x#",
+  "vault:main/kv/{{x}}#k",
+  "vault:main\\kv/x#k",
+  "file:mounted",
+  "file:mounted/../x",
+  "file:/etc/passwd",
+  "file:mounted/x#a/b",
+  `vault:main/kv/${"a/".repeat(20)}b#k`,
+  `vault:main/kv/${"a".repeat(129)}#k`,
+  `env:${"A".repeat(600)}`,
 ];
 for (const reference of malformed) {
   test(`the reference ${JSON.stringify(reference.slice(0, 40))} is refused before anything is asked`, async () => {
@@ -151,7 +179,13 @@ for (const reference of malformed) {
 }
 
 test("a parsed reference is written back byte for byte", () => {
-  for (const text of ["env:CAPSTAN_SECRET_A", "file:a/b/c.json#k", "file:a/b", "vault:a/kv/x/y#k", "vault:a/kv/x#k@12"]) {
+  for (const text of [
+    "env:CAPSTAN_SECRET_A",
+    "file:a/b/c.json#k",
+    "file:a/b",
+    "vault:a/kv/x/y#k",
+    "vault:a/kv/x#k@12",
+  ]) {
     expect(referenceText(parseReference(text))).toBe(text);
   }
 });

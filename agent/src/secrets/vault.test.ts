@@ -12,7 +12,10 @@ import { parseReference, type VaultReference } from "./vault-path.ts";
 
 const program =
   process.env["CAPSTAN_TEST_BAO"] ??
-  (process.env["PATH"] ?? "").split(":").map((folder) => join(folder, "bao")).find((path) => existsSync(path));
+  (process.env["PATH"] ?? "")
+    .split(":")
+    .map((folder) => join(folder, "bao"))
+    .find((path) => existsSync(path));
 const rootToken = "root-token-of-this-test";
 
 const freePort = async (): Promise<number> => {
@@ -47,17 +50,33 @@ describe.skipIf(program === undefined)("a real OpenBao (skipped where there is n
 
   beforeAll(async () => {
     address = `http://127.0.0.1:${await freePort()}`;
-    child = spawn(program ?? "", ["server", "-dev", `-dev-root-token-id=${rootToken}`, `-dev-listen-address=${new URL(address).host}`, "-dev-no-store-token"], {
-      env: { PATH: process.env["PATH"] ?? "", HOME: home },
-      stdio: "ignore",
-    });
-    const isMounted = async (): Promise<boolean> => await api("GET", "sys/mounts/secret").then(() => true, () => false);
+    child = spawn(
+      program ?? "",
+      [
+        "server",
+        "-dev",
+        `-dev-root-token-id=${rootToken}`,
+        `-dev-listen-address=${new URL(address).host}`,
+        "-dev-no-store-token",
+      ],
+      {
+        env: { PATH: process.env["PATH"] ?? "", HOME: home },
+        stdio: "ignore",
+      },
+    );
+    const isMounted = async (): Promise<boolean> =>
+      await api("GET", "sys/mounts/secret").then(
+        () => true,
+        () => false,
+      );
     while (!(await isMounted())) await delay(50); // the hook's own limit ends this
     await api("POST", "secret/data/team/db", { data: { dsn: "first" } });
     await api("POST", "secret/data/team/db", { data: { dsn: "second" } });
     await api("POST", "secret/data/other/db", { data: { dsn: "foreign" } });
     await api("PUT", "sys/policies/acl/team", { policy: 'path "secret/data/team/*" { capabilities = ["read"] }' });
-    const made = (await api("POST", "auth/token/create", { policies: ["team"], no_default_policy: true })) as { auth: { client_token: string } }; // as its API says
+    const made = (await api("POST", "auth/token/create", { policies: ["team"], no_default_policy: true })) as {
+      auth: { client_token: string };
+    }; // as its API says
     readerToken = made.auth.client_token;
   }, 30_000);
   afterAll(async () => {

@@ -24,7 +24,12 @@ const triesMax = 3;
 const withinMs = 30_000;
 
 /** node-vault with what it would read from the environment given, and what would print bodies silenced. */
-const clientOf = (store: VaultStore, token: string, url: URL, signal: AbortSignal): { read(path: string): Promise<unknown> } =>
+const clientOf = (
+  store: VaultStore,
+  token: string,
+  url: URL,
+  signal: AbortSignal,
+): { read(path: string): Promise<unknown> } =>
   vaultClient({
     apiVersion: "v1",
     endpoint: url.origin,
@@ -46,7 +51,10 @@ export function forgetVaultEnvironment(environment: Record<string, string | unde
 const statusOf = (error: unknown): number | undefined => {
   if (typeof error !== "object" || error === null || !("response" in error)) return undefined;
   const response = error.response;
-  return typeof response === "object" && response !== null && "statusCode" in response && typeof response.statusCode === "number"
+  return typeof response === "object" &&
+    response !== null &&
+    "statusCode" in response &&
+    typeof response.statusCode === "number"
     ? response.statusCode
     : undefined;
 };

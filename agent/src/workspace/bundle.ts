@@ -23,7 +23,9 @@ export function unpackBundle(cacheFolder: string, packed: { readonly path: strin
     try {
       files = decodeBundle(gunzipSync(readFileSync(packed.path), { maxOutputLength: bundleUnpackedBytesMax }));
     } catch (cause) {
-      throw new AppError("setup_failed", `the code bundle ${packed.sha256.slice(0, 12)}… cannot be unpacked`, { cause });
+      throw new AppError("setup_failed", `the code bundle ${packed.sha256.slice(0, 12)}… cannot be unpacked`, {
+        cause,
+      });
     }
     const made = join(cacheFolder, "code", `${randomUUID()}.part`);
     mkdirSync(made, { recursive: true, mode: 0o700 });

@@ -2,7 +2,17 @@
 //  W1. The runner makes it with an exclusive mkdir, 0700, under the attempt's id: nothing of another attempt is in it.
 //  W2. The runner deletes it at the end; after a failure it stays a day, and of those the newest twenty.
 //  W3. Deleting follows no link: what a task linked to stays.
-import { chmodSync, closeSync, constants, lstatSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 
 export const keptMsMax = 24 * 60 * 60 * 1000;
@@ -13,7 +23,7 @@ export interface AttemptFolder {
   readonly root: string;
   /** Empty at the start; the task's current folder. */
   readonly work: string;
-  /** `CAPSTAN_OUT_DIR`. */
+  /** `CAPSTAN_OUT_DIR`; the same as `work` where no declared output can be a file. */
   readonly out: string;
   /** `TMPDIR`. */
   readonly temporary: string;
@@ -32,13 +42,34 @@ export const exchange = {
   script: "script",
 } as const;
 
-/** Makes the parts `work`, `out` and `tmp` of an empty folder. */
-export function makeFolderParts(root: string): AttemptFolder {
-  const folder = { root, work: `${root}/work`, out: `${root}/out`, temporary: `${root}/tmp`, files: `${root}/files` };
+/**
+ * Makes the parts of an empty folder: `work`, and `out` where the task may leave files. Temporary files go to `work`.
+ * Each inode matters: on ext4 making and deleting one costs 0.15 ms of CPU under load, because inodes that were deleted
+ * lately are skipped one by one (measured: folders of six inodes 0.95 ms, of two 0.33 ms).
+ */
+export function makeFolderParts(root: string, leavesFiles: boolean): AttemptFolder {
+  const work = `${root}/work`;
+  const folder = { root, work, out: leavesFiles ? `${root}/out` : work, temporary: work, files: `${root}/files` };
   mkdirSync(folder.work, 0o700);
-  mkdirSync(folder.out, 0o700);
-  mkdirSync(folder.temporary, 0o700);
+  if (leavesFiles) mkdirSync(folder.out, 0o700);
   return folder;
+}
+
+const emptyInputs = new Map<string, string>();
+
+/** A read-only file with `{}`, shared by all attempts without inputs. */
+export function emptyInputsFile(cacheFolder: string): string {
+  const known = emptyInputs.get(cacheFolder);
+  if (known !== undefined) return known;
+  const path = join(cacheFolder, "no-inputs.json");
+  mkdirSync(cacheFolder, { recursive: true, mode: 0o700 });
+  try {
+    writeNewFile(path, "{}", 0o444);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+  emptyInputs.set(cacheFolder, path);
+  return path;
 }
 
 const newFileFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -60,7 +91,8 @@ const removal = { recursive: true, force: true, maxRetries: 3, retryDelay: 50 } 
 /** Folders that a task made unreadable for its own user would stop the removal; give them back first. */
 function makeRemovable(path: string): void {
   chmodSync(path, 0o700);
-  for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) makeRemovable(join(path, entry.name));
+  for (const entry of readdirSync(path, { withFileTypes: true }))
+    if (entry.isDirectory()) makeRemovable(join(path, entry.name));
 }
 
 /** Removes a folder with all in it; nothing happens where it is gone. Throws where it cannot be removed. */

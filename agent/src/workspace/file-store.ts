@@ -4,7 +4,19 @@
 //      as our user and could write into a shared inode.
 //  F3. What a task produced is read from one open descriptor, so swapping the file changes nothing.
 import { createHash, randomUUID } from "node:crypto";
-import { closeSync, constants, copyFileSync, mkdirSync, read, readdirSync, renameSync, rmSync, statSync, unlinkSync, utimesSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  mkdirSync,
+  read,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+} from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { AppError, type FileValue } from "@capstan/proto";
@@ -30,7 +42,10 @@ export interface FileCache {
   /** Writes and hashes the bytes and keeps them under their digest. @throws file_unavailable above `bytesMax` */
   take(chunks: AsyncIterable<Uint8Array>, bytesMax: number): Promise<CachedFile>;
   /** As `take`, but other bytes than those of `sha256` are thrown away. @throws file_unavailable */
-  takeChecked(chunks: AsyncIterable<Uint8Array>, expected: { readonly sha256: string; readonly size: number }): Promise<CachedFile>;
+  takeChecked(
+    chunks: AsyncIterable<Uint8Array>,
+    expected: { readonly sha256: string; readonly size: number },
+  ): Promise<CachedFile>;
   /** Removes the least recently used files until the cache is small enough; returns the bytes that went. */
   shrink(bytesMax?: number): number;
 }
@@ -50,7 +65,11 @@ export function openFileCache(folder: string): FileCache {
       let size = 0;
       for await (const chunk of chunks) {
         size += chunk.length;
-        if (size > bytesMax) throw new AppError("file_unavailable", `a file is larger than the ${bytesMax} bytes that are allowed or announced`);
+        if (size > bytesMax)
+          throw new AppError(
+            "file_unavailable",
+            `a file is larger than the ${bytesMax} bytes that are allowed or announced`,
+          );
         hash.update(chunk);
         let offset = 0;
         while (offset < chunk.length) offset += (await handle.write(chunk, offset)).bytesWritten;
@@ -118,7 +137,12 @@ export type KeptFile =
   | { readonly kind: "refused"; readonly why: OpenRefusal };
 
 /** Takes a regular file beneath `root`, which a task may have touched, into the cache. */
-export async function keepFile(cache: FileCache, root: string, relative: string, bytesMax = fileBytesMax): Promise<KeptFile> {
+export async function keepFile(
+  cache: FileCache,
+  root: string,
+  relative: string,
+  bytesMax = fileBytesMax,
+): Promise<KeptFile> {
   const opened = openBeneath(root, relative, bytesMax);
   if (opened.kind === "refused") return opened;
   try {

@@ -1,6 +1,19 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,7 +58,17 @@ test("only regular files beneath the root are opened: no link, FIFO, socket, fol
     expect(why("sub")).toBe("not_regular");
     expect(why("fifo")).toBe("not_regular");
     expect(why("socket")).toBe("not_regular");
-    for (const path of ["link", "linked/passwd", "inside/good", "../hostile/sub/good", "sub/../sub/good", "/etc/passwd", "", "a\0b", "..\\x"]) {
+    for (const path of [
+      "link",
+      "linked/passwd",
+      "inside/good",
+      "../hostile/sub/good",
+      "sub/../sub/good",
+      "/etc/passwd",
+      "",
+      "a\0b",
+      "..\\x",
+    ]) {
       expect([path, why(path)]).toEqual([path, "outside"]);
     }
   } finally {
@@ -88,7 +111,9 @@ test("secrets are 0400 in a 0700 folder, and the sweep removes those of attempts
   expect(existsSync(folder)).toBe(false);
   const forgotten = writeSecrets(left, attemptDir, new Map([["TOKEN", "v"]]));
   if (!forgotten.startsWith("/dev/shm/")) return; // without a tmpfs it goes with the attempt's folder
-  const others = readdirSync(join(forgotten, "..")).filter((entry) => entry !== left).map((entry) => entry.slice(0, 30));
+  const others = readdirSync(join(forgotten, ".."))
+    .filter((entry) => entry !== left)
+    .map((entry) => entry.slice(0, 30));
   expect(sweepSecrets(new Set([...others, id((Date.now() + 5) % 1e12)]))).toBe(1);
   expect(existsSync(forgotten)).toBe(false);
 });
@@ -100,7 +125,9 @@ test("a file enters the cache under its digest only, and wrong bytes leave nothi
   expect(taken).toMatchObject({ sha256: sha256("hello world"), size: 11 });
   expect(cache.find(taken.sha256, 11)?.path).toBe(taken.path);
   expect(cache.find(taken.sha256, 12)).toBeUndefined();
-  await expect(cache.takeChecked(chunks("other"), { sha256: sha256("wanted"), size: 6 })).rejects.toMatchObject({ code: "file_unavailable" });
+  await expect(cache.takeChecked(chunks("other"), { sha256: sha256("wanted"), size: 6 })).rejects.toMatchObject({
+    code: "file_unavailable",
+  });
   await expect(cache.take(chunks("too", "long"), 5)).rejects.toMatchObject({ code: "file_unavailable" });
   expect(() => cache.find("../../etc/passwd", 1)).toThrow(/no SHA-256/);
   expect(readdirSync(folder)).toEqual([taken.sha256]);
@@ -120,13 +147,21 @@ test("a produced file is kept with its bytes, and a link is not", async () => {
   writeFileSync(join(work, "model.bin"), Buffer.alloc(3_000_000, 7));
   symlinkSync("/etc/passwd", join(work, "passwd"));
   const cache = openFileCache(join(root, "produced"));
-  expect(await keepFile(cache, work, "model.bin")).toMatchObject({ kind: "kept", file: { name: "model.bin", size: 3_000_000, sha256: sha256(Buffer.alloc(3_000_000, 7)) } });
+  expect(await keepFile(cache, work, "model.bin")).toMatchObject({
+    kind: "kept",
+    file: { name: "model.bin", size: 3_000_000, sha256: sha256(Buffer.alloc(3_000_000, 7)) },
+  });
   expect(await keepFile(cache, work, "passwd")).toEqual({ kind: "refused", why: "outside" });
 });
 
 test("a bundle is unpacked once, read-only, and damaged bytes leave no folder", () => {
   const cache = join(root, "cache");
-  const bytes = gzipSync(encodeBundle([{ path: "a/b.py", executable: false, content: Buffer.from("x = 1\n") }, { path: "run.sh", executable: true, content: Buffer.from("") }]));
+  const bytes = gzipSync(
+    encodeBundle([
+      { path: "a/b.py", executable: false, content: Buffer.from("x = 1\n") },
+      { path: "run.sh", executable: true, content: Buffer.from("") },
+    ]),
+  );
   const packed = { path: join(root, "bundle"), sha256: sha256(bytes) };
   writeFileSync(packed.path, bytes);
   const folder = unpackBundle(cache, packed);

@@ -48,7 +48,7 @@ export function registerDeploy(program: Command, context: (command: Command) => 
       const count = (result: Row["result"]): number => done.workflows.filter((row) => row.result === result).length;
       const verb = done.dryRun ? "Would deploy" : "Deployed";
       ctx.out.talk(
-        `${verb} ${done.workflows.length} workflows: ${count("new")} new, ${count("changed")} changed, ${count("unchanged")} unchanged.`,
+        `${verb} ${done.workflows.length} ${done.workflows.length === 1 ? "workflow" : "workflows"}: ${count("new")} new, ${count("changed")} changed, ${count("unchanged")} unchanged.`,
       );
     });
 }

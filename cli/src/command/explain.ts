@@ -4,7 +4,20 @@ import type { Context } from "../context.ts";
 import { printable } from "../output/table.ts";
 import { resolveReference } from "../run-lookup.ts";
 
-const valueText = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** A value of the evidence in a line: `pool=default slots=1`; empty where it says nothing. */
+function valueText(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map(valueText).join(", ");
+  if (!isObject(value)) return value === null ? "" : JSON.stringify(value);
+  const parts = Object.entries(value).map(([key, item]) => [key, valueText(item)] as const);
+  return parts
+    .filter(([, text]) => text !== "")
+    .map(([key, text]) => `${key}=${text}`)
+    .join(" ");
+}
 
 /** Head, evidence, funnel and the one next step, as people read them. */
 export function explanationText(one: Explanation, now: number): string {
@@ -21,7 +34,10 @@ export function explanationText(one: Explanation, now: number): string {
         : ` (${one.failure.file}${one.failure.line === undefined ? "" : `:${one.failure.line}`})`;
     add("why", `${one.failure.class} ${one.failure.code}: ${one.failure.message}${place}`);
   }
-  for (const [key, value] of Object.entries(one.evidence)) add(key, valueText(value));
+  for (const [key, value] of Object.entries(one.evidence)) {
+    const text = valueText(value);
+    if (text !== "") add(key, text);
+  }
   if (one.funnel !== undefined) add("agents", one.funnel.map((step) => `${step.count} ${step.step}`).join(" → "));
   if (one.nearest !== undefined) add("nearest", `${one.nearest.agent} lacks ${one.nearest.lacks}`);
   if (one.do !== null) add("do", one.do);

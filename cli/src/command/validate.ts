@@ -4,6 +4,7 @@ import type { Context } from "../context.ts";
 import { exitCodes } from "../exit-code.ts";
 import type { Column } from "../output/table.ts";
 import { problemLine } from "../project/deploy.ts";
+import { checkPythonCalls } from "../project/python-signature.ts";
 import { readSources } from "../project/sources.ts";
 
 const columns: readonly Column<Problem>[] = [
@@ -21,20 +22,26 @@ export function registerValidate(program: Command, context: (command: Command) =
     .summary("check workflow files, without a control plane")
     .argument("[path...]", "files or folders (./workflows)")
     .option("--strict", "warnings fail too")
+    .option("--no-python", "do not ask python3 for the signatures of functions")
     .addHelpText("before", "Examples:\n  capstan validate\n  capstan validate workflows/daily.yaml -o json\n")
-    .action((paths: readonly string[], flags: { readonly strict?: boolean }, command: Command) => {
-      const ctx = context(command);
-      const sources = readSources(paths.length > 0 ? paths : ["workflows"], ctx.cwd);
-      if (sources.length === 0)
-        throw new AppError("file_unreadable", "there are no workflow files (*.yaml) in these folders");
-      const problems = sources.flatMap((source) => readWorkflow({ text: source.source, file: source.file }).problems);
-      const isBad = problems.some((problem) => problem.severity !== "warning" || flags.strict === true);
-      if (ctx.out.isForPeople && ctx.out.isTerminal)
-        for (const problem of problems) ctx.out.data(problemLine(problem) + "\n");
-      else ctx.out.list(problems, columns, (problem) => problemLine(problem), { ok: !isBad, problems });
-      const bad = new Set(problems.filter((problem) => problem.severity !== "warning").map((problem) => problem.file))
-        .size;
-      ctx.out.talk(`${sources.length - bad} of ${sources.length} files are valid`);
-      if (isBad) process.exitCode = exitCodes.notValid;
-    });
+    .action(
+      (paths: readonly string[], flags: { readonly strict?: boolean; readonly python: boolean }, command: Command) => {
+        const ctx = context(command);
+        const sources = readSources(paths.length > 0 ? paths : ["workflows"], ctx.cwd);
+        if (sources.length === 0)
+          throw new AppError("file_unreadable", "there are no workflow files (*.yaml) in these folders");
+        const problems = sources.flatMap((source): Problem[] => {
+          const { problems: found } = readWorkflow({ text: source.source, file: source.file });
+          return [...found, ...(flags.python ? checkPythonCalls(source) : [])];
+        });
+        const isBad = problems.some((problem) => problem.severity !== "warning" || flags.strict === true);
+        if (ctx.out.isForPeople && ctx.out.isTerminal)
+          for (const problem of problems) ctx.out.data(problemLine(problem) + "\n");
+        else ctx.out.list(problems, columns, (problem) => problemLine(problem), { ok: !isBad, problems });
+        const bad = new Set(problems.filter((problem) => problem.severity !== "warning").map((problem) => problem.file))
+          .size;
+        ctx.out.talk(`${sources.length - bad} of ${sources.length} files are valid`);
+        if (isBad) process.exitCode = exitCodes.notValid;
+      },
+    );
 }

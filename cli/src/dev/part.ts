@@ -5,7 +5,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { AppError } from "@capstan/proto";
+import { AppError, errorEntry, type ErrorCode } from "@capstan/proto";
 import { z } from "zod";
 
 export interface PartOptions {
@@ -23,6 +23,8 @@ export interface PartOptions {
 
 const lineSchema = z.record(z.string(), z.unknown());
 export type PartLine = z.infer<typeof lineSchema>;
+
+const isErrorCode = (code: string): code is ErrorCode => errorEntry(code) !== undefined;
 
 export class Part {
   readonly name: string;
@@ -98,7 +100,7 @@ export class Part {
       }));
     if (found !== undefined && found["event"] !== "failed") return found;
     if (found !== undefined) {
-      const code = found["code"] === "data_newer" ? "data_newer" : "part_failed";
+      const code = typeof found["code"] === "string" && isErrorCode(found["code"]) ? found["code"] : "part_failed";
       throw new AppError(code, typeof found["detail"] === "string" ? found["detail"] : `${this.name} did not start`);
     }
     const how = this.#hasEnded ? "ended before it was ready" : `was not ready after ${timeoutMs / 1000} s`;

@@ -7,6 +7,7 @@ import type { Client } from "../api/client.ts";
 import type { Environment } from "../config.ts";
 import type { RunInputs } from "../inputs.ts";
 import type { Output } from "../output/output.ts";
+import { writeWorkflowSchema } from "../project/editor-schema.ts";
 import { waitForRun } from "../run-watch.ts";
 import { checkWriter, moveAside, prepareDataFolder, saveWriter } from "./data-folder.ts";
 import { isOnPath, writeHello } from "./first-workflow.ts";
@@ -140,6 +141,7 @@ export class Session {
     const folder = this.#prepareFolder(client);
     const { version, schema } = await client.call("version");
     saveWriter(dataDir, { version, schema });
+    writeWorkflowSchema(dataDir);
     await agent;
     this.#lock?.publish(this.#stack.url);
     teller.event({ event: "ready", url: this.#stack.url, pid: process.pid, data: dataDir });

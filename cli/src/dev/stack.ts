@@ -12,7 +12,7 @@ import type { Teller } from "./event.ts";
 import { consoleServer, packageMain } from "./package-path.ts";
 import { Part } from "./part.ts";
 import { choosePort, freePort } from "./port.ts";
-import { startPostgres, type RunningPostgres } from "./postgres.ts";
+import { startPostgres, type PostgresOptions, type RunningPostgres } from "./postgres.ts";
 import { startServices, type DevFile, type ServiceExports, type StartedServices } from "./services.ts";
 
 export interface StackOptions {
@@ -40,6 +40,11 @@ const lifetimeFlag = `--import=${new URL(`./lifetime.js?parent=${process.pid}`, 
 const forAgent = /^CAPSTAN_(?:SECRET_|AGENT__)/;
 const startTimeoutMs = 60_000;
 const consoleWatchMs = 1000;
+/** A part that ends more often than this within a minute will not get well by being started again. */
+const restartsMax = 5;
+const restartWindowMs = 60_000;
+/** Configuration or identity is wrong: the same start would end the same way. */
+const exitMisconfigured = 78;
 /** Together below ten seconds, with the database's own stop. */
 const graceMs = { drain: 5000, agent: 2500, server: 1500, rest: 500 } as const;
 
@@ -59,6 +64,9 @@ export class Stack {
   #consoleTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
   #url = "";
+  /** Parts that have been ready once: their end is trouble on the way, not a failed start. */
+  readonly #ready = new Set<string>();
+  readonly #restarts = new Map<string, readonly number[]>();
   #failed: (error: AppError) => void = () => {};
   /** Settles with the first part that ends although nobody asked it to. */
   readonly broken: Promise<AppError>;
@@ -93,23 +101,42 @@ export class Stack {
     env: Readonly<Record<string, string>>,
     also?: RegExp,
   ): Part {
-    const part = new Part({
+    return new Part({
       name,
       command: process.execPath,
       args: [...nodeFlags, lifetimeFlag, main, ...args],
       env: this.#env(env, also),
-      logFile: join(this.#options.dataDir, "log", `${name}.log`),
+      logFile: this.#logFile(name),
     });
+  }
+
+  #logFile(name: string): string {
+    return join(this.#options.dataDir, "log", `${name}.log`);
+  }
+
+  /** Starts a part, and starts it again when it ends although nobody asked it to, once it has been ready. */
+  #keep(name: string, make: () => Part, hold: (part: Part) => void): Part {
+    const part = make();
+    hold(part);
     void part.ended.then(({ code, signal }) => {
-      if (!this.#isStopping)
-        this.#failed(
-          new AppError(
-            "part_failed",
-            `${name} ended (${signal ?? `exit code ${code}`}); ${join(this.#options.dataDir, "log", `${name}.log`)} ends with:\n${part.lastLines()}`,
-          ),
-        );
+      if (this.#isStopping) return;
+      const how = signal ?? `exit code ${code}`;
+      if (this.#ready.has(name) && code !== exitMisconfigured && this.#mayRestart(name)) {
+        this.#options.teller.note(`the ${name} ended (${how}) and is started again`);
+        this.#keep(name, make, hold);
+      } else {
+        const words = `${name} ended (${how}); ${this.#logFile(name)} ends with:\n${part.lastLines()}`;
+        this.#failed(new AppError("part_failed", words));
+      }
     });
     return part;
+  }
+
+  #mayRestart(name: string): boolean {
+    const now = performance.now();
+    const recent = (this.#restarts.get(name) ?? []).filter((at) => now - at < restartWindowMs);
+    this.#restarts.set(name, [...recent, now]);
+    return recent.length < restartsMax;
   }
 
   /** Starts everything but the agent, and gives the client of the control plane. */
@@ -123,7 +150,7 @@ export class Stack {
     const consoleUrl = this.#options.withConsole ? this.#startConsole(consolePort, chosen.port) : undefined;
     const shownHost = host.includes(":") ? `[${host}]` : host;
     const start = performance.now();
-    this.#server = this.#part("server", packageMain("@capstan/control-plane"), [], {
+    const settings = {
       CAPSTAN_DATABASE_URL: databaseUrl,
       CAPSTAN_HTTP__HOST: host,
       CAPSTAN_HTTP__PORT: String(chosen.port),
@@ -132,8 +159,17 @@ export class Stack {
       CAPSTAN_PUBLIC_URL: this.#options.environment.publicUrl ?? `http://${shownHost}:${chosen.port}`,
       CAPSTAN_LOG_FORMAT: "json",
       ...(consoleUrl === undefined ? {} : { CAPSTAN_CONSOLE__URL: consoleUrl }),
-    });
-    const ready = await this.#server.line((line) => line["event"] === "ready", startTimeoutMs);
+    };
+    const main = packageMain("@capstan/control-plane");
+    const server = this.#keep(
+      "server",
+      () => this.#part("server", main, [], settings),
+      (part) => {
+        this.#server = part;
+      },
+    );
+    const ready = await server.line((line) => line["event"] === "ready", startTimeoutMs);
+    this.#ready.add("server");
     this.#url = typeof ready["url"] === "string" ? ready["url"] : `http://${shownHost}:${chosen.port}`;
     teller.step({ name: "server", durationMs: performance.now() - start, detail: this.#url });
     this.#services = await services;
@@ -143,24 +179,37 @@ export class Stack {
   async #startDatabase(): Promise<string> {
     const { databaseUrl, dataDir, isEphemeral, environment, teller } = this.#options;
     if (databaseUrl !== undefined) return databaseUrl;
-    const { value, durationMs } = await timed(() =>
-      startPostgres({
-        dataDir,
-        ephemeral: isEphemeral,
-        ...(environment.runtimeDir === undefined ? {} : { runtimeDir: environment.runtimeDir }),
-      }),
-    );
-    this.#postgres = value;
-    void value.ended.then(() => {
-      if (!this.#isStopping)
-        this.#failed(
-          new AppError("postgres_failed", `PostgreSQL ended; ${join(dataDir, "log", "postgres.log")} says why`),
-        );
-    });
+    const options = {
+      dataDir,
+      ephemeral: isEphemeral,
+      ...(environment.runtimeDir === undefined ? {} : { runtimeDir: environment.runtimeDir }),
+    };
+    const { value, durationMs } = await timed(() => startPostgres(options));
+    this.#holdPostgres(value, options);
     if (value.recovered)
       teller.note(`last time ended without a stop; the database recovered in ${(durationMs / 1000).toFixed(1)} s`);
     teller.step({ name: "database", durationMs });
     return value.url;
+  }
+
+  /** A database that ends by itself is started again at the same address: its clients only see it away for a moment. */
+  #holdPostgres(postgres: RunningPostgres, options: PostgresOptions): void {
+    this.#postgres = postgres;
+    const fail = (): void =>
+      this.#failed(new AppError("postgres_failed", `PostgreSQL ended; ${this.#logFile("postgres")} says why`));
+    void postgres.ended.then(async () => {
+      if (this.#isStopping) return;
+      if (!this.#mayRestart("database")) return fail();
+      this.#options.teller.note("the database ended and is started again");
+      try {
+        const again = await startPostgres(options);
+        this.#holdPostgres(again, options);
+        if (again.url !== postgres.url) fail();
+        else if (this.#isStopping) await again.stop();
+      } catch {
+        fail();
+      }
+    });
   }
 
   /** Starts the console now, or as soon as its build is there; the front door answers for it until then. */
@@ -169,14 +218,22 @@ export class Stack {
       const main = consoleServer();
       if (main === undefined || this.#isStopping) return false;
       const api = `http://127.0.0.1:${serverPort}`;
-      this.#console = this.#part("console", main, [], {
+      const settings = {
         NODE_ENV: "production",
         HOSTNAME: "127.0.0.1",
         PORT: String(port),
         NEXT_TELEMETRY_DISABLED: "1",
         CAPSTAN_API_URL: api,
         CAPSTAN_SERVER: api,
-      });
+      };
+      this.#ready.add("console"); // pages are not worth ending the rest for
+      this.#keep(
+        "console",
+        () => this.#part("console", main, [], settings),
+        (part) => {
+          this.#console = part;
+        },
+      );
       return true;
     };
     if (!start()) {
@@ -201,8 +258,15 @@ export class Stack {
     };
     const start = performance.now();
     if (!existsSync(join(dataDir, "agent", "identity"))) await this.#join(client, main, env);
-    this.#agent = this.#part("agent", main, ["start"], env, forAgent);
-    const ready = await this.#agent.line((line) => line["event"] === "ready", startTimeoutMs);
+    const agent = this.#keep(
+      "agent",
+      () => this.#part("agent", main, ["start"], env, forAgent),
+      (part) => {
+        this.#agent = part;
+      },
+    );
+    const ready = await agent.line((line) => line["event"] === "ready", startTimeoutMs);
+    this.#ready.add("agent");
     const name = typeof ready["name"] === "string" ? ready["name"] : "laptop";
     const durationMs = performance.now() - start;
     const agents = await client.call("agentList", {});

@@ -1,13 +1,14 @@
 // The folder of workflows in `capstan dev`: deployed at the start and on every save.
 //  W1. A file with a problem leaves its deployed version alone and does not keep the others from being deployed.
 //  W2. A file is sent again only where its text or its code has changed.
-import { watch, type FSWatcher } from "node:fs";
+import { readdirSync, watch, type FSWatcher } from "node:fs";
+import { join } from "node:path";
 import { createHash } from "node:crypto";
 import { AppError } from "@capstan/proto";
 import type { Client } from "../api/client.ts";
 import { ProblemError } from "../api/problem.ts";
-import { deploy, packSources, validateRemotely, type PackedSource } from "../project/deploy.ts";
-import { readSources } from "../project/sources.ts";
+import { deploy, isTooLarge, packSources, problemsOf, validateRemotely, type PackedSource } from "../project/deploy.ts";
+import { readSources, skippedFolders } from "../project/sources.ts";
 import type { Teller } from "./event.ts";
 
 const hashOf = ({ document, bundle }: PackedSource): string =>
@@ -18,6 +19,16 @@ const hashOf = ({ document, bundle }: PackedSource): string =>
     .digest("hex");
 
 const settleMs = 60;
+const folderDepthMax = 12;
+
+function* foldersBelow(folder: string, depth = 0): Generator<string> {
+  yield folder;
+  if (depth >= folderDepthMax) return;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (!entry.isDirectory() || entry.name.startsWith(".") || skippedFolders.has(entry.name)) continue;
+    yield* foldersBelow(join(folder, entry.name), depth + 1);
+  }
+}
 
 export class WorkflowFolder {
   readonly #client: Client;
@@ -26,7 +37,7 @@ export class WorkflowFolder {
   readonly #teller: Teller;
   readonly #sent = new Map<string, string>();
   #deployed: string[] = [];
-  #watcher: FSWatcher | undefined;
+  readonly #watchers = new Map<string, FSWatcher>();
   #timer: NodeJS.Timeout | undefined;
   #isBusy = false;
   #isAgain = false;
@@ -50,7 +61,10 @@ export class WorkflowFolder {
 
   /** Deploys what has changed since the last time. */
   async deployChanged(): Promise<void> {
-    const changed = packSources(readSources([this.#folder], this.#cwd)).filter(
+    const sources = readSources([this.#folder], this.#cwd);
+    const tooLarge = sources.filter(isTooLarge);
+    if (tooLarge.length > 0) this.#tellProblems(tooLarge.flatMap(problemsOf));
+    const changed = packSources(sources.filter((source) => !isTooLarge(source))).filter(
       (packed) => this.#sent.get(packed.document.file) !== hashOf(packed),
     );
     if (changed.length === 0) return;
@@ -88,7 +102,7 @@ export class WorkflowFolder {
       ...(line === undefined ? {} : { line }),
       ...(column === undefined ? {} : { column }),
       code,
-      detail: hint === undefined ? detail : `${detail} ${hint}`,
+      detail: hint === undefined ? detail : `${detail}, ${hint}`,
     }));
     this.#teller.event({ event: "refused", problems: told });
   }
@@ -104,16 +118,20 @@ export class WorkflowFolder {
 
   /** Deploys again on every save. Errors are told; watching goes on. */
   watch(): void {
-    this.#watcher = watch(this.#folder, { recursive: true }, (_, name) => {
-      if (name !== null && /(?:^|[/\\])(?:\.|node_modules|__pycache__)/.test(name)) return;
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => void this.#onSave(), settleMs);
-    });
-    this.#watcher.on("error", (error) =>
-      this.#teller.note(
-        `${this.#folder} is no longer watched: ${error instanceof Error ? error.message : String(error)}`,
-      ),
-    );
+    for (const folder of foldersBelow(this.#folder)) {
+      if (this.#watchers.has(folder)) continue;
+      // Each folder by itself: a recursive watch would also wake for every page that a database below here writes.
+      const watcher = watch(folder, (_, name) => {
+        if (name?.startsWith(".") === true) return;
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => void this.#onSave(), settleMs);
+      });
+      watcher.on("error", () => {
+        watcher.close();
+        this.#watchers.delete(folder);
+      });
+      this.#watchers.set(folder, watcher);
+    }
   }
 
   async #onSave(): Promise<void> {
@@ -125,6 +143,7 @@ export class WorkflowFolder {
     try {
       do {
         this.#isAgain = false;
+        this.watch(); // folders may be new
         await this.deployChanged();
       } while (this.#isAgain);
     } catch (error) {
@@ -138,6 +157,6 @@ export class WorkflowFolder {
 
   close(): void {
     clearTimeout(this.#timer);
-    this.#watcher?.close();
+    for (const watcher of this.#watchers.values()) watcher.close();
   }
 }

@@ -1,5 +1,14 @@
 // Deploying: code bundles first, then the set of documents that names them, all or none.
-import type { DeployView, Problem, SourceDocument, Validation } from "@capstan/proto";
+import {
+  AppError,
+  formatProblem,
+  readWorkflow,
+  workflowBytesMax,
+  type DeployView,
+  type Problem,
+  type SourceDocument,
+  type Validation,
+} from "@capstan/proto";
 import type { Client } from "../api/client.ts";
 import { packBundle, type Bundle } from "./bundle.ts";
 import type { WorkflowSource } from "./sources.ts";
@@ -10,8 +19,17 @@ export interface PackedSource {
   readonly bundle: Bundle | undefined;
 }
 
-/** Packs the code of each source; sources with the same folder and patterns share one bundle. */
+/** True for a text that no request could carry. */
+export const isTooLarge = (source: WorkflowSource): boolean => Buffer.byteLength(source.source) > workflowBytesMax;
+
+/** What the checker says of a file. */
+export const problemsOf = (source: WorkflowSource): readonly Problem[] =>
+  readWorkflow({ text: source.source, file: source.file }).problems;
+
+/** Packs the code of each source; sources with the same folder and patterns share one bundle. @throws spec_invalid for a text above 1 MiB */
 export function packSources(sources: readonly WorkflowSource[]): PackedSource[] {
+  const problems = sources.filter(isTooLarge).flatMap(problemsOf);
+  if (problems.length > 0) throw new AppError("spec_invalid", problems[0]?.detail ?? "", { problems });
   const bundles = new Map<string, Bundle | undefined>();
   return sources.map((source) => {
     const { file, source: text, codeRoot, include, exclude } = source;
@@ -57,10 +75,8 @@ export async function validateRemotely(client: Client, packed: readonly PackedSo
   return client.call("validate", { body: { documents: packed.map(({ document }) => document) } });
 }
 
+/** A problem as its parts come off the wire. */
+type ReceivedProblem = { readonly [K in keyof Problem]: Problem[K] | undefined } & Pick<Problem, "code" | "detail">;
+
 /** A problem's place and words, as editors and compilers write them: `daily.yaml:32:17 code message`. */
-export function problemLine(problem: { readonly [K in keyof Problem]?: Problem[K] | undefined }): string {
-  const place = [problem.file, problem.line, problem.column].filter((part) => part !== undefined).join(":");
-  const at = place === "" ? (problem.pointer ?? "") : place;
-  const hint = problem.hint === undefined ? "" : ` ${problem.hint}`;
-  return `${at}${at === "" ? "" : " "}${problem.code ?? ""} ${problem.detail ?? ""}${hint}`;
-}
+export const problemLine = (problem: ReceivedProblem): string => formatProblem(problem as Problem); // a part that is undefined and one that is absent read the same

@@ -1,7 +1,7 @@
 // Which workflow files a path means, and which code goes with them.
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
-import { AppError, workflowBytesMax } from "@capstan/proto";
+import { AppError } from "@capstan/proto";
 import { parse } from "yaml";
 
 export interface WorkflowSource {
@@ -18,6 +18,8 @@ export interface WorkflowSource {
 
 /** Folders that hold no workflow and no code of an author. */
 export const skippedFolders: ReadonlySet<string> = new Set(["node_modules", "__pycache__", "venv"]);
+/** Nobody writes a workflow of this size; up to here the checker itself says that a file is too large, with its code. */
+const sourceBytesMax = 16 * 1024 * 1024;
 const isYaml = (name: string): boolean => /\.ya?ml$/.test(name);
 
 function* yamlFiles(folder: string, depth = 0): Generator<string> {
@@ -97,16 +99,16 @@ function codeOf(path: string, source: string): Pick<WorkflowSource, "codeRoot" |
 
 /**
  * Reads the workflow files of some paths, each once.
- * @throws file_unreadable for a path that is not there or a file above 1 MiB
+ * @throws file_unreadable for a path that is not there or a file above 16 MiB
  */
 export function readSources(paths: readonly string[], cwd: string): WorkflowSource[] {
   const files = new Set(paths.flatMap((path) => workflowFiles(resolve(cwd, path))));
   return [...files].map((path) => {
     const size = lstatSync(realpathSync(path)).size;
-    if (size > workflowBytesMax)
+    if (size > sourceBytesMax)
       throw new AppError(
         "file_unreadable",
-        `${relative(cwd, path)} has ${size} bytes; a workflow file has at most ${workflowBytesMax}`,
+        `${relative(cwd, path)} has ${size} bytes; a workflow file has at most ${sourceBytesMax}`,
       );
     const source = readFileSync(path, "utf8");
     const file = relative(cwd, path);

@@ -15,7 +15,7 @@ export function checkDeclared(controllers: readonly Controller[]): ReadonlySet<s
     const prefix = String(Reflect.getMetadata(pathKey, controller) ?? "");
     for (const name of Object.getOwnPropertyNames(controller.prototype)) {
       const handler: unknown = Reflect.get(controller.prototype, name);
-      if (typeof handler !== "function") continue;
+      if (typeof handler !== "function" || name === "constructor") continue;
       const path: unknown = Reflect.getMetadata(pathKey, handler);
       if (path === undefined) continue;
       const where = `${controller.name}.${name}`;

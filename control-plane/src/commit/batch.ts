@@ -1,6 +1,7 @@
 // Drafts as rows: what one statement writes for many runs. Keys are short because they are repeated for every row;
 // `database/sql/commit-batch.sql` names them.
-import type { Draft } from "../engine/draft.ts";
+import type { AttemptRow, Draft } from "../engine/draft.ts";
+import type { HistoryItem } from "../engine/event.ts";
 import type { Run, TaskRun } from "../engine/snapshot.ts";
 import type { Lane } from "../dispatch/sessions.ts";
 import { selectorHash, selectorOf } from "./lane.ts";
@@ -9,20 +10,19 @@ import type { StartRun } from "./commit.ts";
 export interface BatchRows {
   readonly starts: object[];
   readonly advances: object[];
-  readonly sessionFences: object[];
-  readonly laneFences: object[];
+  /** One fence per session or lane, with the runs that rest on it. */
+  readonly sessionFences: Map<string, { p: string; a: string; se: number; rs: string[] }>;
+  readonly laneFences: Map<string, { p: string; l: string; rs: string[] }>;
   readonly tasks: object[];
   readonly attempts: object[];
-  readonly live: object[];
   readonly queue: object[];
   readonly timers: object[];
-  readonly events: object[];
   readonly lanes: object[];
 }
 
 export const emptyBatch = (): BatchRows => ({
-  starts: [], advances: [], sessionFences: [], laneFences: [], tasks: [], attempts: [], live: [], queue: [], timers: [],
-  events: [], lanes: [],
+  starts: [], advances: [], sessionFences: new Map(), laneFences: new Map(), tasks: [], attempts: [], queue: [],
+  timers: [], lanes: [],
 });
 
 /** Where the ready task runs of a draft go: to a session at once, or to the queue of a lane. */
@@ -52,18 +52,20 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
   const { draft, after, start } = entry;
   const p = after.projectId;
   const r = after.id;
-  if (start !== undefined) rows.starts.push(startRow(after, start, entry.order));
+  const { history } = draft;
+  if (start !== undefined) rows.starts.push(startRow(after, start, entry.order, history));
   else {
     rows.advances.push({
       p, r, v: draft.before?.version, s: after.state, es: after.eventSeq, st: after.startedMs, en: after.endedMs,
       cn: after.cancel, ou: after.outputs, f: after.failure,
+      ...(history.length === 0 ? {} : { fs: after.eventSeq - history.length + 1, h: draft.around.nowMs, it: history }),
     });
   }
-  const fenced = new Set<string>();
   const fence = (agentId: string, session: number): void => {
-    if (fenced.has(agentId)) return;
-    fenced.add(agentId);
-    rows.sessionFences.push({ p, r, a: agentId, se: session });
+    const key = `${agentId}:${session}`;
+    const known = rows.sessionFences.get(key);
+    if (known === undefined) rows.sessionFences.set(key, { p, a: agentId, se: session, rs: [r] });
+    else if (known.rs.at(-1) !== r) known.rs.push(r);
   };
   for (const reporter of entry.reporters) fence(reporter.agentId, reporter.session);
 
@@ -72,7 +74,10 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
     if (placed.direct === undefined) queued.set(placed.position, placed);
     else {
       fence(placed.direct.agentId, placed.direct.session);
-      rows.laneFences.push({ p, r, l: placed.lane.laneId });
+      const { laneId } = placed.lane;
+      const known = rows.laneFences.get(laneId);
+      if (known === undefined) rows.laneFences.set(laneId, { p, l: laneId, rs: [r] });
+      else known.rs.push(r);
     }
     if (!knownLanes.has(placed.lane.laneId)) {
       const { lane } = placed;
@@ -87,58 +92,52 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
     const placed = queued.get(position);
     if (placed !== undefined && task.state === "queued") {
       rows.queue.push({
-        d: false, p, r, o: position, l: placed.lane.laneId, pr: after.plan.tasks[position]?.priority ?? after.priority,
+        p, r, o: position, l: placed.lane.laneId, pr: after.plan.tasks[position]?.priority ?? after.priority,
         pa: 0, le: after.plan.tasks[position]?.leaseMs, q: task.queuedMs, ...(task.avoid.length === 0 ? {} : { av: task.avoid }),
       });
     } else if (earlier?.state === "queued" && task.state !== "queued") {
       rows.queue.push({ d: true, p, r, o: position });
     }
   }
-  for (const attempt of draft.attempts.values()) {
-    const ended = attempt.endedMs !== undefined;
-    rows.attempts.push({
-      n: attempt.isNew, p, r, o: attempt.position, i: attempt.id, nu: attempt.number, e: attempt.epoch,
-      ag: attempt.agentId, se: attempt.session, s: attempt.state, of: attempt.offeredMs, st: attempt.startedMs,
-      en: attempt.endedMs, f: attempt.failure, re: attempt.result,
-    });
-    const planTask = after.plan.tasks[attempt.position];
-    const timeoutMs = planTask?.timeoutMs;
-    if (ended) rows.live.push({ d: true, p, r, o: attempt.position, i: attempt.id, ag: attempt.agentId });
-    else if (attempt.isNew || (timeoutMs !== undefined && attempt.startedMs !== undefined)) {
-      const backstop =
-        timeoutMs === undefined || attempt.startedMs === undefined
-          ? undefined
-          : attempt.startedMs + timeoutMs + (planTask?.graceMs ?? 0) + backstopMs;
-      rows.live.push({
-        d: false, p, r, o: attempt.position, i: attempt.id, e: attempt.epoch, ag: attempt.agentId, se: attempt.session,
-        sq: attempt.seq, l: planTask?.leaseMs, b: backstop,
-      });
-    }
-  }
+  for (const attempt of draft.attempts.values()) rows.attempts.push(attemptRow(p, r, after, attempt));
   for (const timer of draft.timers.values()) {
     // A cleared timer that was never set costs a look-up that finds nothing.
     rows.timers.push({ p, r, o: timer.position, k: timer.kind, du: timer.dueMs });
   }
-  if (draft.history.length > 0) {
-    rows.events.push({ p, r, fs: after.eventSeq - draft.history.length + 1, at: draft.around.nowMs, it: draft.history });
-  }
 }
 
-function startRow(after: Run, start: StartRun, order: number): object {
+function attemptRow(p: string, r: string, after: Run, attempt: AttemptRow): object {
+  const planTask = after.plan.tasks[attempt.position];
+  const timeoutMs = planTask?.timeoutMs;
+  const ends = { s: attempt.state, st: attempt.startedMs, en: attempt.endedMs, f: attempt.failure, re: attempt.result };
+  if (!attempt.isNew) {
+    const backstop =
+      attempt.endedMs !== undefined || timeoutMs === undefined || attempt.startedMs === undefined
+        ? {}
+        : { b: attempt.startedMs + timeoutMs + (planTask?.graceMs ?? 0) + backstopMs };
+    return { p, r, o: attempt.position, i: attempt.id, ag: attempt.agentId, ...ends, ...backstop };
+  }
+  return {
+    n: true, p, r, o: attempt.position, i: attempt.id, nu: attempt.number, e: attempt.epoch, ag: attempt.agentId,
+    se: attempt.session, of: attempt.offeredMs, sq: attempt.seq, l: planTask?.leaseMs, ...ends,
+  };
+}
+
+function startRow(after: Run, start: StartRun, order: number, history: readonly HistoryItem[]): object {
   return {
     p: after.projectId, r: after.id, w: after.workflowId, wn: after.plan.document.name, d: after.plan.digest,
     s: after.state, es: after.eventSeq, pr: after.priority, inp: after.inputs, lab: after.labels, tr: after.trigger,
     cr: after.createdMs, st: after.startedMs, en: after.endedMs, dl: after.deadlineMs, ou: after.outputs,
     f: after.failure, ca: start.idempotency?.caller, ke: start.idempotency?.key, rq: start.idempotency?.requestSha256,
-    ord: order,
+    ord: order, it: history,
   };
 }
 
 function taskRow(p: string, r: string, run: Run, task: TaskRun, isNew: boolean): object {
   return {
-    n: isNew, p, r, o: task.position, i: task.id, k: run.plan.tasks[task.position]?.key, s: task.state, e: task.epoch,
-    a: task.attempts, c: counters(task), at: task.live?.id, ag: task.agentId, cr: task.createdMs, q: task.queuedMs,
-    st: task.startedMs, en: task.endedMs, du: task.dueMs, ou: task.outputs, f: task.failure, re: task.reason,
+    ...(isNew ? { n: true, i: task.id, k: run.plan.tasks[task.position]?.key, cr: task.createdMs } : {}),
+    p, r, o: task.position, s: task.state, e: task.epoch, a: task.attempts, c: counters(task), at: task.live?.id,
+    ag: task.agentId, q: task.queuedMs, st: task.startedMs, en: task.endedMs, du: task.dueMs, ou: task.outputs, f: task.failure, re: task.reason,
   };
 }
 

@@ -102,6 +102,7 @@ export class CommitLoop implements Commit {
   private readonly waiting = new Map<string, PendingRun>();
   private readonly busy = new Set<string>();
   private inFlight = 0;
+  private startsInFlight = 0;
   private scheduled = false;
   private startNumber = 0;
   private commits = 0;
@@ -166,8 +167,14 @@ export class CommitLoop implements Commit {
   private flush(): void {
     if (this.inFlight >= this.options.inFlightMax) return;
     const taken: PendingRun[] = [];
+    let starts = 0;
     for (const [key, pending] of this.waiting) {
       if (this.busy.has(key)) continue;
+      if (pending.start !== undefined) {
+        // Starts number their runs on the workflow's row: a second statement of them would only wait for the first.
+        if (this.startsInFlight > 0) continue;
+        starts += 1;
+      }
       taken.push(pending);
       if (taken.length >= this.options.batchMax) break;
     }
@@ -177,9 +184,11 @@ export class CommitLoop implements Commit {
       this.busy.add(pending.key);
     }
     this.inFlight += 1;
+    this.startsInFlight += starts;
     void this.carry(taken).finally(() => {
       for (const pending of taken) this.busy.delete(pending.key);
       this.inFlight -= 1;
+      this.startsInFlight -= starts;
       if (this.waiting.size > 0) this.flush();
     });
     // A second connection may take what comes in meanwhile.

@@ -78,7 +78,8 @@ export const runCodes = errorEntries({
   oom: {
     title: "the task met its memory limit",
     retryable: true,
-    meaning: "The cgroup or the container engine says that the limit of resources.memory was met and a process was killed.",
+    meaning:
+      "The cgroup or the container engine says that the limit of resources.memory was met and a process was killed.",
     do: "Raise resources.memory, or let the task read its input in pieces.",
   },
   output_missing: {
@@ -103,7 +104,8 @@ export const runCodes = errorEntries({
   expression_failed: {
     title: "an expression failed when it was evaluated",
     retryable: false,
-    meaning: "A key or index was missing, a number overflowed or was divided by zero, or the result has a type that cannot be used there.",
+    meaning:
+      "A key or index was missing, a number overflowed or was divided by zero, or the result has a type that cannot be used there.",
     do: "Look at the values that are shown with it; guard with `?` and orValue() where a value may be absent.",
   },
   expression_timeout: {
@@ -140,7 +142,8 @@ export const runCodes = errorEntries({
   secret_unavailable: {
     title: "a secret could not be resolved now",
     retryable: true,
-    meaning: "The secret store is sealed, unreachable or in trouble; three tries within 30 seconds failed. Or the value is not there.",
+    meaning:
+      "The secret store is sealed, unreachable or in trouble; three tries within 30 seconds failed. Or the value is not there.",
     do: "Check the store named in the message from the agent's host.",
   },
   secret_denied: {
@@ -161,13 +164,15 @@ export const runCodes = errorEntries({
   lost: {
     title: "the attempt was lost",
     retryable: true,
-    meaning: "Its lease ended without a renewal, its host restarted, or its agent was revoked. It was stopped before anybody else could have it.",
+    meaning:
+      "Its lease ended without a renewal, its host restarted, or its agent was revoked. It was stopped before anybody else could have it.",
     do: "Look at the agent: connection, host, clock. A longer lease lets work outlive longer outages.",
   },
   runner_lost: {
     title: "the runner that carried the attempt died",
     retryable: true,
-    meaning: "The process that carries attempts on the agent's host ended; the processes of its attempts were ended with it.",
+    meaning:
+      "The process that carries attempts on the agent's host ended; the processes of its attempts were ended with it.",
     do: "Look in the agent's log and in the host's kernel log for the cause, most often memory.",
   },
   child_failed: {
@@ -203,7 +208,8 @@ export const runCodes = errorEntries({
   hook_failed: {
     title: "a hook failed",
     retryable: false,
-    meaning: "A notification or action in hooks did not succeed within its tries. It does not change the run's outcome.",
+    meaning:
+      "A notification or action in hooks did not succeed within its tries. It does not change the run's outcome.",
     do: "Open the hook's task run and read its failure.",
   },
 });

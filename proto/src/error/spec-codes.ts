@@ -6,21 +6,24 @@ export const specCodes = errorEntries({
     title: "the file is not YAML",
     status: 422,
     retryable: false,
-    meaning: "The parser cannot read the text at this place. Most often a value that holds `: `, `#`, `{`, `*` or `${{` is not in quotes.",
+    meaning:
+      "The parser cannot read the text at this place. Most often a value that holds `: `, `#`, `{`, `*` or `${{` is not in quotes.",
     do: "Put the value in quotes, and check the indentation of the line.",
   },
   yaml_feature: {
     title: "YAML can do this and a workflow must not",
     status: 422,
     retryable: false,
-    meaning: "Tags, merge keys, several documents in a file and more than 100 alias expansions are refused, because readers disagree about them or because a few lines can grow to gigabytes.",
+    meaning:
+      "Tags, merge keys, several documents in a file and more than 100 alias expansions are refused, because readers disagree about them or because a few lines can grow to gigabytes.",
     do: "Write the plain value; use `defaults` for what tasks share; give each workflow its own file.",
   },
   duplicate_key: {
     title: "a key is there twice",
     status: 422,
     retryable: false,
-    meaning: "The same key, which may be the id of a task, stands twice in one map. One of the two would be lost without a word.",
+    meaning:
+      "The same key, which may be the id of a task, stands twice in one map. One of the two would be lost without a word.",
     do: "Remove or rename one of them.",
   },
   reserved_key: {
@@ -48,7 +51,8 @@ export const specCodes = errorEntries({
     title: "a value of another type",
     status: 422,
     retryable: false,
-    meaning: "Text, a number, true or false, a list or a map stands where another of them is needed. Unquoted `true` and `3` are no text.",
+    meaning:
+      "Text, a number, true or false, a list or a map stands where another of them is needed. Unquoted `true` and `3` are no text.",
     do: "Write the value in the type that is named; put text in quotes.",
   },
   bad_value: {
@@ -62,21 +66,24 @@ export const specCodes = errorEntries({
     title: "not a name",
     status: 422,
     retryable: false,
-    meaning: "Names are lower-case letters, digits and underscores, beginning with a letter; names of secrets are upper-case. A hyphen would be read as a minus in expressions.",
+    meaning:
+      "Names are lower-case letters, digits and underscores, beginning with a letter; names of secrets are upper-case. A hyphen would be read as a minus in expressions.",
     do: "Use the name that is offered.",
   },
   reserved_name: {
     title: "a name that is taken",
     status: 422,
     retryable: false,
-    meaning: "`in`, `true`, `false` and `null` are words of expressions, and variables that begin with CAPSTAN_ are set by the agent.",
+    meaning:
+      "`in`, `true`, `false` and `null` are words of expressions, and variables that begin with CAPSTAN_ are set by the agent.",
     do: "Choose another name.",
   },
   bad_duration: {
     title: "not a duration",
     status: 422,
     retryable: false,
-    meaning: "A duration is written `500ms`, `90s`, `10m`, `1h30m`, `2d` or `PT1H30M`. A bare number is refused, because nobody can tell seconds from minutes.",
+    meaning:
+      "A duration is written `500ms`, `90s`, `10m`, `1h30m`, `2d` or `PT1H30M`. A bare number is refused, because nobody can tell seconds from minutes.",
     do: "Write the number with its unit.",
   },
   bad_pattern: {
@@ -97,14 +104,16 @@ export const specCodes = errorEntries({
     title: "a keyword of JSON Schema that is not supported",
     status: 422,
     retryable: false,
-    meaning: "`allOf`, `oneOf`, `anyOf`, `not`, `if` and `patternProperties` are not part of the types of inputs and outputs.",
+    meaning:
+      "`allOf`, `oneOf`, `anyOf`, `not`, `if` and `patternProperties` are not part of the types of inputs and outputs.",
     do: "Describe the value with the keywords of its type, or leave it an `object`.",
   },
   not_supported: {
     title: "known, and not supported yet",
     status: 422,
     retryable: false,
-    meaning: "The language has this key and this release does not run it. It is refused so that nothing is silently ignored.",
+    meaning:
+      "The language has this key and this release does not run it. It is refused so that nothing is silently ignored.",
     do: "Leave it out for now; the release notes say when it comes.",
   },
   too_large: {
@@ -146,14 +155,16 @@ export const specCodes = errorEntries({
     title: "tasks wait for each other",
     status: 422,
     retryable: false,
-    meaning: "Following `needs` and references leads back to the task where it began, so none of these tasks could ever start. The path is named.",
+    meaning:
+      "Following `needs` and references leads back to the task where it began, so none of these tasks could ever start. The path is named.",
     do: "Remove one of the edges on the path.",
   },
   secret_reference_invalid: {
     title: "not a reference to a secret",
     status: 422,
     retryable: false,
-    meaning: "A secret is named by where it can be found: `env:NAME`, `file:alias/path`, `vault:alias/mount/path#key`. The text is not repeated in the message, because it might be the secret itself.",
+    meaning:
+      "A secret is named by where it can be found: `env:NAME`, `file:alias/path`, `vault:alias/mount/path#key`. The text is not repeated in the message, because it might be the secret itself.",
     do: "Write a reference; never the value.",
   },
   expression_syntax: {
@@ -167,42 +178,48 @@ export const specCodes = errorEntries({
     title: "a name that does not exist",
     status: 422,
     retryable: false,
-    meaning: "An expression names an input, a task, an output or a field that is not declared. The nearest name is offered.",
+    meaning:
+      "An expression names an input, a task, an output or a field that is not declared. The nearest name is offered.",
     do: "Correct the name, or declare it.",
   },
   unknown_function: {
     title: "a function that does not exist",
     status: 422,
     retryable: false,
-    meaning: "Expressions have CEL's functions and a few of ours. `matches` and `cel.bind` are refused because they could be made to take minutes or gigabytes.",
+    meaning:
+      "Expressions have CEL's functions and a few of ours. `matches` and `cel.bind` are refused because they could be made to take minutes or gigabytes.",
     do: "Use the function that is offered.",
   },
   not_available_here: {
     title: "known, but not at this place",
     status: 422,
     retryable: false,
-    meaning: "The variable or function exists in other places: `needs` and the status functions in `if`, `run.failure` in hooks, secrets where an agent evaluates.",
+    meaning:
+      "The variable or function exists in other places: `needs` and the status functions in `if`, `run.failure` in hooks, secrets where an agent evaluates.",
     do: "Use it where it is available, or take the value another way.",
   },
   type_mismatch: {
     title: "types that do not go together",
     status: 422,
     retryable: false,
-    meaning: "The operands, the arguments or the result of an expression have types that do not fit. Nothing is converted by itself.",
+    meaning:
+      "The operands, the arguments or the result of an expression have types that do not fit. Nothing is converted by itself.",
     do: "Convert with `string(x)`, `int(x)` or `double(x)`, or compare values of one type.",
   },
   not_text: {
     title: "a value that has no text",
     status: 422,
     retryable: false,
-    meaning: "Within a text only text, numbers, true and false, times and durations can stand; a list, a map or a file cannot.",
+    meaning:
+      "Within a text only text, numbers, true and false, times and durations can stand; a list, a map or a file cannot.",
     do: "Pass the value alone, or turn it into text with `toJSON(x)`.",
   },
   secret_misplaced: {
     title: "a secret where it must not be",
     status: 422,
     retryable: false,
-    meaning: "A secret is passed on whole, as `secrets.NAME` alone, and only into `with`, `env` and the fields made for it. In a longer text it could no longer be masked for certain.",
+    meaning:
+      "A secret is passed on whole, as `secrets.NAME` alone, and only into `with`, `env` and the fields made for it. In a longer text it could no longer be masked for certain.",
     do: "Give the task the secret by `env` or `with`, and build the text there.",
   },
   script_expression: {
@@ -216,7 +233,8 @@ export const specCodes = errorEntries({
     title: "a value that may be absent",
     status: 422,
     retryable: false,
-    meaning: "The task may be skipped or may have failed here, or the input is optional; then there is nothing to read.",
+    meaning:
+      "The task may be skipped or may have failed here, or the input is optional; then there is nothing to read.",
     do: "Write `.?name.orValue(…)` with the value to use instead.",
   },
   expression_too_complex: {

@@ -33,7 +33,12 @@ export function callProblems(tree: ASTNode, scope: Scope): readonly ExpressionPr
     const at = node.op === "call" ? node.start : node.pos;
     if (!functionNames.has(name) || name === "matches" || name === "bind") {
       const hint = callHints[name] ?? guess(name, functionNames);
-      problems.push({ code: "unknown_function", detail: `${name} is not a function here`, at, ...(hint === undefined ? {} : { hint }) });
+      problems.push({
+        code: "unknown_function",
+        detail: `${name} is not a function here`,
+        at,
+        ...(hint === undefined ? {} : { hint }),
+      });
     } else if (status.has(name) && node.op === "call" && !scope.statusFunctions) {
       problems.push({ code: "not_available_here", detail: `${name}() is for \`if\` only`, at });
     } else if (name === "re" || name === "reFind") {

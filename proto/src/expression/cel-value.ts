@@ -34,7 +34,11 @@ export class SecretRef {
 }
 
 export const isFileJson = (value: unknown): value is { readonly $file: { readonly [key: string]: JsonValue } } =>
-  typeof value === "object" && value !== null && "$file" in value && typeof value.$file === "object" && value.$file !== null;
+  typeof value === "object" &&
+  value !== null &&
+  "$file" in value &&
+  typeof value.$file === "object" &&
+  value.$file !== null;
 
 /** A JSON value of no declared type: whole numbers are ints. */
 export function valueOfJson(value: JsonValue): unknown {
@@ -70,7 +74,8 @@ export function jsonOf(value: unknown): JsonValue {
 
 function safeInteger(value: bigint): number {
   const number = Number(value);
-  if (!Number.isSafeInteger(number)) throw new Error(`${value} is beyond ±(2^53 − 1), the integers that JSON keeps exact`);
+  if (!Number.isSafeInteger(number))
+    throw new Error(`${value} is beyond ±(2^53 − 1), the integers that JSON keeps exact`);
   return number;
 }
 

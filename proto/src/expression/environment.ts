@@ -4,8 +4,6 @@ import { Duration } from "@marcbachmann/cel-js/evaluator";
 import type { JsonValue } from "../json.ts";
 import { FileRef, isFileJson, SecretRef, valueOfJson } from "./cel-value.ts";
 import { registerFunctions, registerOperators } from "./functions.ts";
-import { referencesOf } from "./references.ts";
-import { pruned, type Scope } from "./scope.ts";
 import type { ObjectShape, Shape } from "./shape.ts";
 import { environmentOptions } from "./syntax.ts";
 
@@ -38,8 +36,41 @@ export interface TypedEnvironment {
   readonly convert: (context: Readonly<Record<string, unknown>>) => Record<string, unknown>;
 }
 
-/** An environment for these variables. About 50 µs; callers keep what they compile with it. */
+const sharedMax = 500;
+const shared = new Map<string, TypedEnvironment>();
+
+/** An environment for these variables. Those without objects are shared; others take about 50 µs and are for keeping. */
 export function environmentFor(variables: Readonly<Record<string, Shape>>): TypedEnvironment {
+  const signature = signatureOf(variables);
+  if (signature === undefined) return makeEnvironment(variables);
+  let known = shared.get(signature);
+  if (known === undefined) {
+    known = makeEnvironment(variables);
+    if (shared.size >= sharedMax) shared.clear();
+    shared.set(signature, known);
+  }
+  return known;
+}
+
+function signatureOf(variables: Readonly<Record<string, Shape>>): string | undefined {
+  let signature = "";
+  for (const [name, shape] of Object.entries(variables)) {
+    const type = plainTypeOf(shape);
+    if (type === undefined) return undefined;
+    signature += `${name}:${type};`;
+  }
+  return signature;
+}
+
+/** The type's text where it holds no object; objects are told apart by their fields. */
+function plainTypeOf(shape: Shape): string | undefined {
+  if (shape.kind === "object") return undefined;
+  if (shape.kind !== "list" && shape.kind !== "map") return shape.kind;
+  const inner = plainTypeOf(shape.kind === "list" ? shape.item : shape.value);
+  return inner === undefined ? undefined : `${shape.kind}<${inner}>`;
+}
+
+function makeEnvironment(variables: Readonly<Record<string, Shape>>): TypedEnvironment {
   const environment = base.clone();
   const types = new TypeMaker(environment);
   const converters: [string, (value: JsonValue) => unknown][] = [];
@@ -59,22 +90,6 @@ export function environmentFor(variables: Readonly<Record<string, Shape>>): Type
       return values;
     },
   };
-}
-
-/** The environment with the variables that an expression refers to, and no more of them than it uses. */
-export function typedFor(text: string, scope: Scope): TypedEnvironment {
-  const paths = new Map<string, (readonly string[])[]>();
-  for (const reference of referencesOf(text)) {
-    const list = paths.get(reference.root) ?? [];
-    list.push(reference.steps.map((step) => step.name));
-    paths.set(reference.root, list);
-  }
-  const variables: Record<string, Shape> = {};
-  for (const [root, list] of paths) {
-    const shape = Object.hasOwn(scope.roots, root) ? scope.roots[root] : undefined;
-    if (shape !== undefined) variables[root] = pruned(shape, list);
-  }
-  return environmentFor(variables);
 }
 
 const timestampOf = (value: JsonValue): unknown =>

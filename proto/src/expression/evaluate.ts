@@ -7,27 +7,15 @@ import { AppError } from "../error/app-error.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
 import { isExpr, isText, type DynamicJson, type DynamicText, type Expr } from "../workflow/canonical.ts";
 import { StepsExceeded, withBudget, withPaidMacros, type ConditionStatus } from "./budget.ts";
-import { isFileJson, jsonOf } from "./cel-value.ts";
 import { callProblems } from "./calls.ts";
-import { typedFor, type TypedEnvironment } from "./environment.ts";
-import { parseTree } from "./syntax.ts";
+import { jsonOf } from "./cel-value.ts";
+import { flattened, type FlatExpression } from "./flatten.ts";
+import { lookUp, type ExpressionContext } from "./look-up.ts";
 import { plainPathOf, referencesOf } from "./references.ts";
 import { untypedScope, type Scope } from "./scope.ts";
-import { fileFields, type Shape } from "./shape.ts";
+import type { Shape } from "./shape.ts";
+import { parseTree } from "./syntax.ts";
 import { durationText } from "./time-format.ts";
-
-/** The variables of an expression as JSON; times are ISO 8601 text or Unix milliseconds, durations milliseconds. */
-export interface ExpressionContext {
-  readonly inputs?: JsonObject;
-  readonly vars?: JsonObject;
-  readonly run?: JsonObject;
-  readonly tasks?: JsonObject;
-  readonly needs?: JsonObject;
-  readonly trigger?: JsonObject;
-  readonly attempt?: JsonObject;
-  readonly item?: JsonValue;
-  readonly index?: number;
-}
 
 export interface EvaluationOptions {
   /** Types of the variables; without it whole numbers are ints. Give the one of `scopeOf(document, …)`. */
@@ -51,7 +39,11 @@ export function evaluateExpression(expr: Expr, context: ExpressionContext, optio
 }
 
 /** The value of text with expressions: always a string, except where it is one expression alone. */
-export function evaluateText(text: DynamicText, context: ExpressionContext, options: EvaluationOptions = {}): JsonValue {
+export function evaluateText(
+  text: DynamicText,
+  context: ExpressionContext,
+  options: EvaluationOptions = {},
+): JsonValue {
   if (typeof text === "string") return text;
   if (isExpr(text)) return evaluateExpression(text, context, options);
   let joined = "";
@@ -62,7 +54,11 @@ export function evaluateText(text: DynamicText, context: ExpressionContext, opti
 }
 
 /** Replaces each expression and text in a JSON tree by its value. */
-export function evaluateTree(tree: DynamicJson, context: ExpressionContext, options: EvaluationOptions = {}): JsonValue {
+export function evaluateTree(
+  tree: DynamicJson,
+  context: ExpressionContext,
+  options: EvaluationOptions = {},
+): JsonValue {
   if (typeof tree !== "object" || tree === null) return tree;
   if (Array.isArray(tree)) return tree.map((item: DynamicJson) => evaluateTree(item, context, options));
   if (isExpr(tree)) return evaluateExpression(tree, context, options);
@@ -102,16 +98,6 @@ function textOf(text: string, value: JsonValue): string {
   throw failed(text, "only text, numbers, true and false, times and durations can stand within a text");
 }
 
-function lookUp(path: readonly string[], context: ExpressionContext): JsonValue | undefined {
-  let value: unknown = context;
-  for (const name of path) {
-    if (isFileJson(value) && Object.hasOwn(fileFields, name)) value = value.$file;
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
-    value = (value as Record<string, unknown>)[name]; // an object that has the name
-  }
-  return value as JsonValue | undefined; // a context is JSON by its type
-}
-
 function valueAt(text: string, path: readonly string[], context: ExpressionContext, scope: Scope): JsonValue {
   const [root = "", name] = path;
   if (root === "secrets" && name !== undefined && path.length === 2) return { $secret: name };
@@ -129,14 +115,15 @@ function shapeAt(path: readonly string[], scope: Scope): Shape | undefined {
 
 /** Times and durations leave an expression as text, whether they were compiled or looked up. */
 function timeText(value: JsonValue, shape: Shape | undefined): JsonValue {
-  if (shape?.kind === "timestamp" && (typeof value === "string" || typeof value === "number")) return jsonOf(new Date(value));
+  if (shape?.kind === "timestamp" && (typeof value === "string" || typeof value === "number"))
+    return jsonOf(new Date(value));
   if (shape?.kind === "duration" && typeof value === "number") return durationText(value);
   return value;
 }
 
 interface Compiled {
   readonly run: ParseResult;
-  readonly typed: TypedEnvironment;
+  readonly flat: FlatExpression;
 }
 
 const compiledMax = 2000;
@@ -153,27 +140,33 @@ function compile(text: string, scope: Scope): Compiled {
   // The checker has asked already; an agent asks again, because its document came over a wire.
   const [refused] = callProblems(parseTree(text), scope);
   if (refused !== undefined) throw new Error(refused.detail);
-  const typed = typedFor(text, scope);
-  const run = typed.environment.parse(withPaidMacros(text));
+  const flat = flattened(text, scope);
+  const run = flat.environment.parse(withPaidMacros(flat.text));
   // Checked once, so that overloads are chosen now and not at each evaluation; what does not check fails when it runs.
   run.check();
-  const compiled = { run, typed };
+  const compiled = { run, flat };
   if (known.size >= compiledMax) known.clear();
   known.set(text, compiled);
   return compiled;
 }
 
 /** Secrets by name, as the conversion wants them: a text that becomes a mark. */
-const secretNames: JsonObject = new Proxy({}, {
-  get: (_, name) => (typeof name === "string" ? name : undefined),
-  getOwnPropertyDescriptor: (_, name) => ({ value: name, enumerable: true, configurable: true }),
-  has: () => true,
-});
+const secretNames: JsonObject = new Proxy(
+  {},
+  {
+    get: (_, name) => (typeof name === "string" ? name : undefined),
+    getOwnPropertyDescriptor: (_, name) => ({ value: name, enumerable: true, configurable: true }),
+    has: () => true,
+  },
+);
 
 function evaluateCompiled(text: string, context: ExpressionContext, options: EvaluationOptions): JsonValue {
+  let flat: FlatExpression | undefined;
   try {
-    const { run, typed } = compile(text, options.scope ?? untypedScope);
-    const variables = typed.convert({ ...context, secrets: secretNames });
+    const compiled = compile(text, options.scope ?? untypedScope);
+    const { run } = compiled;
+    flat = compiled.flat;
+    const variables = flat.values({ ...context, secrets: secretNames });
     const value = withBudget(options.status, () => jsonOf(run(variables)));
     if (typeof value === "string" ? value.length > resultBytesMax : typeof value === "object" && tooLarge(value)) {
       throw failed(text, "its value is larger than 1 MiB");
@@ -182,9 +175,12 @@ function evaluateCompiled(text: string, context: ExpressionContext, options: Eva
   } catch (error) {
     if (error instanceof AppError) throw error;
     if (hasStepsExceeded(error)) {
-      throw new AppError("expression_timeout", `\${{ ${shortened(text)} }} takes too many steps; let a task do it`, { cause: error });
+      throw new AppError("expression_timeout", `\${{ ${shortened(text)} }} takes too many steps; let a task do it`, {
+        cause: error,
+      });
     }
-    throw failed(text, reasonOf(error), error);
+    const reason = reasonOf(error);
+    throw failed(text, flat?.told(reason) ?? reason, error);
   }
 }
 

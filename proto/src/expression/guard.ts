@@ -1,7 +1,7 @@
 // The static check of one expression: syntax, calls, names, types.
 import { ParseError, TypeError as CelTypeError } from "@marcbachmann/cel-js";
 import { callProblems, type ExpressionProblem } from "./calls.ts";
-import { typedFor } from "./environment.ts";
+import { flattened } from "./flatten.ts";
 import { guess } from "./nearest.ts";
 import { plainPathOf, referencesOf, type Reference } from "./references.ts";
 import { rootNames, type Scope } from "./scope.ts";
@@ -34,19 +34,34 @@ export function checkExpression(text: string, scope: Scope): ExpressionCheck {
     ? calls
     : [...calls, ...nameProblems(text, scope)];
   if (problems.length > 0) return { problems, type: undefined };
-  const checked = typedFor(text, scope).environment.parse(text).check();
+  const flat = flattened(text, scope);
+  const checked = flat.environment.parse(flat.text).check();
   if (checked.valid) return { problems: [], type: checked.type };
-  return { problems: [typeProblem(checked.error)], type: undefined };
+  const problem = typeProblem(checked.error);
+  return {
+    problems: [{ ...problem, detail: flat.told(problem.detail), at: flat.offsetOf(problem.at) }],
+    type: undefined,
+  };
 }
 
 function syntaxProblem(error: unknown): ExpressionProblem {
   if (!(error instanceof ParseError)) throw error;
   const at = error.range?.start ?? 0;
   if (error.code.startsWith("max_") || /limit|exceeded/i.test(error.code)) {
-    return { code: "expression_too_complex", detail: `the expression is too large: ${error.summary}`, hint: "let a task compute it", at };
+    return {
+      code: "expression_too_complex",
+      detail: `the expression is too large: ${error.summary}`,
+      hint: "let a task compute it",
+      at,
+    };
   }
   const hint = /[^=!<>]=[^=]/.test(error.node?.input ?? "") ? "equality is ==" : undefined;
-  return { code: "expression_syntax", detail: `not an expression: ${error.summary}`, at, ...(hint === undefined ? {} : { hint }) };
+  return {
+    code: "expression_syntax",
+    detail: `not an expression: ${error.summary}`,
+    at,
+    ...(hint === undefined ? {} : { hint }),
+  };
 }
 
 function nameProblems(text: string, scope: Scope): readonly ExpressionProblem[] {
@@ -63,7 +78,23 @@ function nameProblem(reference: Reference, scope: Scope): ExpressionProblem | un
   const shape = Object.hasOwn(scope.roots, root) ? scope.roots[root] : undefined;
   if (shape === undefined) {
     // The library's own constants: type names, `optional`, `google`.
-    if (["optional", "google", "string", "int", "bool", "double", "list", "map", "bytes", "uint", "type", "null_type"].includes(root)) return undefined;
+    if (
+      [
+        "optional",
+        "google",
+        "string",
+        "int",
+        "bool",
+        "double",
+        "list",
+        "map",
+        "bytes",
+        "uint",
+        "type",
+        "null_type",
+      ].includes(root)
+    )
+      return undefined;
     if (rootNames.some((name) => name === root)) {
       return { code: "not_available_here", detail: `${root} is not available ${scope.place}`, at, ...hereHint(root) };
     }
@@ -125,7 +156,12 @@ interface UnknownField {
 
 function unknownField({ path, name, at, shape, fields, scope }: UnknownField): ExpressionProblem {
   if (path === "run" && (name === "state" || name === "failure")) {
-    return { code: "not_available_here", detail: `run.${name} is not available ${scope.place}`, hint: "it is for hooks", at };
+    return {
+      code: "not_available_here",
+      detail: `run.${name} is not available ${scope.place}`,
+      hint: "it is for hooks",
+      at,
+    };
   }
   const noun = shape.kind === "object" ? shape.noun : undefined;
   const hint =
@@ -188,7 +224,12 @@ function typeProblem(error: unknown): ExpressionProblem {
   const at = error.range?.start ?? 0;
   const detail = error.summary.replaceAll(/\bobject\d+\b/g, "object").replaceAll("google.protobuf.", "");
   const hint = typeHint(detail);
-  return { code: error.code === "no_such_key" ? "unknown_name" : "type_mismatch", detail, at, ...(hint === undefined ? {} : { hint }) };
+  return {
+    code: error.code === "no_such_key" ? "unknown_name" : "type_mismatch",
+    detail,
+    at,
+    ...(hint === undefined ? {} : { hint }),
+  };
 }
 
 function typeHint(detail: string): string | undefined {

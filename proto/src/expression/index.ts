@@ -6,10 +6,16 @@ export {
   resultBytesMax,
   valuesUsed,
   type EvaluationOptions,
-  type ExpressionContext,
 } from "./evaluate.ts";
 export type { ConditionStatus } from "./budget.ts";
-export { referencesOf, statusCallsIn, statusFunctions, type PathStep, type Reference, type StatusFunction } from "./references.ts";
+export {
+  referencesOf,
+  statusCallsIn,
+  statusFunctions,
+  type PathStep,
+  type Reference,
+  type StatusFunction,
+} from "./references.ts";
 export { rootNames, type Scope } from "./scope.ts";
 export type { FieldShape, ObjectShape, Shape } from "./shape.ts";
 export { checkExpression, type ExpressionCheck } from "./guard.ts";
@@ -17,3 +23,4 @@ export type { ExpressionProblem } from "./calls.ts";
 export { matchesPattern, patternError } from "./pattern.ts";
 export { guess, nearestNames } from "./nearest.ts";
 export { durationText } from "./time-format.ts";
+export type { ExpressionContext } from "./look-up.ts";

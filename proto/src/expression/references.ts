@@ -16,6 +16,10 @@ export interface Reference {
   readonly steps: readonly PathStep[];
   /** True where an index that is computed follows, so that any field may be meant. */
   readonly open: boolean;
+  /** Offset behind the last step. */
+  readonly end: number;
+  /** True where it can be replaced by its value: no `.?`, no computed index, not the argument of `has`. */
+  readonly replaceable: boolean;
 }
 
 const simplePath = /^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$/;
@@ -50,12 +54,19 @@ function plainReference(path: readonly string[]): Reference {
     at += name.length + 1;
     return step;
   });
-  return { root, at: 0, steps, open: false };
+  return { root, at: 0, steps, open: false, end: at - 1, replaceable: true };
 }
 
 function collect(tree: ASTNode): readonly Reference[] {
   const references: Reference[] = [];
   walkTree(tree, (node, bound) => {
+    if (node.op === "call" && node.args[0] === "has") {
+      for (const argument of node.args[1]) {
+        const asked = pathOf(argument)?.reference;
+        if (asked !== undefined && !bound.has(asked.root)) references.push({ ...asked, replaceable: false });
+      }
+      return false;
+    }
     const path = pathOf(node);
     if (path === undefined) return undefined;
     if (!bound.has(path.reference.root)) references.push(path.reference);
@@ -104,7 +115,8 @@ function pathOf(node: ASTNode): { readonly reference: Reference; readonly indexe
       }
     }
   }
-  return { reference: { root: at.args, at: at.pos, steps, open }, indexes };
+  const replaceable = !open && steps.every((step) => !step.optional);
+  return { reference: { root: at.args, at: at.pos, steps, open, end: node.range.end, replaceable }, indexes };
 }
 
 export const statusFunctions = ["success", "failure", "cancelled", "always"] as const;

@@ -11,12 +11,26 @@ export interface Scope {
 
 /** Every variable of the language; one that a scope lacks is known, but not available there. */
 export const rootNames = [
-  "inputs", "vars", "tasks", "needs", "run", "trigger", "item", "index", "prev", "secrets", "agent", "attempt",
-  "result", "cursor", "poll",
+  "inputs",
+  "vars",
+  "tasks",
+  "needs",
+  "run",
+  "trigger",
+  "item",
+  "index",
+  "prev",
+  "secrets",
+  "agent",
+  "attempt",
+  "result",
+  "cursor",
+  "poll",
 ] as const;
 
 const everything: Record<string, Shape> = {};
 for (const name of rootNames) everything[name] = { kind: "dyn" };
+everything["secrets"] = { kind: "map", value: { kind: "secret" } };
 
 /** Nothing declared: whole numbers are ints, everything else is what it is. */
 export const untypedScope: Scope = { place: "anywhere", roots: everything, statusFunctions: true };

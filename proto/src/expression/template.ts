@@ -92,7 +92,9 @@ function skipToken(text: string, at: number): number {
   }
   if (char !== '"' && char !== "'") return at;
   const quote = text.startsWith(char.repeat(3), at) ? char.repeat(3) : char;
-  const raw = /[rR][bB]?$/.test(text.slice(Math.max(0, at - 2), at)) && !/[A-Za-z0-9_][rR]$/.test(text.slice(Math.max(0, at - 2), at));
+  const raw =
+    /[rR][bB]?$/.test(text.slice(Math.max(0, at - 2), at)) &&
+    !/[A-Za-z0-9_][rR]$/.test(text.slice(Math.max(0, at - 2), at));
   let end = at + quote.length;
   while (end < text.length && !text.startsWith(quote, end)) end += text[end] === "\\" && !raw ? 2 : 1;
   return Math.min(end + quote.length, text.length);

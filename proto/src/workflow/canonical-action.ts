@@ -22,7 +22,8 @@ const settings = new Set(["shell", "environment", "warm", "expect", "followRedir
 
 /** Whether a field of an action or a notifier may hold expressions. */
 export const isDynamicField = (action: string, field: string): boolean =>
-  !settings.has(field) && !(Object.hasOwn(literalFields, action) && literalFields[action as AgentActionName].includes(field)); // an own key
+  !settings.has(field) &&
+  !(Object.hasOwn(literalFields, action) && literalFields[action as AgentActionName].includes(field)); // an own key
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -58,7 +59,8 @@ const agentActions = ["run", "python", "node", "http"] as const;
 function agentActionOf(source: Pick<TaskSource, AgentActionName | "notify">): CanonicalAction | undefined {
   for (const action of agentActions) {
     const given = source[action];
-    if (given !== undefined) return { [action]: fieldsOf(action, longForm(action, given)) } as unknown as CanonicalAction; // as the schema says
+    if (given !== undefined)
+      return { [action]: fieldsOf(action, longForm(action, given)) } as unknown as CanonicalAction; // as the schema says
   }
   return source.notify === undefined ? undefined : { notify: notifierOf(source.notify) };
 }

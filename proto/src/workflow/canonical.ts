@@ -208,10 +208,7 @@ export interface CanonicalTask {
 }
 
 /** An entry of `hooks`: a notifier (as the action `notify`) or an agent action. */
-export type CanonicalHook = Pick<
-  CanonicalTask,
-  "action" | "if" | "with" | "env" | "runsOn" | "timeoutMs" | "retry"
->;
+export type CanonicalHook = Pick<CanonicalTask, "action" | "if" | "with" | "env" | "runsOn" | "timeoutMs" | "retry">;
 
 /** Hooks that this release runs. */
 export const hookNames = ["onStart", "onSuccess", "onFailure", "onCancel", "onEnd"] as const;

@@ -5,7 +5,17 @@ import { parseDuration } from "../duration.ts";
 import { bareExpression, canonicalText, normalizedExpression } from "../expression/template.ts";
 import { referencesOf } from "../expression/references.ts";
 import { actionOf, hookActionOf } from "./canonical-action.ts";
-import { hookNames, type CanonicalHook, type CanonicalRetry, type CanonicalRunOutput, type CanonicalRunsOn, type CanonicalTask, type CanonicalWorkflow, type Expr, type ValueDeclaration } from "./canonical.ts";
+import {
+  hookNames,
+  type CanonicalHook,
+  type CanonicalRetry,
+  type CanonicalRunOutput,
+  type CanonicalRunsOn,
+  type CanonicalTask,
+  type CanonicalWorkflow,
+  type Expr,
+  type ValueDeclaration,
+} from "./canonical.ts";
 import { forEachExpression } from "./context-names.ts";
 import type { HookSource } from "./hook-schema.ts";
 import { withDefaults } from "./merge-defaults.ts";
@@ -31,7 +41,8 @@ export function declarationOf(source: DeclarationSource): ValueDeclaration {
     ...rest,
     items: optional(items, declarationOf),
     properties: optional(properties, (map) => mapped(map, declarationOf)),
-    additionalProperties: typeof additionalProperties === "boolean" ? additionalProperties : optional(additionalProperties, declarationOf),
+    additionalProperties:
+      typeof additionalProperties === "boolean" ? additionalProperties : optional(additionalProperties, declarationOf),
     maxSize: optional(maxSize, parseSize),
     default: given === undefined ? undefined : dynamicJson(given),
   }) as ValueDeclaration; // the schema has checked the rest of the keys
@@ -89,7 +100,11 @@ function hookOf(source: HookSource): CanonicalHook {
 
 function runOutputOf(source: unknown): CanonicalRunOutput {
   if (typeof source !== "object" || source === null) return { value: dynamicJson(source) };
-  const { value, type, description } = source as { value: unknown; type?: CanonicalRunOutput["type"]; description?: string }; // by the schema
+  const { value, type, description } = source as {
+    value: unknown;
+    type?: CanonicalRunOutput["type"];
+    description?: string;
+  }; // by the schema
   return present({ value: dynamicJson(value), type, description }) as CanonicalRunOutput;
 }
 
@@ -108,7 +123,10 @@ export function referredTasks(tree: unknown): ReadonlySet<string> {
   return ids;
 }
 
-function usedSecrets(document: Omit<CanonicalWorkflow, "secrets">, declared: Readonly<Record<string, string>>): Record<string, string> {
+function usedSecrets(
+  document: Omit<CanonicalWorkflow, "secrets">,
+  declared: Readonly<Record<string, string>>,
+): Record<string, string> {
   const used: Record<string, string> = {};
   forEachExpression(document, (expr) => {
     try {
@@ -158,4 +176,3 @@ export function canonicalize(source: WorkflowSource): CanonicalWorkflow {
   const secrets = usedSecrets(document, secretsOf(source.secrets));
   return Object.keys(secrets).length === 0 ? document : { ...document, secrets };
 }
-

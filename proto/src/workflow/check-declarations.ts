@@ -12,10 +12,12 @@ type Path = readonly (string | number)[];
 
 export function checkDeclarations(document: CanonicalWorkflow, problems: ProblemList): void {
   const inputs = Object.entries(document.inputs ?? {});
-  if (inputs.length > 100) problems.add({ code: "too_large", detail: "a workflow has at most 100 inputs", path: ["inputs"], atKey: true });
+  if (inputs.length > 100)
+    problems.add({ code: "too_large", detail: "a workflow has at most 100 inputs", path: ["inputs"], atKey: true });
   for (const [name, declaration] of inputs) checkDeclaration(declaration, ["inputs", name], problems);
   for (const [id, task] of Object.entries(document.tasks)) {
-    for (const [name, declaration] of Object.entries(task.outputs ?? {})) checkDeclaration(declaration, ["tasks", id, "outputs", name], problems);
+    for (const [name, declaration] of Object.entries(task.outputs ?? {}))
+      checkDeclaration(declaration, ["tasks", id, "outputs", name], problems);
   }
 }
 
@@ -37,21 +39,36 @@ function checkDeclaration(declaration: ValueDeclaration, path: Path, problems: P
   for (const key of Object.keys(declaration)) {
     if (typed.has(key) && !allowed.includes(key)) {
       const hint = `${declaration.type} takes ${allowed.join(", ") || "no such keyword"}`;
-      problems.add({ code: "not_applicable", detail: `${key} does not apply to the type ${declaration.type}`, hint, path: [...path, key], atKey: true });
+      problems.add({
+        code: "not_applicable",
+        detail: `${key} does not apply to the type ${declaration.type}`,
+        hint,
+        path: [...path, key],
+        atKey: true,
+      });
     }
   }
   const wrong = declaration.pattern === undefined ? undefined : patternError(declaration.pattern);
-  if (wrong !== undefined) problems.add({ code: "bad_pattern", detail: wrong, hint: "RE2 has no look-around and no back references", path: [...path, "pattern"] });
+  if (wrong !== undefined)
+    problems.add({
+      code: "bad_pattern",
+      detail: wrong,
+      hint: "RE2 has no look-around and no back references",
+      path: [...path, "pattern"],
+    });
   else checkLiteralDefault(declaration, path, problems);
   if (declaration.items !== undefined) checkDeclaration(declaration.items, [...path, "items"], problems);
-  for (const [name, property] of Object.entries(declaration.properties ?? {})) checkDeclaration(property, [...path, "properties", name], problems);
-  if (typeof declaration.additionalProperties === "object") checkDeclaration(declaration.additionalProperties, [...path, "additionalProperties"], problems);
+  for (const [name, property] of Object.entries(declaration.properties ?? {}))
+    checkDeclaration(property, [...path, "properties", name], problems);
+  if (typeof declaration.additionalProperties === "object")
+    checkDeclaration(declaration.additionalProperties, [...path, "additionalProperties"], problems);
 }
 
 function checkLiteralDefault(declaration: ValueDeclaration, path: Path, problems: ProblemList): void {
   const value = declaration.default;
   if (value === undefined || holdsExpression(value)) return;
-  for (const { detail } of checkValue(declaration, value as JsonValue, ["default"])) { // it holds no expression
+  for (const { detail } of checkValue(declaration, value as JsonValue, ["default"])) {
+    // it holds no expression
     problems.add({ code: "bad_value", detail, path: [...path, "default"] });
   }
 }
@@ -74,7 +91,11 @@ export function checkSecretReferences(source: WorkflowSource, problems: ProblemL
         path: ["secrets", name],
       });
     } else if (reference.store === "k8s") {
-      problems.add({ code: "not_supported", detail: "references of the form k8s: are not supported yet", path: ["secrets", name] });
+      problems.add({
+        code: "not_supported",
+        detail: "references of the form k8s: are not supported yet",
+        path: ["secrets", name],
+      });
     }
   }
 }

@@ -2,7 +2,13 @@
 import { checkExpression } from "../expression/guard.ts";
 import { referencesOf, statusCallsIn } from "../expression/references.ts";
 import { parseTree, type ASTNode } from "../expression/syntax.ts";
-import { bareExpression, normalizedExpression, parseTemplate, soleExpression, type TemplateExpression } from "../expression/template.ts";
+import {
+  bareExpression,
+  normalizedExpression,
+  parseTemplate,
+  soleExpression,
+  type TemplateExpression,
+} from "../expression/template.ts";
 import { isDynamicField } from "./canonical-action.ts";
 import { hookNames, type CanonicalWorkflow, type HookName } from "./canonical.ts";
 import { joinOf } from "./defaults.ts";
@@ -40,7 +46,12 @@ export class ExpressionChecker {
   readonly #declarations: Declarations;
   readonly #problems: ProblemList;
 
-  constructor(source: WorkflowSource, document: CanonicalWorkflow, declaredSecrets: Readonly<Record<string, string>>, problems: ProblemList) {
+  constructor(
+    source: WorkflowSource,
+    document: CanonicalWorkflow,
+    declaredSecrets: Readonly<Record<string, string>>,
+    problems: ProblemList,
+  ) {
     this.#source = source;
     this.#document = document;
     // The canonical form keeps only the secrets that are used; a check needs those that are declared.
@@ -51,15 +62,30 @@ export class ExpressionChecker {
   checkAll(): void {
     const source = this.#source;
     for (const [name, input] of Object.entries(source.inputs ?? {})) {
-      if (typeof input === "object") this.#tree(input["default"], { place: "default", wanted: "any", path: ["inputs", name, "default"], secrets: false, sure: never });
+      if (typeof input === "object")
+        this.#tree(input["default"], {
+          place: "default",
+          wanted: "any",
+          path: ["inputs", name, "default"],
+          secrets: false,
+          sure: never,
+        });
     }
-    for (const [name, value] of Object.entries(source.labels ?? {})) this.#tree(value, { place: "run", wanted: "text", path: ["labels", name], secrets: false, sure: never });
-    if (typeof source.priority === "string") this.#tree(source.priority, { place: "run", wanted: "integer", path: ["priority"], secrets: false, sure: never });
+    for (const [name, value] of Object.entries(source.labels ?? {}))
+      this.#tree(value, { place: "run", wanted: "text", path: ["labels", name], secrets: false, sure: never });
+    if (typeof source.priority === "string")
+      this.#tree(source.priority, { place: "run", wanted: "integer", path: ["priority"], secrets: false, sure: never });
     for (const [id, task] of Object.entries(source.tasks)) this.#task(id, task);
     const sure = sureAtEnd(this.#document);
     for (const [name, output] of Object.entries(source.outputs ?? {})) {
       const long = typeof output === "object";
-      this.#tree(long ? output.value : output, { place: "output", wanted: "any", path: long ? ["outputs", name, "value"] : ["outputs", name], secrets: false, sure: (id) => sure.has(id) });
+      this.#tree(long ? output.value : output, {
+        place: "output",
+        wanted: "any",
+        path: long ? ["outputs", name, "value"] : ["outputs", name],
+        secrets: false,
+        sure: (id) => sure.has(id),
+      });
     }
     for (const name of hookNames) this.#hooks(name, (id) => name === "onSuccess" && sure.has(id));
   }
@@ -67,7 +93,9 @@ export class ExpressionChecker {
   #task(id: string, task: TaskSource): void {
     const canonical = this.#document.tasks[id];
     const sure = (need: string): boolean =>
-      canonical !== undefined && joinOf(canonical) === "all_success" && this.#document.tasks[need]?.allowFailure !== true;
+      canonical !== undefined &&
+      joinOf(canonical) === "all_success" &&
+      this.#document.tasks[need]?.allowFailure !== true;
     const path: Path = ["tasks", id];
     this.#agentFields(task, path, "task", sure);
     this.#inherited(id, task, sure);
@@ -79,7 +107,9 @@ export class ExpressionChecker {
   #inherited(id: string, task: TaskSource, sure: (task: string) => boolean): void {
     const given = this.#source.defaults;
     const at = (own: unknown, key: "env" | "runsOn", name: string): Path =>
-      typeof own === "object" && own !== null && Object.hasOwn(own, name) ? ["tasks", id, key, name] : ["defaults", key, name];
+      typeof own === "object" && own !== null && Object.hasOwn(own, name)
+        ? ["tasks", id, key, name]
+        : ["defaults", key, name];
     if (task.env !== null) {
       for (const [name, value] of Object.entries({ ...given?.env, ...task.env })) {
         this.#tree(value, { place: "task", wanted: "env", path: at(task.env, "env", name), secrets: true, sure });
@@ -89,7 +119,14 @@ export class ExpressionChecker {
       for (const [name, value] of Object.entries({ ...given?.runsOn, ...task.runsOn })) {
         if (name === "expr" || name === "prefer") continue;
         if (name === "pool") this.#literal(value, at(task.runsOn, "runsOn", name), "pool");
-        else this.#tree(value, { place: "runsOn", wanted: "text", path: at(task.runsOn, "runsOn", name), secrets: false, sure: never });
+        else
+          this.#tree(value, {
+            place: "runsOn",
+            wanted: "text",
+            path: at(task.runsOn, "runsOn", name),
+            secrets: false,
+            sure: never,
+          });
       }
     }
   }
@@ -99,18 +136,33 @@ export class ExpressionChecker {
       const path: Path = ["hooks", name, index];
       this.#agentFields(entry, path, name, sure);
       for (const notifier of notifiers) this.#fields(notifier, entry[notifier], [...path, notifier], name, sure);
-      for (const [variable, value] of Object.entries(entry.env ?? {})) this.#tree(value, { place: name, wanted: "env", path: [...path, "env", variable], secrets: true, sure });
+      for (const [variable, value] of Object.entries(entry.env ?? {}))
+        this.#tree(value, { place: name, wanted: "env", path: [...path, "env", variable], secrets: true, sure });
       for (const [label, value] of Object.entries(entry.runsOn ?? {})) {
-        if (label !== "pool" && label !== "expr" && label !== "prefer") this.#tree(value, { place: "runsOn", wanted: "text", path: [...path, "runsOn", label], secrets: false, sure: never });
+        if (label !== "pool" && label !== "expr" && label !== "prefer")
+          this.#tree(value, {
+            place: "runsOn",
+            wanted: "text",
+            path: [...path, "runsOn", label],
+            secrets: false,
+            sure: never,
+          });
       }
       if (entry.if !== undefined) this.#condition(entry.if, [...path, "if"], name, sure);
     }
   }
 
-  #agentFields(source: Pick<TaskSource, (typeof actionFields)[number] | "notify" | "with">, path: Path, place: Place, sure: (task: string) => boolean): void {
-    for (const [name, value] of Object.entries(source.with ?? {})) this.#tree(value, { place, wanted: "any", path: [...path, "with", name], secrets: true, sure });
+  #agentFields(
+    source: Pick<TaskSource, (typeof actionFields)[number] | "notify" | "with">,
+    path: Path,
+    place: Place,
+    sure: (task: string) => boolean,
+  ): void {
+    for (const [name, value] of Object.entries(source.with ?? {}))
+      this.#tree(value, { place, wanted: "any", path: [...path, "with", name], secrets: true, sure });
     for (const action of actionFields) this.#fields(action, source[action], [...path, action], place, sure);
-    for (const notifier of notifiers) this.#fields(notifier, source.notify?.[notifier], [...path, "notify", notifier], place, sure);
+    for (const notifier of notifiers)
+      this.#fields(notifier, source.notify?.[notifier], [...path, "notify", notifier], place, sure);
   }
 
   #fields(action: string, given: unknown, path: Path, place: Place, sure: (task: string) => boolean): void {
@@ -130,46 +182,81 @@ export class ExpressionChecker {
 
   #tree(value: unknown, spot: Spot): void {
     if (typeof value === "string") this.#text(value, spot);
-    else if (Array.isArray(value)) for (const [index, item] of value.entries()) this.#tree(item, { ...spot, path: [...spot.path, index] });
-    else if (typeof value === "object" && value !== null) for (const [key, item] of Object.entries(value)) this.#tree(item, { ...spot, path: [...spot.path, key] });
+    else if (Array.isArray(value))
+      for (const [index, item] of value.entries()) this.#tree(item, { ...spot, path: [...spot.path, index] });
+    else if (typeof value === "object" && value !== null)
+      for (const [key, item] of Object.entries(value)) this.#tree(item, { ...spot, path: [...spot.path, key] });
   }
 
   #literal(value: unknown, path: Path, name: string): void {
     if (typeof value !== "string" || !value.includes("${{")) return;
-    this.#problems.add({ code: "script_expression", detail: `${name} is a literal and takes no expression`, path, within: { value, at: value.indexOf("${{") } });
+    this.#problems.add({
+      code: "script_expression",
+      detail: `${name} is a literal and takes no expression`,
+      path,
+      within: { value, at: value.indexOf("${{") },
+    });
   }
 
   #text(value: string, spot: Spot): void {
     if (!value.includes("${{")) return;
     const template = parseTemplate(value);
     if (template.error !== undefined) {
-      this.#problems.add({ code: "expression_syntax", detail: template.error.detail, path: spot.path, within: { value, at: template.error.at } });
+      this.#problems.add({
+        code: "expression_syntax",
+        detail: template.error.detail,
+        path: spot.path,
+        within: { value, at: template.error.at },
+      });
       return;
     }
     const sole = soleExpression(template.parts);
-    for (const part of template.parts) if (typeof part === "object") this.#expression(part, value, { ...spot, sole: sole !== undefined });
+    for (const part of template.parts)
+      if (typeof part === "object") this.#expression(part, value, { ...spot, sole: sole !== undefined });
   }
 
   #condition(value: string | boolean, path: Path, place: Place, sure: (task: string) => boolean): void {
     if (typeof value === "boolean") {
-      this.#problems.add({ code: "condition_constant", detail: `the condition is always ${String(value)}`, path, severity: "warning" });
+      this.#problems.add({
+        code: "condition_constant",
+        detail: `the condition is always ${String(value)}`,
+        path,
+        severity: "warning",
+      });
       return;
     }
-    const type = this.#expression(bareExpression(value), value, { place, wanted: "any", path, secrets: false, sure, sole: true });
+    const type = this.#expression(bareExpression(value), value, {
+      place,
+      wanted: "any",
+      path,
+      secrets: false,
+      sure,
+      sole: true,
+    });
     if (type !== undefined && type !== "bool" && type !== "dyn") {
-      this.#problems.add({ code: "type_mismatch", detail: `a condition needs bool, and this is ${type}`, path, within: { value, at: 0 } });
+      this.#problems.add({
+        code: "type_mismatch",
+        detail: `a condition needs bool, and this is ${type}`,
+        path,
+        within: { value, at: 0 },
+      });
     }
   }
 
   /** Reports what is wrong with one expression, and tells its type where nothing is. */
-  #expression(expression: TemplateExpression, value: string, spot: Spot & { readonly sole: boolean }): string | undefined {
+  #expression(
+    expression: TemplateExpression,
+    value: string,
+    spot: Spot & { readonly sole: boolean },
+  ): string | undefined {
     const text = expression.source;
     const add = (code: string, detail: string, at: number, hint?: string): void => {
       this.#problems.add({ code, detail, hint, path: spot.path, within: { value, at: expression.at + at } });
     };
     const { problems, type } = checkExpression(text, scopeAt(this.#declarations, spot.place));
     for (const { code, detail, at, hint } of problems) add(code, detail, at, hint);
-    if (problems.some((problem) => problem.code === "expression_syntax" || problem.code === "expression_too_complex")) return undefined;
+    if (problems.some((problem) => problem.code === "expression_syntax" || problem.code === "expression_too_complex"))
+      return undefined;
     this.#secrets(text, spot, add);
     this.#absent(text, spot, add);
     if (type === undefined) return undefined;
@@ -178,15 +265,30 @@ export class ExpressionChecker {
     return type;
   }
 
-  #secrets(text: string, spot: Spot & { readonly sole: boolean }, add: (code: string, detail: string, at: number, hint?: string) => void): void {
+  #secrets(
+    text: string,
+    spot: Spot & { readonly sole: boolean },
+    add: (code: string, detail: string, at: number, hint?: string) => void,
+  ): void {
     const used = referencesOf(text).filter((reference) => reference.root === "secrets");
     const [first] = used;
     if (first === undefined) return;
     const scope = scopeAt(this.#declarations, spot.place);
     if (scope.roots["secrets"] === undefined) return; // reported as not available here
-    if (!spot.secrets) add("secret_misplaced", "a secret cannot stand in this field", first.at, "put it into env or with, or into a field for secrets");
+    if (!spot.secrets)
+      add(
+        "secret_misplaced",
+        "a secret cannot stand in this field",
+        first.at,
+        "put it into env or with, or into a field for secrets",
+      );
     else if (!spot.sole || !isWholeSecret(parseTree(text))) {
-      add("secret_misplaced", "a secret is passed on whole: secrets.NAME alone, or one of two by a condition", first.at, "a text with a secret in it would hide what is secret");
+      add(
+        "secret_misplaced",
+        "a secret is passed on whole: secrets.NAME alone, or one of two by a condition",
+        first.at,
+        "a text with a secret in it would hide what is secret",
+      );
     }
   }
 
@@ -199,17 +301,33 @@ export class ExpressionChecker {
       if (!known || spot.sure(task.name)) continue;
       if (output !== undefined && !Object.hasOwn(scopeOutputs(this.#declarations, task.name), output)) continue;
       const path = `tasks.${task.name}.?outputs${output === undefined ? "" : `.?${output}`}`;
-      add("maybe_missing", `${task.name} may not have succeeded here, and then it has no outputs`, task.at, `write ${path}.orValue(…)`);
+      add(
+        "maybe_missing",
+        `${task.name} may not have succeeded here, and then it has no outputs`,
+        task.at,
+        `write ${path}.orValue(…)`,
+      );
     }
   }
 
   #constant(id: string, task: CanonicalWorkflow["tasks"][string]): void {
     const calls = task.if === undefined ? [] : statusCallsIn(task.if.$expr);
     if (task.join === "all_success" && calls.includes("failure")) {
-      this.#problems.add({ code: "condition_constant", detail: `failure() is never true under join: all_success`, hint: "leave join out, or write all_done", path: ["tasks", id, "if"], severity: "warning" });
+      this.#problems.add({
+        code: "condition_constant",
+        detail: `failure() is never true under join: all_success`,
+        hint: "leave join out, or write all_done",
+        path: ["tasks", id, "if"],
+        severity: "warning",
+      });
     }
     if (task.if?.$expr === "true" || task.if?.$expr === "false") {
-      this.#problems.add({ code: "condition_constant", detail: `the condition is always ${task.if.$expr}`, path: ["tasks", id, "if"], severity: "warning" });
+      this.#problems.add({
+        code: "condition_constant",
+        detail: `the condition is always ${task.if.$expr}`,
+        path: ["tasks", id, "if"],
+        severity: "warning",
+      });
     }
   }
 }
@@ -228,13 +346,24 @@ function isWholeSecret(tree: ASTNode): boolean {
   if (isSecretPath(tree)) return true;
   if (tree.op !== "?:") return false;
   const [condition, yes, no] = tree.args;
-  return isWholeSecret(yes) && isWholeSecret(no) && !referencesOf(normalizedExpression(sourceOf(condition))).some(({ root }) => root === "secrets");
+  return (
+    isWholeSecret(yes) &&
+    isWholeSecret(no) &&
+    !referencesOf(normalizedExpression(sourceOf(condition))).some(({ root }) => root === "secrets")
+  );
 }
 
 const sourceOf = (node: ASTNode): string => node.input.slice(node.range.start, node.range.end);
 
 const textTypes: ReadonlySet<string> = new Set([
-  "string", "int", "double", "bool", "dyn", "google.protobuf.Timestamp", "google.protobuf.Duration", "Secret",
+  "string",
+  "int",
+  "double",
+  "bool",
+  "dyn",
+  "google.protobuf.Timestamp",
+  "google.protobuf.Duration",
+  "Secret",
 ]);
 const plainType = (type: string): string => /^optional<(.*)>$/.exec(type)?.[1] ?? type;
 

@@ -15,18 +15,32 @@ type Path = readonly (string | number)[];
 
 export function checkGraph(source: WorkflowSource, document: CanonicalWorkflow, problems: ProblemList): void {
   const ids = Object.keys(source.tasks);
-  if (ids.length === 0) problems.add({ code: "missing_key", detail: "a workflow needs at least one task", path: ["tasks"] });
-  if (ids.length > tasksMax) problems.add({ code: "too_large", detail: `a workflow has at most ${tasksMax} tasks, not ${ids.length}`, path: ["tasks"], atKey: true });
+  if (ids.length === 0)
+    problems.add({ code: "missing_key", detail: "a workflow needs at least one task", path: ["tasks"] });
+  if (ids.length > tasksMax)
+    problems.add({
+      code: "too_large",
+      detail: `a workflow has at most ${tasksMax} tasks, not ${ids.length}`,
+      path: ["tasks"],
+      atKey: true,
+    });
   for (const [id, task] of Object.entries(source.tasks)) checkTask(id, task, ids, problems);
   for (const [id, task] of Object.entries(document.tasks)) checkTimes(id, task, problems);
   for (const [name, entries] of Object.entries(source.hooks ?? {})) {
     for (const [index, entry] of (entries ?? []).entries()) checkHook(entry, ["hooks", name, index], problems);
   }
   const known = new Set(ids);
-  const needs = new Map(Object.entries(document.tasks).map(([id, task]) => [id, task.needs.filter((need) => known.has(need))]));
+  const needs = new Map(
+    Object.entries(document.tasks).map(([id, task]) => [id, task.needs.filter((need) => known.has(need))]),
+  );
   const cycle = findCycle(needs);
   if (cycle?.[0] !== undefined) {
-    problems.add({ code: "cycle", detail: `these tasks wait for each other: ${cycle.join(" → ")}`, path: ["tasks", cycle[0]], atKey: true });
+    problems.add({
+      code: "cycle",
+      detail: `these tasks wait for each other: ${cycle.join(" → ")}`,
+      path: ["tasks", cycle[0]],
+      atKey: true,
+    });
   }
 }
 
@@ -35,16 +49,32 @@ function checkTask(id: string, task: TaskSource, ids: readonly string[], problem
   const actions = actionNames.filter((name) => task[name] !== undefined);
   const [action, second] = actions;
   if (action === undefined) {
-    problems.add({ code: "no_action", detail: `${id} says nothing to do`, hint: "give it one of run, python, node, http, notify", path, atKey: true });
+    problems.add({
+      code: "no_action",
+      detail: `${id} says nothing to do`,
+      hint: "give it one of run, python, node, http, notify",
+      path,
+      atKey: true,
+    });
   } else if (second !== undefined) {
-    problems.add({ code: "two_actions", detail: `${id} has ${actions.join(" and ")}; a task has one action`, path: [...path, second], atKey: true });
+    problems.add({
+      code: "two_actions",
+      detail: `${id} has ${actions.join(" and ")}; a task has one action`,
+      path: [...path, second],
+      atKey: true,
+    });
   } else {
     checkFields(action, task[action], [...path, action], problems);
     checkApplicable(id, action, task, problems);
   }
   for (const [index, need] of (task.needs ?? []).entries()) {
     if (!ids.includes(need)) {
-      problems.add({ code: "unknown_task", detail: `${need} is not a task`, hint: guess(need, ids), path: [...path, "needs", index] });
+      problems.add({
+        code: "unknown_task",
+        detail: `${need} is not a task`,
+        hint: guess(need, ids),
+        path: [...path, "needs", index],
+      });
     }
   }
   for (const name of Object.keys(task.env ?? {})) checkEnvName(name, [...path, "env", name], problems);
@@ -52,13 +82,30 @@ function checkTask(id: string, task: TaskSource, ids: readonly string[], problem
 
 export function checkEnvName(name: string, path: Path, problems: ProblemList): void {
   if (name.startsWith("CAPSTAN_")) {
-    problems.add({ code: "reserved_name", detail: `${name}: names that begin with CAPSTAN_ are ours`, path, atKey: true });
+    problems.add({
+      code: "reserved_name",
+      detail: `${name}: names that begin with CAPSTAN_ are ours`,
+      path,
+      atKey: true,
+    });
   }
 }
 
 const notForControlPlane = [
-  "env", "runsOn", "resources", "isolation", "network", "lease", "onLeaseEnd", "onLost", "grace", "limits", "concurrency",
-  "poll", "cache", "logs",
+  "env",
+  "runsOn",
+  "resources",
+  "isolation",
+  "network",
+  "lease",
+  "onLeaseEnd",
+  "onLost",
+  "grace",
+  "limits",
+  "concurrency",
+  "poll",
+  "cache",
+  "logs",
 ] as const;
 const pollable = new Set(["http", "sql", "run", "python", "node", "uses"]);
 
@@ -66,10 +113,20 @@ function checkApplicable(id: string, action: ActionName, task: TaskSource, probl
   if (controlPlaneActions.has(action)) {
     for (const key of notForControlPlane) {
       if (task[key] === undefined || task[key] === null) continue;
-      problems.add({ code: "not_applicable", detail: `${key} does not apply to ${action}, which runs on no agent`, path: ["tasks", id, key], atKey: true });
+      problems.add({
+        code: "not_applicable",
+        detail: `${key} does not apply to ${action}, which runs on no agent`,
+        path: ["tasks", id, key],
+        atKey: true,
+      });
     }
   } else if (task.poll !== undefined && !pollable.has(action)) {
-    problems.add({ code: "not_applicable", detail: `poll does not apply to ${action}`, path: ["tasks", id, "poll"], atKey: true });
+    problems.add({
+      code: "not_applicable",
+      detail: `poll does not apply to ${action}`,
+      path: ["tasks", id, "poll"],
+      atKey: true,
+    });
   }
 }
 
@@ -85,7 +142,13 @@ const oneOf: Readonly<Partial<Record<ActionName, readonly string[]>>> = {
 /** The fields of an action beside each other; a short form has but one. */
 export function checkFields(action: ActionName, given: unknown, path: Path, problems: ProblemList): void {
   if (typeof given === "string") {
-    checkLiterals(action, { [Object.hasOwn(shortField, action) ? shortField[action as AgentActionName] : "text"]: given }, path, problems, true); // an own key
+    checkLiterals(
+      action,
+      { [Object.hasOwn(shortField, action) ? shortField[action as AgentActionName] : "text"]: given },
+      path,
+      problems,
+      true,
+    ); // an own key
     return;
   }
   if (typeof given !== "object" || given === null) return;
@@ -94,12 +157,22 @@ export function checkFields(action: ActionName, given: unknown, path: Path, prob
   if (names.length > 0 && present.length === 0) {
     problems.add({ code: "missing_key", detail: `${action} needs one of ${names.join(", ")}`, path, atKey: true });
   } else if (present[1] !== undefined) {
-    problems.add({ code: "bad_value", detail: `${action} takes one of ${names.join(", ")}, not ${present.join(" and ")}`, path: [...path, present[1]], atKey: true });
+    problems.add({
+      code: "bad_value",
+      detail: `${action} takes one of ${names.join(", ")}, not ${present.join(" and ")}`,
+      path: [...path, present[1]],
+      atKey: true,
+    });
   }
   if (action === "http") {
     const bodies = ["json", "body", "form", "file"].filter((name) => Object.hasOwn(given, name));
     if (bodies[1] !== undefined) {
-      problems.add({ code: "bad_value", detail: `http sends one of json, body, form, file, not ${bodies.join(" and ")}`, path: [...path, bodies[1]], atKey: true });
+      problems.add({
+        code: "bad_value",
+        detail: `http sends one of json, body, form, file, not ${bodies.join(" and ")}`,
+        path: [...path, bodies[1]],
+        atKey: true,
+      });
     }
   }
   checkLiterals(action, given as Readonly<Record<string, unknown>>, path, problems, false); // a map
@@ -107,16 +180,46 @@ export function checkFields(action: ActionName, given: unknown, path: Path, prob
 
 const scriptHint = "values arrive by env or with: a script with text put into it could be made to run that text";
 
-function checkLiterals(action: ActionName, given: Readonly<Record<string, unknown>>, path: Path, problems: ProblemList, isShort: boolean): void {
+function checkLiterals(
+  action: ActionName,
+  given: Readonly<Record<string, unknown>>,
+  path: Path,
+  problems: ProblemList,
+  isShort: boolean,
+): void {
   if (!Object.hasOwn(literalFields, action)) return;
-  for (const field of literalFields[action as AgentActionName]) { // an own key
+  for (const field of literalFields[action as AgentActionName]) {
+    // an own key
     const value = given[field];
     if (typeof value !== "string") continue;
+    const where = isShort ? path : [...path, field];
+    const wrong = literalProblem(action, field, value);
+    if (wrong !== undefined) problems.add({ code: "bad_value", detail: wrong, path: where });
     const at = value.search(/(?<!\$)\$\{\{/);
     if (at < 0) continue;
-    const where = isShort ? path : [...path, field];
-    problems.add({ code: "script_expression", detail: `${field} of ${action} takes no expression`, hint: scriptHint, path: where, within: { value, at } });
+    problems.add({
+      code: "script_expression",
+      detail: `${field} of ${action} takes no expression`,
+      hint: scriptHint,
+      path: where,
+      within: { value, at },
+    });
   }
+}
+
+/** Calls are `module:function`; files are named within the bundle, so no path may lead out of it. */
+function literalProblem(action: ActionName, field: string, value: string): string | undefined {
+  if (value.includes("${{")) return undefined;
+  if (field === "call" && !/^[A-Za-z_][\w.]*:[A-Za-z_]\w*$/.test(value)) {
+    return `${JSON.stringify(value.slice(0, 100))} is no call; write module:function`;
+  }
+  if (field !== "file") return undefined;
+  const file = action === "node" ? value.replace(/#[A-Za-z_$][\w$]*$/, "") : value;
+  const leadsOut =
+    file.startsWith("/") ||
+    /[\\:]/.test(file) ||
+    file.split("/").some((part) => part === "" || part === "." || part === "..");
+  return leadsOut ? `${JSON.stringify(value.slice(0, 100))} is no path within the code of the workflow` : undefined;
 }
 
 function checkTimes(id: string, task: CanonicalWorkflow["tasks"][string], problems: ProblemList): void {
@@ -124,18 +227,50 @@ function checkTimes(id: string, task: CanonicalWorkflow["tasks"][string], proble
   const grace = task.graceMs ?? defaultGraceMs;
   if (grace > lease / 2) {
     const key = task.graceMs === undefined ? "lease" : "grace";
-    problems.add({ code: "bad_value", detail: `${id}: grace (${grace / 1000}s) is at most half of the lease (${lease / 1000}s)`, path: ["tasks", id, key] });
+    problems.add({
+      code: "bad_value",
+      detail: `${id}: grace (${grace / 1000}s) is at most half of the lease (${lease / 1000}s)`,
+      path: ["tasks", id, key],
+    });
   }
 }
 
-const hookActions = ["slack", "email", "pagerduty", "opsgenie", "webhook", "run", "python", "node", "http", "sql", "container", "uses", "notify"] as const;
+const hookActions = [
+  "slack",
+  "email",
+  "pagerduty",
+  "opsgenie",
+  "webhook",
+  "run",
+  "python",
+  "node",
+  "http",
+  "sql",
+  "container",
+  "uses",
+  "notify",
+] as const;
 
 function checkHook(entry: Readonly<Record<string, unknown>>, path: Path, problems: ProblemList): void {
   const given = hookActions.filter((name) => entry[name] !== undefined);
   const [action, second] = given;
-  if (action === undefined) problems.add({ code: "no_action", detail: "this entry tells nobody and does nothing", hint: "give it slack, email, webhook, run, python, node or http", path });
-  else if (second !== undefined) problems.add({ code: "two_actions", detail: `this entry has ${given.join(" and ")}; write one entry each`, path: [...path, second], atKey: true });
-  else if (action === "run" || action === "python" || action === "node" || action === "http") checkFields(action, entry[action], [...path, action], problems);
+  if (action === undefined)
+    problems.add({
+      code: "no_action",
+      detail: "this entry tells nobody and does nothing",
+      hint: "give it slack, email, webhook, run, python, node or http",
+      path,
+    });
+  else if (second !== undefined)
+    problems.add({
+      code: "two_actions",
+      detail: `this entry has ${given.join(" and ")}; write one entry each`,
+      path: [...path, second],
+      atKey: true,
+    });
+  else if (action === "run" || action === "python" || action === "node" || action === "http")
+    checkFields(action, entry[action], [...path, action], problems);
   const env = entry["env"];
-  if (typeof env === "object" && env !== null) for (const name of Object.keys(env)) checkEnvName(name, [...path, "env", name], problems);
+  if (typeof env === "object" && env !== null)
+    for (const name of Object.keys(env)) checkEnvName(name, [...path, "env", name], problems);
 }

@@ -1,5 +1,5 @@
 // Which names the expressions of a task use, so that an offer carries these and no others.
-import type { ExpressionContext } from "../expression/evaluate.ts";
+import type { ExpressionContext } from "../expression/look-up.ts";
 import { referencesOf, type Reference } from "../expression/references.ts";
 import { isExpr, type CanonicalTask, type CanonicalWorkflow, type Expr } from "./canonical.ts";
 import { taskOf } from "./task-of.ts";

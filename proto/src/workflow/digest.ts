@@ -8,5 +8,4 @@ import type { CanonicalWorkflow } from "./canonical.ts";
 export const digestOf = (document: CanonicalWorkflow): string => `sha256:${sha256Hex(canonicalJsonOf(document))}`;
 
 /** The bytes that are hashed, stored and sent, as text. */
-export const canonicalJsonOf = (document: CanonicalWorkflow): string =>
-  canonicalJson(document as unknown as JsonValue); // a canonical document is JSON by its type
+export const canonicalJsonOf = (document: CanonicalWorkflow): string => canonicalJson(document as unknown as JsonValue); // a canonical document is JSON by its type

@@ -10,6 +10,14 @@ export { readWorkflow, type ReadWorkflow, type WorkflowText } from "./read.ts";
 export { formatProblem, problemsMax, type DocumentProblem } from "./problems.ts";
 export { workflowJsonSchema, workflowSchema as workflowDocumentSchema, type WorkflowSource } from "./schema.ts";
 export { parseSecretReference, type SecretReference } from "./secret-reference.ts";
-export { checkInputs, checkOutputs, parseInputText, type CheckedInputs, type CheckedOutputs, type OutputProblem, type ParsedInput } from "./inputs.ts";
+export {
+  checkInputs,
+  checkOutputs,
+  parseInputText,
+  type CheckedInputs,
+  type CheckedOutputs,
+  type OutputProblem,
+  type ParsedInput,
+} from "./inputs.ts";
 export { checkValue, hasFormat, type ValueProblem } from "./values.ts";
 export { sureAtEnd } from "./sure.ts";

@@ -1,12 +1,15 @@
 // Inputs of a run and outputs of a task against their declarations.
 import { AppError } from "../error/app-error.ts";
-import { evaluateTree, type ExpressionContext } from "../expression/evaluate.ts";
+import { evaluateTree } from "../expression/evaluate.ts";
+import type { ExpressionContext } from "../expression/look-up.ts";
 import { guess } from "../expression/nearest.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
 import { inlineValueBytesMax } from "../size.ts";
 import type { CanonicalTask, CanonicalWorkflow, ValueDeclaration } from "./canonical.ts";
 import { givesOf } from "./gives.ts";
+import { findBrokenText } from "./plain-text.ts";
 import { scopeAt } from "./scope-of.ts";
+import { pointerOf } from "./source.ts";
 import { checkValue, type ValueProblem } from "./values.ts";
 
 export interface CheckedInputs {
@@ -26,13 +29,23 @@ export function checkInputs(
   context: Pick<ExpressionContext, "run" | "vars"> = {},
 ): CheckedInputs {
   const declared = document.inputs ?? {};
+  const broken = findBrokenText(given);
+  if (broken !== undefined) {
+    const detail = "a text cannot hold NUL or half of a surrogate pair";
+    return { inputs: {}, problems: [{ code: "bad_value", detail, pointer: pointerOf(broken) }] };
+  }
   const inputs: Record<string, JsonValue> = {};
   const problems: ValueProblem[] = [];
   for (const [name, value] of Object.entries(given)) {
     const declaration = Object.hasOwn(declared, name) ? declared[name] : undefined;
     if (declaration === undefined) {
       const hint = guess(name, Object.keys(declared));
-      problems.push({ code: "unknown", detail: `${name} is not an input of ${document.name}`, pointer: `/${name}`, ...(hint === undefined ? {} : { hint }) });
+      problems.push({
+        code: "unknown",
+        detail: `${name} is not an input of ${document.name}`,
+        pointer: `/${name}`,
+        ...(hint === undefined ? {} : { hint }),
+      });
       continue;
     }
     inputs[name] = value;
@@ -41,7 +54,8 @@ export function checkInputs(
   for (const [name, declaration] of Object.entries(declared)) {
     if (Object.hasOwn(given, name)) continue;
     if (declaration.default === undefined) {
-      if (declaration.optional !== true) problems.push({ code: "missing", detail: `${name} has no default and must be given`, pointer: `/${name}` });
+      if (declaration.optional !== true)
+        problems.push({ code: "missing", detail: `${name} has no default and must be given`, pointer: `/${name}` });
       continue;
     }
     const value = defaultOf(document, name, declaration, context);
@@ -59,12 +73,19 @@ export function checkInputs(
 
 type Evaluated = { readonly value: JsonValue; readonly problem?: undefined } | { readonly problem: ValueProblem };
 
-function defaultOf(document: CanonicalWorkflow, name: string, declaration: ValueDeclaration, context: ExpressionContext): Evaluated {
+function defaultOf(
+  document: CanonicalWorkflow,
+  name: string,
+  declaration: ValueDeclaration,
+  context: ExpressionContext,
+): Evaluated {
   try {
     return { value: evaluateTree(declaration.default ?? null, context, { scope: scopeAt(document, "default") }) };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return { problem: { code: "bad_value", detail: `the default of ${name} failed: ${error.message}`, pointer: `/${name}` } };
+    return {
+      problem: { code: "bad_value", detail: `the default of ${name} failed: ${error.message}`, pointer: `/${name}` },
+    };
   }
 }
 
@@ -78,14 +99,20 @@ export function parseInputText(declaration: ValueDeclaration, text: string): Par
       return { value: text };
     case "integer": {
       const value = Number(text);
-      return /^[+-]?\d+$/.test(text) && Number.isSafeInteger(value) ? { value } : { detail: `"${text}" is no whole number` };
+      return /^[+-]?\d+$/.test(text) && Number.isSafeInteger(value)
+        ? { value }
+        : { detail: `"${text}" is no whole number` };
     }
     case "number": {
       const value = Number(text);
-      return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) && Number.isFinite(value) ? { value } : { detail: `"${text}" is no number` };
+      return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) && Number.isFinite(value)
+        ? { value }
+        : { detail: `"${text}" is no number` };
     }
     case "boolean":
-      return text === "true" || text === "false" ? { value: text === "true" } : { detail: `"${text}" is neither true nor false` };
+      return text === "true" || text === "false"
+        ? { value: text === "true" }
+        : { detail: `"${text}" is neither true nor false` };
     case "array":
     case "object":
       try {
@@ -113,6 +140,11 @@ export interface CheckedOutputs {
 /** The outputs of a succeeded attempt against what its task declares and its action gives. */
 export function checkOutputs(task: CanonicalTask, outputs: JsonObject): CheckedOutputs {
   const declared: Readonly<Record<string, ValueDeclaration>> = { ...givesOf(task.action), ...task.outputs };
+  const broken = findBrokenText(outputs);
+  if (broken !== undefined) {
+    const detail = "an output cannot hold NUL or half of a surrogate pair";
+    return { outputs: {}, problems: [{ code: "output_invalid", detail, pointer: pointerOf(broken) }], dropped: [] };
+  }
   const kept: Record<string, JsonValue> = {};
   const dropped: string[] = [];
   const problems: OutputProblem[] = [];
@@ -125,15 +157,21 @@ export function checkOutputs(task: CanonicalTask, outputs: JsonObject): CheckedO
     kept[name] = value;
     // What an action gives by itself is of any type where it says nullable (the body of an answer).
     if (task.outputs?.[name] === undefined && declaration.nullable === true) continue;
-    for (const { detail, pointer } of checkValue(declaration, value, [name])) problems.push({ code: "output_invalid", detail: `output ${detail}`, pointer });
+    for (const { detail, pointer } of checkValue(declaration, value, [name]))
+      problems.push({ code: "output_invalid", detail: `output ${detail}`, pointer });
   }
   for (const [name, declaration] of Object.entries(task.outputs ?? {})) {
     if (Object.hasOwn(outputs, name)) continue;
     if (declaration.default !== undefined) kept[name] = evaluateTree(declaration.default, {});
-    else problems.push({ code: "output_missing", detail: `output ${name} is declared and missing`, pointer: `/${name}` });
+    else
+      problems.push({ code: "output_missing", detail: `output ${name} is declared and missing`, pointer: `/${name}` });
   }
   if (new TextEncoder().encode(JSON.stringify(kept)).length > inlineValueBytesMax) {
-    problems.push({ code: "output_too_large", detail: "the outputs of a task have at most 256 KiB; make the large one a file", pointer: "" });
+    problems.push({
+      code: "output_too_large",
+      detail: "the outputs of a task have at most 256 KiB; make the large one a file",
+      pointer: "",
+    });
   }
   return { outputs: kept, problems, dropped };
 }

@@ -7,7 +7,16 @@ export type DefaultsSource = z.infer<typeof defaults>;
 
 /** Keys of `defaults` that merge into tasks. */
 export const inheritedKeys = [
-  "runsOn", "env", "timeout", "retry", "lease", "onLeaseEnd", "onLost", "grace", "resources", "priority",
+  "runsOn",
+  "env",
+  "timeout",
+  "retry",
+  "lease",
+  "onLeaseEnd",
+  "onLost",
+  "grace",
+  "resources",
+  "priority",
 ] as const;
 export type InheritedKey = (typeof inheritedKeys)[number];
 

@@ -60,7 +60,8 @@ export const notifierShape = {
 };
 export const notifierNames = ["slack", "email", "pagerduty", "opsgenie", "webhook"] as const;
 
-export const notifier = z.strictObject(notifierShape).refine(
-  (given) => notifierNames.filter((name) => given[name] !== undefined).length === 1,
-  { error: "bad_value: notify takes exactly one of slack, email, pagerduty, opsgenie, webhook" },
-);
+export const notifier = z
+  .strictObject(notifierShape)
+  .refine((given) => notifierNames.filter((name) => given[name] !== undefined).length === 1, {
+    error: "bad_value: notify takes exactly one of slack, email, pagerduty, opsgenie, webhook",
+  });

@@ -9,8 +9,10 @@ export function present<T extends object>(object: T): { [K in keyof T]: Exclude<
   return Object.fromEntries(kept) as { [K in keyof T]: Exclude<T[K], undefined> }; // the keys that are left have values
 }
 
-export const mapped = <A, B>(map: Readonly<Record<string, A>>, change: (value: A, key: string) => B): Record<string, B> =>
-  Object.fromEntries(Object.entries(map).map(([key, value]) => [key, change(value, key)]));
+export const mapped = <A, B>(
+  map: Readonly<Record<string, A>>,
+  change: (value: A, key: string) => B,
+): Record<string, B> => Object.fromEntries(Object.entries(map).map(([key, value]) => [key, change(value, key)]));
 
 export const optional = <A, B>(value: A | null | undefined, change: (value: A) => B): B | undefined =>
   value === undefined || value === null ? undefined : change(value);

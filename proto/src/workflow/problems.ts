@@ -45,7 +45,13 @@ export class ProblemList {
     this.addAt(offset, { ...report, pointer });
   }
 
-  addAt(offset: number, given: Omit<Report, "path" | "within" | "atKey" | "severity"> & { readonly pointer?: string | undefined; readonly severity?: "warning" | "error" }): void {
+  addAt(
+    offset: number,
+    given: Omit<Report, "path" | "within" | "atKey" | "severity"> & {
+      readonly pointer?: string | undefined;
+      readonly severity?: "warning" | "error";
+    },
+  ): void {
     const key = `${offset} ${given.code} ${given.detail}`;
     if (this.#seen.has(key)) return;
     this.#seen.add(key);

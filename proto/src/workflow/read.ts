@@ -28,11 +28,22 @@ export interface ReadWorkflow {
 }
 
 /** Codes that may only follow from another mistake, once the parts with mistakes have been taken out. */
-const followers = new Set(["unknown_name", "unknown_task", "maybe_missing", "type_mismatch", "not_text", "no_action", "missing_key", "condition_constant"]);
+const followers = new Set([
+  "unknown_name",
+  "unknown_task",
+  "maybe_missing",
+  "type_mismatch",
+  "not_text",
+  "no_action",
+  "missing_key",
+  "condition_constant",
+]);
 
 /** Whether names may be gone with a part: an input, a secret, a task, its action or its outputs. */
 const declares = ([section, , key]: readonly (string | number)[]): boolean =>
-  section === "inputs" || section === "secrets" || (section === "tasks" && (key === undefined || key === "outputs" || actionKeys.has(String(key))));
+  section === "inputs" ||
+  section === "secrets" ||
+  (section === "tasks" && (key === undefined || key === "outputs" || actionKeys.has(String(key))));
 const actionKeys: ReadonlySet<string> = new Set(actionNames);
 
 /** Reads, checks and canonicalizes the text of a workflow. Never throws for what a text may hold. */
@@ -72,9 +83,11 @@ function without(value: JsonValue, paths: readonly (readonly (string | number)[]
   const copy: JsonValue = structuredClone(value);
   for (const path of paths) {
     let at: unknown = copy;
-    for (const name of path.slice(0, -1)) at = typeof at === "object" && at !== null ? (at as Record<string, unknown>)[String(name)] : undefined; // a map or a list
+    for (const name of path.slice(0, -1))
+      at = typeof at === "object" && at !== null ? (at as Record<string, unknown>)[String(name)] : undefined; // a map or a list
     const last = path[path.length - 1];
-    if (typeof at === "object" && at !== null && !Array.isArray(at) && last !== undefined) delete (at as Record<string, unknown>)[String(last)]; // a map
+    if (typeof at === "object" && at !== null && !Array.isArray(at) && last !== undefined)
+      delete (at as Record<string, unknown>)[String(last)]; // a map
   }
   return copy;
 }

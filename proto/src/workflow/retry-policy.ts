@@ -6,11 +6,10 @@ import { durationText, fraction, whole } from "./scalar-schema.ts";
 const dayMs = 86_400_000;
 const causePattern = /^(?:exit:\d{1,3}|type:[A-Za-z_][A-Za-z0-9_.]*|status:[1-5]\d\d)$/;
 
-const cause = z
-  .string()
-  .refine((value) => Object.hasOwn(failureClasses, value) || causePattern.test(value), {
-    error: ({ input }) => `bad_value: ${JSON.stringify(input)} is no failure class; write error, timeout, oom, exit:75, type:ValueError or status:503`,
-  });
+const cause = z.string().refine((value) => Object.hasOwn(failureClasses, value) || causePattern.test(value), {
+  error: ({ input }) =>
+    `bad_value: ${JSON.stringify(input)} is no failure class; write error, timeout, oom, exit:75, type:ValueError or status:503`,
+});
 
 export const retryPolicy = z.strictObject({
   attempts: whole(1, 100).optional(),

@@ -42,9 +42,12 @@ const shapeOf = (schema: z.core.$ZodType): Readonly<Record<string, z.core.$ZodTy
 function partOf(schema: z.core.$ZodType, name: string | number): readonly z.core.$ZodType[] {
   const definition = definitionOf(schema);
   const part =
-    definition.type === "object" ? definition.shape?.[String(name)]
-    : definition.type === "record" ? definition.valueType
-    : definition.type === "array" ? definition.element
-    : undefined;
+    definition.type === "object"
+      ? definition.shape?.[String(name)]
+      : definition.type === "record"
+        ? definition.valueType
+        : definition.type === "array"
+          ? definition.element
+          : undefined;
   return part === undefined ? [] : [part];
 }

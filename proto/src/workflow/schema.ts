@@ -13,7 +13,9 @@ const yearMs = 366 * 86_400 * second;
 const hooks = z.array(hookEntry).max(20, { error: "too_large: at most 20 entries" });
 
 export const workflowSchema = z.strictObject({
-  version: z.literal(1, { error: ({ input }) => `unsupported_version: version ${JSON.stringify(input)} is not known; write version: 1` }),
+  version: z.literal(1, {
+    error: ({ input }) => `unsupported_version: version ${JSON.stringify(input)} is not known; write version: 1`,
+  }),
   name,
   title: text(200).optional(),
   description: text(16_384).optional(),
@@ -46,13 +48,20 @@ export const workflowSchema = z.strictObject({
     )
     .optional(),
   code: z
-    .strictObject({ root: text(1000).optional(), include: z.array(text(1000)).optional(), exclude: z.array(text(1000)).optional() })
+    .strictObject({
+      root: text(1000).optional(),
+      include: z.array(text(1000)).optional(),
+      exclude: z.array(text(1000)).optional(),
+    })
     .optional(),
   environment: text(100).optional(),
   permissions: z.strictObject({ idToken: z.array(text(1000)).optional() }).optional(),
   overridable: z.array(text(1000)).optional(),
   protected: z.boolean().optional(),
-  labels: z.record(name, text(1000)).refine((labels) => Object.keys(labels).length <= 20, { error: "too_large: at most 20 labels" }).optional(),
+  labels: z
+    .record(name, text(1000))
+    .refine((labels) => Object.keys(labels).length <= 20, { error: "too_large: at most 20 labels" })
+    .optional(),
   concurrency: z
     .strictObject({
       key: text(4200).optional(),
@@ -72,7 +81,12 @@ export const workflowSchema = z.strictObject({
       name,
       z.union([
         text(65_536),
-        z.strictObject({ value: json, type: typeName.optional(), description: text(16_384).optional(), sealed: z.boolean().optional() }),
+        z.strictObject({
+          value: json,
+          type: typeName.optional(),
+          description: text(16_384).optional(),
+          sealed: z.boolean().optional(),
+        }),
         z.number(),
         z.boolean(),
       ]),
@@ -114,6 +128,11 @@ export type WorkflowSource = z.infer<typeof workflowSchema>;
 
 /** JSON Schema (draft-07) of a workflow document, for editors. */
 export function workflowJsonSchema(): JsonObject {
-  const schema = z.toJSONSchema(workflowSchema, { target: "draft-7", io: "input", unrepresentable: "any" });
+  const schema = z.toJSONSchema(workflowSchema, {
+    target: "draft-7",
+    io: "input",
+    unrepresentable: "any",
+    reused: "ref",
+  });
   return { ...(schema as JsonObject), title: "Capstan workflow, version 1" }; // a JSON Schema is JSON
 }

@@ -1,5 +1,14 @@
 // The scopes of one document: which variables each place sees, with the types that the document declares.
-import { dynShape, intShape, shapeOf, stringShape, timestampShape, type FieldShape, type ObjectShape, type Shape } from "../expression/shape.ts";
+import {
+  dynShape,
+  intShape,
+  shapeOf,
+  stringShape,
+  timestampShape,
+  type FieldShape,
+  type ObjectShape,
+  type Shape,
+} from "../expression/shape.ts";
 import type { Scope } from "../expression/scope.ts";
 import type { CanonicalAction, CanonicalWorkflow, HookName, ValueDeclaration } from "./canonical.ts";
 import { givesOf } from "./gives.ts";
@@ -12,7 +21,9 @@ export type Place = "default" | "run" | "task" | "if" | "runsOn" | "output" | Ho
 export interface Declarations {
   readonly inputs?: CanonicalWorkflow["inputs"] | undefined;
   readonly secrets?: CanonicalWorkflow["secrets"] | undefined;
-  readonly tasks: Readonly<Record<string, { readonly outputs?: Readonly<Record<string, ValueDeclaration>>; readonly action: CanonicalAction }>>;
+  readonly tasks: Readonly<
+    Record<string, { readonly outputs?: Readonly<Record<string, ValueDeclaration>>; readonly action: CanonicalAction }>
+  >;
 }
 
 const made = new WeakMap<Declarations, Map<Place, Scope>>();
@@ -160,7 +171,9 @@ function runShape(place: Place): ObjectShape {
     fields: {
       ...runFields,
       state: { shape: stringShape },
-      ...(place === "onFailure" || place === "onEnd" ? { failure: { shape: failure, optional: place === "onEnd" } } : {}),
+      ...(place === "onFailure" || place === "onEnd"
+        ? { failure: { shape: failure, optional: place === "onEnd" } }
+        : {}),
     },
   };
 }

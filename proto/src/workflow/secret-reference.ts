@@ -1,7 +1,14 @@
 // The grammar of references to secrets. Checked before anything else sees one; the agent asks again.
 
 export type SecretReference =
-  | { readonly store: "vault"; readonly alias: string; readonly mount: string; readonly path: readonly string[]; readonly key: string; readonly version?: number }
+  | {
+      readonly store: "vault";
+      readonly alias: string;
+      readonly mount: string;
+      readonly path: readonly string[];
+      readonly key: string;
+      readonly version?: number;
+    }
   | { readonly store: "file"; readonly alias: string; readonly path: readonly string[]; readonly key?: string }
   | { readonly store: "env"; readonly name: string }
   | { readonly store: "k8s"; readonly alias: string; readonly name: string; readonly key: string };
@@ -19,14 +26,17 @@ export function parseSecretReference(text: string): SecretReference | undefined 
   if (colon < 1 || more.length > 0) return undefined;
   switch (text.slice(0, colon)) {
     case "env":
-      return fragment === undefined && /^[A-Za-z_][A-Za-z0-9_]*$/.test(address) ? { store: "env", name: address } : undefined;
+      return fragment === undefined && /^[A-Za-z_][A-Za-z0-9_]*$/.test(address)
+        ? { store: "env", name: address }
+        : undefined;
     case "file":
       return fileReference(address, fragment);
     case "vault":
       return vaultReference(address, fragment);
     case "k8s": {
       const [alias = "", name = "", ...rest] = address.split("/");
-      const right = rest.length === 0 && isSegment(alias) && isSegment(name) && fragment !== undefined && isSegment(fragment);
+      const right =
+        rest.length === 0 && isSegment(alias) && isSegment(name) && fragment !== undefined && isSegment(fragment);
       return right ? { store: "k8s", alias, name, key: fragment } : undefined;
     }
     default:
@@ -47,5 +57,7 @@ function vaultReference(address: string, fragment: string | undefined): SecretRe
   const [key = "", version, ...more] = (fragment ?? "").split("@");
   if (more.length > 0 || !isSegment(key)) return undefined;
   if (version === undefined) return { store: "vault", alias, mount, path, key };
-  return /^[1-9]\d{0,8}$/.test(version) ? { store: "vault", alias, mount, path, key, version: Number(version) } : undefined;
+  return /^[1-9]\d{0,8}$/.test(version)
+    ? { store: "vault", alias, mount, path, key, version: Number(version) }
+    : undefined;
 }

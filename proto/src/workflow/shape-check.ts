@@ -53,13 +53,22 @@ function report(issue: Issue, base: Path, document: JsonValue, problems: Problem
   if (value === undefined) {
     const key = path[path.length - 1] ?? "";
     const parent = path.slice(0, -1);
-    problems.add({ code: "missing_key", detail: `${parent.length === 0 ? "the workflow" : nameOf(parent)} needs ${key}`, path: parent });
+    problems.add({
+      code: "missing_key",
+      detail: `${parent.length === 0 ? "the workflow" : nameOf(parent)} needs ${key}`,
+      path: parent,
+    });
     return;
   }
   const match = coded.exec(issue.message);
   if (match?.[1] !== undefined && match[2] !== undefined) {
     const [detail = "", ...rest] = match[2].split("; ");
-    problems.add({ code: match[1], detail: `${nameOf(path)}: ${detail}`, path, hint: rest.length > 0 ? rest.join("; ") : undefined });
+    problems.add({
+      code: match[1],
+      detail: `${nameOf(path)}: ${detail}`,
+      path,
+      hint: rest.length > 0 ? rest.join("; ") : undefined,
+    });
     return;
   }
   problems.add({ ...plain(issue, path, value), path });
@@ -79,11 +88,15 @@ function valueAt(document: JsonValue, path: Path): JsonValue | undefined {
 /** Of the forms that a value could have, the one that its author meant: the one whose type it has. */
 function nearestBranch(branches: readonly (readonly Issue[])[], value: JsonValue | undefined): readonly Issue[] {
   const mismatched = (issues: readonly Issue[]): boolean =>
-    issues.some((issue) => issue.path.length === 0 && (issue.code === "invalid_type" || issue.code === "invalid_value"));
+    issues.some(
+      (issue) => issue.path.length === 0 && (issue.code === "invalid_type" || issue.code === "invalid_value"),
+    );
   const meant = branches.filter((issues) => !mismatched(issues)).toSorted((a, b) => a.length - b.length);
   if (meant[0] !== undefined) return meant[0];
   // No form fits. A wrong word for one of a few is nearer than another type altogether.
-  const word = branches.find((issues) => issues.some((issue) => issue.path.length === 0 && issue.code === "invalid_value"));
+  const word = branches.find((issues) =>
+    issues.some((issue) => issue.path.length === 0 && issue.code === "invalid_value"),
+  );
   if (typeof value === "string" && word !== undefined) return word;
   return branches.find((issues) => issues.some((issue) => coded.test(issue.message))) ?? branches[0] ?? [];
 }
@@ -107,9 +120,14 @@ function unknownKey(key: string, path: Path, document: JsonValue): { code: strin
     return { code: "unsupported_schema", detail: `${key} of JSON Schema is not supported${where}` };
   }
   const parent = valueAt(document, path);
-  const value = typeof parent === "object" && parent !== null ? (parent as { readonly [name: string]: JsonValue })[key] : undefined; // a map, as it has unknown keys
+  const value =
+    typeof parent === "object" && parent !== null ? (parent as { readonly [name: string]: JsonValue })[key] : undefined; // a map, as it has unknown keys
   if (key === "retries" && typeof value === "number") {
-    return { code: "unknown_key", detail: `retries is not a key${where}`, hint: `every try counts here: retry: { attempts: ${value + 1} }` };
+    return {
+      code: "unknown_key",
+      detail: `retries is not a key${where}`,
+      hint: `every try counts here: retry: { attempts: ${value + 1} }`,
+    };
   }
   const hint = guess(key, knownKeysAt(workflowSchema, path)) ?? keyHints[key];
   return { code: "unknown_key", detail: `${key} is not a key${where}`, ...(hint === undefined ? {} : { hint }) };
@@ -123,15 +141,26 @@ function plain(issue: Issue, path: Path, value: JsonValue): { code: string; deta
     case "invalid_value": {
       const known = issue.values.map(String);
       const hint = typeof value === "string" ? guess(value, known) : undefined;
-      return { code: "bad_value", detail: `${name}: ${JSON.stringify(value)} is none of ${known.join(", ")}`, ...(hint === undefined ? {} : { hint }) };
+      return {
+        code: "bad_value",
+        detail: `${name}: ${JSON.stringify(value)} is none of ${known.join(", ")}`,
+        ...(hint === undefined ? {} : { hint }),
+      };
     }
     case "too_big":
-      return { code: issue.origin === "number" || issue.origin === "int" ? "bad_value" : "too_large", detail: `${name}: at most ${String(issue.maximum)}` };
+      return {
+        code: issue.origin === "number" || issue.origin === "int" ? "bad_value" : "too_large",
+        detail: `${name}: at most ${String(issue.maximum)}`,
+      };
     case "too_small":
       return { code: "bad_value", detail: `${name}: at least ${String(issue.minimum)}` };
     case "invalid_format": {
       const offered = typeof value === "string" ? offeredName(value, namePattern) : undefined;
-      return { code: "bad_value", detail: `${name}: ${JSON.stringify(value)} is not as it must be (${issue.format})`, ...(offered === undefined ? {} : { hint: `${offered}?` }) };
+      return {
+        code: "bad_value",
+        detail: `${name}: ${JSON.stringify(value)} is not as it must be (${issue.format})`,
+        ...(offered === undefined ? {} : { hint: `${offered}?` }),
+      };
     }
     case "not_multiple_of":
     case "invalid_union":
@@ -144,6 +173,12 @@ function plain(issue: Issue, path: Path, value: JsonValue): { code: string; deta
 }
 
 const words: Readonly<Record<string, string>> = {
-  object: "a map", record: "a map", array: "a list", string: "text", number: "a number", int: "a whole number", boolean: "true or false",
+  object: "a map",
+  record: "a map",
+  array: "a list",
+  string: "text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
 };
 const expected = (type: string): string => words[type] ?? type;

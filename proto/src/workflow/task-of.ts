@@ -1,5 +1,11 @@
 // From a task key to its task. A hook is a task run of its own under the key `hooks.onSuccess.0`.
-import { hookNames, type CanonicalHook, type CanonicalTask, type CanonicalWorkflow, type HookName } from "./canonical.ts";
+import {
+  hookNames,
+  type CanonicalHook,
+  type CanonicalTask,
+  type CanonicalWorkflow,
+  type HookName,
+} from "./canonical.ts";
 import { hookAttempts, hookTimeoutMs } from "./defaults.ts";
 
 const hookKeyPattern = /^hooks\.(on[A-Z][a-z]+)\.(0|[1-9][0-9]?)$/;

@@ -14,10 +14,14 @@ const minute = 60 * second;
 const dayMs = 1440 * minute;
 const yearMs = 366 * dayMs;
 
-export const tags = z.array(text(63).regex(tagPattern, { error: `bad_value: a tag is ${tagPattern.source}` })).max(20, { error: "too_large: at most 20 tags" });
+export const tags = z
+  .array(text(63).regex(tagPattern, { error: `bad_value: a tag is ${tagPattern.source}` }))
+  .max(20, { error: "too_large: at most 20 tags" });
 export const envName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 export const env = z.record(
-  z.string().regex(envName, { error: ({ input }) => `bad_name: ${JSON.stringify(input)} is not a name of an environment variable` }),
+  z.string().regex(envName, {
+    error: ({ input }) => `bad_name: ${JSON.stringify(input)} is not a name of an environment variable`,
+  }),
   z.union([text(131_072), z.number(), z.boolean()]),
 );
 const condition = z.union([requiredText(4200), z.boolean()]);
@@ -33,7 +37,9 @@ const times = {
 
 /** `null` takes away what `defaults` would give. */
 const removable = <T extends z.ZodRawShape>(shape: T): { [K in keyof T]: z.ZodNullable<T[K] & z.ZodType> } =>
-  Object.fromEntries(Object.entries(shape).map(([key, part]) => [key, z.nullable(part as z.ZodType)])) as { [K in keyof T]: z.ZodNullable<T[K] & z.ZodType> }; // the keys are kept one by one
+  Object.fromEntries(Object.entries(shape).map(([key, part]) => [key, z.nullable(part as z.ZodType)])) as {
+    [K in keyof T]: z.ZodNullable<T[K] & z.ZodType>;
+  }; // the keys are kept one by one
 
 const inherited = {
   ...times,
@@ -52,7 +58,10 @@ export const defaults = z.strictObject({
 });
 
 const listOrExpression = z.union([z.array(json), text(4200), z.strictObject({ chain: name })]);
-const assetReference = z.union([requiredText(2000), z.strictObject({ uri: requiredText(2000), partition: text(500).optional() })]);
+const assetReference = z.union([
+  requiredText(2000),
+  z.strictObject({ uri: requiredText(2000), partition: text(500).optional() }),
+]);
 
 export const task = z.strictObject({
   ...removable(inherited),
@@ -94,7 +103,12 @@ export const task = z.strictObject({
   matrix: z.record(z.string(), z.union([z.array(json), text(4200)])).optional(),
   maxParallel: whole(1, 10_000).optional(),
   failFast: z.boolean().optional(),
-  minSuccess: z.union([z.string().regex(/^(?:100|[1-9]?\d)%$/, { error: 'bad_value: a share is written "80%"' }), whole(0, 10_000)]).optional(),
+  minSuccess: z
+    .union([
+      z.string().regex(/^(?:100|[1-9]?\d)%$/, { error: 'bad_value: a share is written "80%"' }),
+      whole(0, 10_000),
+    ])
+    .optional(),
   hooks: z
     .strictObject({
       onSuccess: z.array(hookEntry).max(20).optional(),
@@ -103,7 +117,12 @@ export const task = z.strictObject({
       onLate: z.array(hookEntry).max(20).optional(),
     })
     .optional(),
-  sla: z.strictObject({ startWithin: durationText(second, yearMs).optional(), maxDuration: durationText(second, yearMs).optional() }).optional(),
+  sla: z
+    .strictObject({
+      startWithin: durationText(second, yearMs).optional(),
+      maxDuration: durationText(second, yearMs).optional(),
+    })
+    .optional(),
   logs: z.strictObject({ onFull: z.enum(["block", "drop"]).optional() }).optional(),
 });
 export type TaskSource = z.infer<typeof task>;

@@ -28,7 +28,9 @@ const schedule = z.strictObject({
 export const trigger = z.strictObject({
   id: name.optional(),
   schedule: schedule.optional(),
-  webhook: z.strictObject({ verify: z.union([text(100), jsonMap]).optional(), dedupe: text(4200).optional() }).optional(),
+  webhook: z
+    .strictObject({ verify: z.union([text(100), jsonMap]).optional(), dedupe: text(4200).optional() })
+    .optional(),
   event: z.strictObject({ type: requiredText(200), debounce: durationText(0, yearMs).optional() }).optional(),
   workflow: z
     .strictObject({ name, outcome: z.array(z.enum(["succeeded", "failed", "cancelled", "timed_out"])).optional() })

@@ -8,7 +8,18 @@ export const formats = ["date", "date-time", "time", "duration", "uri", "email",
 
 /** Keys of JSON Schema that are understood and refused, so that nobody thinks they count. */
 export const unsupportedSchemaKeys: ReadonlySet<string> = new Set([
-  "$ref", "allOf", "oneOf", "anyOf", "not", "if", "then", "else", "patternProperties", "dependentSchemas", "prefixItems", "contains",
+  "$ref",
+  "allOf",
+  "oneOf",
+  "anyOf",
+  "not",
+  "if",
+  "then",
+  "else",
+  "patternProperties",
+  "dependentSchemas",
+  "prefixItems",
+  "contains",
 ]);
 
 export interface LongDeclaration {
@@ -61,10 +72,18 @@ const long: z.ZodType<LongDeclaration> = z.strictObject({ ...common, ...structur
 /** A part of a declared value. */
 export const declaration: z.ZodType<DeclarationSource> = z.union([typeName, long]);
 
-const longInput: z.ZodType<LongDeclaration> = z.strictObject({ ...common, ...structure, optional: z.boolean().optional() });
+const longInput: z.ZodType<LongDeclaration> = z.strictObject({
+  ...common,
+  ...structure,
+  optional: z.boolean().optional(),
+});
 export const inputDeclaration: z.ZodType<DeclarationSource> = z.union([typeName, longInput]);
 
-const declassify = z.strictObject({ from: nameText, reason: requiredText(1000), approvers: z.array(text(200)).optional() });
+const declassify = z.strictObject({
+  from: nameText,
+  reason: requiredText(1000),
+  approvers: z.array(text(200)).optional(),
+});
 const longOutput: z.ZodType<LongDeclaration> = z.strictObject({
   ...common,
   ...structure,

@@ -92,7 +92,9 @@ test("11 · a bare number is no duration", () => {
 });
 
 test("12 · 10m, 600s and PT10M are one version", () => {
-  const digests = ["10m", "600s", "PT10M"].map((timeout) => read(`${head}timeout: ${timeout}\ntasks: { a: { run: x } }`));
+  const digests = ["10m", "600s", "PT10M"].map((timeout) =>
+    read(`${head}timeout: ${timeout}\ntasks: { a: { run: x } }`),
+  );
   expect(new Set(digests.map((one) => one.digest)).size).toBe(1);
   expect(digests[0]?.document?.timeoutMs).toBe(600_000);
 });
@@ -117,7 +119,9 @@ test("16 · a lease has no meaning for an approval", () => {
 });
 
 test.each(["0123", "9007199254740993"])("17 · %s would become another number", (value) => {
-  expect(codes(read(`${head}inputs: { a: { type: integer, default: ${value} } }\ntasks: { a: { run: x } }`))).toEqual(["bad_value"]);
+  expect(codes(read(`${head}inputs: { a: { type: integer, default: ${value} } }\ntasks: { a: { run: x } }`))).toEqual([
+    "bad_value",
+  ]);
 });
 
 test("18 · a colon in an unquoted condition is told to be put in quotes", () => {
@@ -130,7 +134,9 @@ test.each(["__proto__", "constructor", "$ref"])("19 · %s cannot be a key", (key
 });
 
 test("20 · a look-behind is no RE2 pattern", () => {
-  expect(codes(read(`${head}inputs: { a: { type: string, pattern: "(?<=a)b" } }\ntasks: { a: { run: x } }`))).toEqual(["bad_pattern"]);
+  expect(codes(read(`${head}inputs: { a: { type: string, pattern: "(?<=a)b" } }\ntasks: { a: { run: x } }`))).toEqual([
+    "bad_pattern",
+  ]);
 });
 
 test("21 · a reference to a secret cannot climb out of its path, and is not repeated", () => {
@@ -140,8 +146,12 @@ test("21 · a reference to a secret cannot climb out of its path, and is not rep
 });
 
 test("22 · the order of keys is no part of a version", () => {
-  const one = read("version: 1\nname: w\ntasks:\n  a: { run: x, timeout: 5m, env: { A: a, B: b } }\n  b: { run: y, needs: [a] }\n");
-  const other = read("tasks:\n  b: { needs: [a], run: y }\n  a: { env: { B: b, A: a }, timeout: 5m, run: x }\nname: w\nversion: 1\n");
+  const one = read(
+    "version: 1\nname: w\ntasks:\n  a: { run: x, timeout: 5m, env: { A: a, B: b } }\n  b: { run: y, needs: [a] }\n",
+  );
+  const other = read(
+    "tasks:\n  b: { needs: [a], run: y }\n  a: { env: { B: b, A: a }, timeout: 5m, run: x }\nname: w\nversion: 1\n",
+  );
   expect(one.digest).toMatch(/^sha256:[0-9a-f]{64}$/);
   expect(other.digest).toBe(one.digest);
 });
@@ -240,7 +250,9 @@ hooks: { onSuccess: [{ slack: { webhook: "\${{ secrets.S }}", text: "\${{ ${text
 
 test("72 · a run output may read what may be absent only by .?", () => {
   const output = (text: string): ReadWorkflow =>
-    read(`${head}tasks: { a: { run: x, if: run.number > 1, outputs: { rows: integer } } }\noutputs: { r: "\${{ ${text} }}" }`);
+    read(
+      `${head}tasks: { a: { run: x, if: run.number > 1, outputs: { rows: integer } } }\noutputs: { r: "\${{ ${text} }}" }`,
+    );
   expect(codes(output("tasks.a.outputs.rows"))).toEqual(["maybe_missing"]);
   expect(lines(output("tasks.a.?outputs.?rows.orValue(0)"))).toEqual([]);
 });
@@ -309,4 +321,58 @@ test.each([
 
 test("an alias within its own anchor ends", () => {
   expect(codes(read(`${head}title: &a [*a]\n`))).toContain("yaml_feature");
+});
+
+test("a type error is told at the column of the operation, whatever stands before it", () => {
+  const text = `${head}${declared}tasks:
+  a:
+    run: x
+    with: { v: "n \${{ inputs.n > 0 ? inputs.url + 1 : inputs.url }}" }
+`;
+  // The sum begins behind `inputs.n > 0 ? `.
+  expect(read(text).problems).toMatchObject([{ code: "type_mismatch", line: 8, column: 38 }]);
+});
+
+test("a graph of 1,000 tasks, each with an expression of its own, is read without blow-up", () => {
+  const tasks = Array.from(
+    { length: 999 },
+    (_, index) => `  t${index + 1}:
+    run: echo
+    needs: [t${index}]
+    env: { A: "n \${{ tasks.t${index}.outputs.rows + ${index} }}" }
+    outputs: { rows: integer }
+`,
+  );
+  const text = `${head}tasks:\n  t0: { run: x, outputs: { rows: integer } }\n${tasks.join("")}`;
+  read(text);
+  const startedAt = performance.now();
+  const { document, problems } = read(text);
+  // About 150 ms on a quiet core; the bound leaves room for a busy machine and none for anything quadratic.
+  expect(performance.now() - startedAt).toBeLessThan(1500);
+  expect(problems).toEqual([]);
+  expect(document?.tasks["t999"]?.needs).toEqual(["t998"]);
+  expect(codes(read(`${text}  t1000: { run: x }\n`))).toEqual(["too_large"]);
+});
+
+test("a cycle through 1,000 tasks is found", () => {
+  const tasks = Array.from({ length: 1000 }, (_, index) => `t${index}: { run: x, needs: [t${(index + 1) % 1000}] }`);
+  expect(codes(flow(`{ ${tasks.join(", ")} }`))).toEqual(["cycle"]);
+});
+
+test.each(["\\0", "\\ud800"])("a text that no database could keep is refused: %s", (escape) => {
+  expect(codes(read(`${head}title: "a${escape}"\ntasks: { a: { run: x } }`))).toEqual(["bad_value"]);
+  expect(codes(read(`${head}tasks: { a: { run: x, with: { "k${escape}": 1 } } }`))).toEqual(["reserved_key"]);
+});
+
+test.each(["../secret.py", "/etc/passwd", "a/../../b.py", "C:\\\\x.py", "a//b.py"])(
+  "an action cannot name a file outside the code of its workflow: %s",
+  (file) => {
+    expect(codes(flow(`{ a: { python: { file: "${file}" } } }`))).toEqual(["bad_value"]);
+  },
+);
+test("files within the code and calls are named as they are", () => {
+  expect(
+    lines(flow("{ a: { python: { file: jobs/a.py } }, b: { node: 'jobs/b.mjs#main' }, c: { python: 'm.n:f' } }")),
+  ).toEqual([]);
+  expect(codes(flow("{ a: { python: 'no call' } }"))).toEqual(["bad_value"]);
 });

@@ -1,12 +1,34 @@
 // The cases of the language's conformance table that are about the value of an expression, under their numbers.
 import { expect, test } from "vitest";
 import {
-  AppError, canonicalJson, checkInputs, checkOutputs, contextNames, evaluateCondition, evaluateTree, pickContext, readWorkflow, scopeAt, scopeOf, secretNames,
-  type CanonicalWorkflow, type DynamicJson, type JsonValue,
+  AppError,
+  canonicalJson,
+  checkInputs,
+  checkOutputs,
+  contextNames,
+  evaluateCondition,
+  evaluateTree,
+  pickContext,
+  readWorkflow,
+  scopeAt,
+  scopeOf,
+  secretNames,
+  type CanonicalWorkflow,
+  type DynamicJson,
+  type JsonValue,
 } from "../../src/index.ts";
 
 const context = {
-  inputs: { n: 3, x: 2.5, s: `${"a".repeat(28)}!`, list: [3, 1, 2], m: { p: 1 }, prod: true, whole: 3, file: { $file: { name: "a.csv", size: 3, sha256: "ff", mediaType: "text/csv" } } },
+  inputs: {
+    n: 3,
+    x: 2.5,
+    s: `${"a".repeat(28)}!`,
+    list: [3, 1, 2],
+    m: { p: 1 },
+    prod: true,
+    whole: 3,
+    file: { $file: { name: "a.csv", size: 3, sha256: "ff", mediaType: "text/csv" } },
+  },
   tasks: { a: { state: "succeeded", outputs: { rows: 7 } } },
   run: { id: "run_1", startedAt: 1_763_935_200_000, scheduledAt: "2026-11-23T06:00:00Z", duration: 125_000 },
 };
@@ -15,7 +37,17 @@ function documentWith(value: string): CanonicalWorkflow {
   const text = JSON.stringify({
     version: 1,
     name: "w",
-    inputs: { n: "integer", x: "number", whole: "number", s: "string", list: { type: "array", items: { type: "integer" } }, m: "object", prod: "boolean", file: "file", o: { type: "string", optional: true } },
+    inputs: {
+      n: "integer",
+      x: "number",
+      whole: "number",
+      s: "string",
+      list: { type: "array", items: { type: "integer" } },
+      m: "object",
+      prod: "boolean",
+      file: "file",
+      o: { type: "string", optional: true },
+    },
     secrets: { A: "env:A", B: "env:B" },
     tasks: { a: { run: "x", outputs: { rows: "integer" } }, b: { run: "x", with: { value } } },
   });
@@ -49,14 +81,25 @@ test.each<[string, string, JsonValue]>([
   ["absent", "${{ tasks.a.?outputs.?rows.orValue(0) }}", 7],
   ["macro", "${{ inputs.list.map(i, i + inputs.n) }}", [6, 4, 5]],
   ["macro", "${{ inputs.list.filter(i, i in inputs.list && i > 1) }}", [3, 2]],
-  ["times", '${{ date(run.scheduledAt, "Europe/Berlin") }} ${{ format(run.scheduledAt, "HH:mm", "Europe/Berlin") }}', "2026-11-23 07:00"],
+  [
+    "times",
+    '${{ date(run.scheduledAt, "Europe/Berlin") }} ${{ format(run.scheduledAt, "HH:mm", "Europe/Berlin") }}',
+    "2026-11-23 07:00",
+  ],
   ["times", "${{ run.startedAt }} took ${{ run.duration }}", "2025-11-23T22:00:00Z took 2m5s"],
   ["numbers", "${{ percent(0.912) }} ${{ percent(0.07) }} ${{ percent(inputs.x, 2) }}", "91.2% 7% 250.00%"],
   ["lists", "${{ sum(inputs.list) }} ${{ min(inputs.list) }} ${{ max(inputs.list) }}", "6 1 3"],
   ["lists", "${{ sort(inputs.list) }}", [1, 2, 3]],
   ["lists", "${{ unique([1, 1, 2]) }}", [1, 2]],
   ["lists", "${{ flatten(chunk(range(5), 2)) }}", [0, 1, 2, 3, 4]],
-  ["lists", '${{ zip(range(2), ["a", "b"]) }}', [[0, "a"], [1, "b"]]],
+  [
+    "lists",
+    '${{ zip(range(2), ["a", "b"]) }}',
+    [
+      [0, "a"],
+      [1, "b"],
+    ],
+  ],
   ["text", '${{ slug("Grün & blau") }}', "grun-blau"],
   ["JSON", '${{ fromJSON("{\\"a\\": [1, 2.5]}").a }}', [1, 2.5]],
   ["JSON", "${{ toJSON(inputs.list) }}", "[3,1,2]"],
@@ -83,7 +126,9 @@ const codeOf = (act: () => unknown): string => {
 };
 
 test("40 · two macros deep over 3,000 items end as expression_timeout", () => {
-  expect(codeOf(() => valueOf("${{ range(3000).exists(a, range(3000).exists(b, a + b == -1)) }}"))).toBe("expression_timeout");
+  expect(codeOf(() => valueOf("${{ range(3000).exists(a, range(3000).exists(b, a + b == -1)) }}"))).toBe(
+    "expression_timeout",
+  );
   expect(valueOf("${{ range(10000).map(i, i * 2).size() }}")).toBe(10_000);
 });
 
@@ -106,7 +151,8 @@ test("the status functions answer what the caller says", () => {
   const document = documentWith("x");
   const scope = scopeAt(document, "if");
   const status = { success: false, failure: true, cancelled: false };
-  const holds = (text: string): boolean => evaluateCondition({ $expr: text }, { needs: { failed: 1 } }, { scope, status });
+  const holds = (text: string): boolean =>
+    evaluateCondition({ $expr: text }, { needs: { failed: 1 } }, { scope, status });
   expect(holds("failure() && needs.failed == 1")).toBe(true);
   expect(holds("success() || cancelled()")).toBe(false);
   expect(holds("always()")).toBe(true);
@@ -115,7 +161,10 @@ test("the status functions answer what the caller says", () => {
 test("an offer carries the names that a task uses and no others", () => {
   const document = documentWith("${{ inputs.n }} ${{ tasks.a.outputs.rows }} ${{ run.id }}");
   expect(contextNames(document, "b")).toEqual(["inputs.n", "run", "tasks.a.outputs.rows"]);
-  expect(pickContext(context, ["inputs.n", "tasks.a.outputs.rows"])).toEqual({ inputs: { n: 3 }, tasks: { a: { outputs: { rows: 7 } } } });
+  expect(pickContext(context, ["inputs.n", "tasks.a.outputs.rows"])).toEqual({
+    inputs: { n: 3 },
+    tasks: { a: { outputs: { rows: 7 } } },
+  });
   expect(secretNames(documentWith("${{ inputs.prod ? secrets.A : secrets.B }}"), "b")).toEqual(["A", "B"]);
 });
 
@@ -141,7 +190,11 @@ test("inputs are checked, never coerced, and defaults are filled in", () => {
   });
   const wrong = checkInputs(typed, { ulr: "x", count: "3", day: "2026-02-30", table: "Drop Table" }, run);
   expect(wrong.problems.map(({ code, pointer }) => `${code} ${pointer}`)).toEqual([
-    "unknown /ulr", "wrong_type /count", "format /day", "pattern /table", "missing /url",
+    "unknown /ulr",
+    "wrong_type /count",
+    "format /day",
+    "pattern /table",
+    "missing /url",
   ]);
   expect(wrong.problems[0]?.hint).toBe("did you mean url?");
 });
@@ -150,20 +203,43 @@ test("87 · a declared output that is missing or of another type is told, an und
   const task = typed?.tasks["a"];
   if (task === undefined) throw new Error("the workflow is valid");
   const file = { $file: { name: "r.pdf", size: 1, sha256: "ff", mediaType: "application/pdf" } };
-  expect(checkOutputs(task, { rows: 3, report: file, extra: 1 })).toEqual({ outputs: { rows: 3, report: file }, problems: [], dropped: ["extra"] });
-  expect(checkOutputs(task, { rows: "abc" }).problems.map(({ code }) => code)).toEqual(["output_invalid", "output_missing"]);
+  expect(checkOutputs(task, { rows: 3, report: file, extra: 1 })).toEqual({
+    outputs: { rows: 3, report: file },
+    problems: [],
+    dropped: ["extra"],
+  });
+  expect(checkOutputs(task, { rows: "abc" }).problems.map(({ code }) => code)).toEqual([
+    "output_invalid",
+    "output_missing",
+  ]);
 });
 
 test("88 · more than 256 KiB of outputs are too large", () => {
   const { document } = readWorkflow({ text: "version: 1\nname: w\ntasks: { a: { run: x, outputs: { s: string } } }" });
   const task = document?.tasks["a"];
   if (task === undefined) throw new Error("the workflow is valid");
-  expect(checkOutputs(task, { s: "x".repeat(257 * 1024) }).problems.map(({ code }) => code)).toEqual(["output_too_large"]);
+  expect(checkOutputs(task, { s: "x".repeat(257 * 1024) }).problems.map(({ code }) => code)).toEqual([
+    "output_too_large",
+  ]);
 });
 
 test("canonical JSON is that of RFC 8785", () => {
-  const value = { "€": "Euro", "\r": "CR", "1": "One", "😀": "Smile", "ö": "o", numbers: [333333333.3333333, 1e30, 4.5, 2e-3, 1e-27] };
+  const value = {
+    "€": "Euro",
+    "\r": "CR",
+    "1": "One",
+    "😀": "Smile",
+    ö: "o",
+    numbers: [333333333.3333333, 1e30, 4.5, 2e-3, 1e-27],
+  };
   expect(canonicalJson(value)).toBe(
     '{"\\r":"CR","1":"One","numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"ö":"o","€":"Euro","😀":"Smile"}',
   );
+});
+
+test.each(["a\0", "a\ud800"])("inputs and outputs that no database could keep are refused", (text) => {
+  const task = typed?.tasks["a"];
+  if (typed === undefined || task === undefined) throw new Error("the workflow is valid");
+  expect(checkInputs(typed, { url: text }).problems).toMatchObject([{ code: "bad_value", pointer: "/url" }]);
+  expect(checkOutputs(task, { rows: 1, report: [text] }).problems).toMatchObject([{ code: "output_invalid" }]);
 });

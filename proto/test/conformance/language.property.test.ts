@@ -1,7 +1,14 @@
 // Properties of templates, durations, canonical JSON and the budget of macros.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { canonicalJson, evaluateText, evaluateTree, parseDuration, readWorkflow, type JsonValue } from "../../src/index.ts";
+import {
+  canonicalJson,
+  evaluateText,
+  evaluateTree,
+  parseDuration,
+  readWorkflow,
+  type JsonValue,
+} from "../../src/index.ts";
 import { callProblems } from "../../src/expression/calls.ts";
 import { untypedScope } from "../../src/expression/scope.ts";
 import { parseTree } from "../../src/expression/syntax.ts";
@@ -31,7 +38,29 @@ test("an expression in a text ends where it should, whatever its strings hold", 
 });
 
 test("no text makes the template parser or the reader throw", () => {
-  const piece = fc.constantFrom("${{", "}}", "{", "}", '"', "'", "\\", "//", "\n", "$", " ", "a", "r\"", '"""', ": ", "- ", "&a ", "*a", "!t ", "[", "]");
+  const piece = fc.constantFrom(
+    "${{",
+    "}}",
+    "{",
+    "}",
+    '"',
+    "'",
+    "\\",
+    "//",
+    "\n",
+    "$",
+    " ",
+    "a",
+    'r"',
+    '"""',
+    ": ",
+    "- ",
+    "&a ",
+    "*a",
+    "!t ",
+    "[",
+    "]",
+  );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
       const text = pieces.join("");
@@ -66,7 +95,11 @@ test("a duration is the sum of its parts, in either spelling", () => {
 const shuffled = (value: JsonValue): JsonValue => {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(shuffled);
-  return Object.fromEntries(Object.entries(value).reverse().map(([key, item]) => [key, shuffled(item)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .reverse()
+      .map(([key, item]) => [key, shuffled(item)]),
+  );
 };
 
 test("canonical JSON does not depend on the order of keys, and parses to the same value", () => {

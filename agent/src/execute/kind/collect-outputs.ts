@@ -1,13 +1,20 @@
 // From what a program wrote to the outputs of its task run. Everything here was in the hands of the task.
 import { closeSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { inlineValueBytesMax, type Failure, type FileValue, type JsonObject, type JsonValue, type ValueDeclaration } from "@capstan/proto";
+import {
+  checkOutputs,
+  inlineValueBytesMax,
+  type Failure,
+  type FileValue,
+  type JsonObject,
+  type JsonValue,
+  type ValueDeclaration,
+} from "@capstan/proto";
 import { exchange, type AttemptFolder } from "../../workspace/directory.ts";
 import { keepFile, openFileCache, type FileCache, type KeptFile } from "../../workspace/file-store.ts";
 import { openBeneath, readBeneath, relativeParts, type OpenRefusal } from "../../workspace/open-beneath.ts";
 import type { ExecutorContext } from "../executor.ts";
 import { failure } from "./failure.ts";
-import { typeProblem } from "./output-types.ts";
 import { parseOutputs } from "./outputs-text.ts";
 
 export type CollectedOutputs =
@@ -28,7 +35,8 @@ const refusalText: Readonly<Record<OpenRefusal, string>> = {
   unreadable: "cannot be read",
 };
 
-const tooLarge = "the outputs are larger than 256 KiB; write large values to a file in $CAPSTAN_OUT_DIR and declare it as file";
+const tooLarge =
+  "the outputs are larger than 256 KiB; write large values to a file in $CAPSTAN_OUT_DIR and declare it as file";
 
 /** Reads, types and stores the outputs of a program that ended with 0. @throws what an upload throws */
 export async function collectOutputs(context: ExecutorContext, folder: AttemptFolder): Promise<CollectedOutputs> {
@@ -47,31 +55,33 @@ export async function collectOutputs(context: ExecutorContext, folder: AttemptFo
   return await storeOutputs(context, folder, written);
 }
 
-/** Types and stores values that are at hand: of the outputs file, or of an action that runs in this process. */
-export async function storeOutputs(context: ExecutorContext, folder: AttemptFolder, written: JsonObject): Promise<CollectedOutputs> {
-  const declared = context.task.outputs ?? {};
-  const extra = Object.keys(written).filter((name) => !Object.hasOwn(declared, name));
-  if (extra.length > 0) context.note(`warning: undeclared outputs are dropped: ${extra.slice(0, 20).join(", ")}`);
+/** Stores the files that values name, and checks the types. */
+async function storeOutputs(
+  context: ExecutorContext,
+  folder: AttemptFolder,
+  written: JsonObject,
+): Promise<CollectedOutputs> {
   let cache: FileCache | undefined;
-  const outputs: Record<string, JsonValue> = {};
-  for (const [name, declaration] of Object.entries(declared)) {
-    let value = Object.hasOwn(written, name) ? written[name] : undefined;
-    if (needsFiles(value, declaration)) {
-      cache ??= openFileCache(join(context.cacheDir, "produced"));
-      const found = await withStoredFiles(value, declaration, name, { context, folder, cache });
-      if (found.kind === "failed") return found;
-      value = found.value;
-    }
-    if (value === undefined) {
-      if (declaration.optional === true) continue;
-      return fail("output_missing", `the declared output ${name} was not written`);
-    }
-    const problem = typeProblem(value, declaration, name);
-    if (problem !== undefined) return fail("output_invalid", `the output ${problem}`);
-    outputs[name] = value;
+  const values: Record<string, JsonValue> = { ...written };
+  for (const [name, declaration] of Object.entries(context.task.outputs ?? {})) {
+    const value = Object.hasOwn(written, name) ? written[name] : undefined;
+    if (!needsFiles(value, declaration)) continue;
+    cache ??= openFileCache(join(context.cacheDir, "produced"));
+    const found = await withStoredFiles(value, declaration, name, { context, folder, cache });
+    if (found.kind === "failed") return found;
+    if (found.value !== undefined) values[name] = found.value;
   }
-  if (Buffer.byteLength(JSON.stringify(outputs)) > inlineValueBytesMax) return fail("output_too_large", tooLarge);
-  return { kind: "outputs", outputs };
+  return checkedOutputs(context, values);
+}
+
+/** Values whose files are stored, against what the task declares and its action gives. */
+export function checkedOutputs(context: ExecutorContext, values: JsonObject): CollectedOutputs {
+  const { outputs, problems, dropped } = checkOutputs(context.task, values);
+  if (dropped.length > 0) context.note(`warning: undeclared outputs are dropped: ${dropped.slice(0, 20).join(", ")}`);
+  const [problem] = problems;
+  if (problem === undefined) return { kind: "outputs", outputs };
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
+  return fail(problem.code, problem.detail + more);
 }
 
 interface FilePlaces {
@@ -104,17 +114,31 @@ async function withStoredFiles(
   place: string,
   places: FilePlaces,
 ): Promise<WithFiles> {
-  if (value === undefined && declaration?.path !== undefined) return await storeMatch(declaration.path, declaration, place, places);
+  if (value === undefined && declaration?.path !== undefined)
+    return await storeMatch(declaration.path, declaration, place, places);
   const name = typeof value === "string" && declaration?.type === "file" ? value : producedName(value);
   if (name !== undefined) return await storeOne(name, declaration, place, places);
   if (typeof value !== "object" || value === null || passedOn(value, places)) return { kind: "value", value };
   if (Object.hasOwn(value, "$file")) {
-    return { kind: "failed", failure: failure("output", "output_invalid", `the output ${place} names a file that neither the inputs nor $CAPSTAN_OUT_DIR hold`) };
+    return {
+      kind: "failed",
+      failure: failure(
+        "output",
+        "output_invalid",
+        `the output ${place} names a file that neither the inputs nor $CAPSTAN_OUT_DIR hold`,
+      ),
+    };
   }
   const entries: Record<string, JsonValue> = {};
-  for (const [key, item] of Object.entries(value as JsonObject)) { // a list is walked by its indexes
+  for (const [key, item] of Object.entries(value as JsonObject)) {
+    // a list is walked by its indexes
     const inner = Array.isArray(value) ? declaration?.items : declaration?.properties?.[key];
-    const found = await withStoredFiles(item, inner, Array.isArray(value) ? `${place}[${key}]` : `${place}.${key}`, places);
+    const found = await withStoredFiles(
+      item,
+      inner,
+      Array.isArray(value) ? `${place}[${key}]` : `${place}.${key}`,
+      places,
+    );
     if (found.kind === "failed") return found;
     if (found.value !== undefined) entries[key] = found.value;
   }
@@ -123,11 +147,21 @@ async function withStoredFiles(
 
 /** A whole file value that came in with the inputs may be passed on; one that was made up may not. */
 function passedOn(value: JsonValue, places: FilePlaces): boolean {
-  const sha256 = typeof value === "object" && value !== null ? (value as { $file?: { sha256?: unknown } }).$file?.sha256 : undefined; // only read
-  return typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256) && JSON.stringify(places.context.attempt.inputs).includes(sha256);
+  const sha256 =
+    typeof value === "object" && value !== null ? (value as { $file?: { sha256?: unknown } }).$file?.sha256 : undefined; // only read
+  return (
+    typeof sha256 === "string" &&
+    /^[0-9a-f]{64}$/.test(sha256) &&
+    JSON.stringify(places.context.attempt.inputs).includes(sha256)
+  );
 }
 
-async function storeOne(name: string, declaration: ValueDeclaration | undefined, place: string, places: FilePlaces): Promise<WithFiles> {
+async function storeOne(
+  name: string,
+  declaration: ValueDeclaration | undefined,
+  place: string,
+  places: FilePlaces,
+): Promise<WithFiles> {
   const { folder, cache } = places;
   // An absolute path is welcome where it lies in one of the two folders; a bare name is looked for in both.
   const bases: (readonly [string, string])[] = [];
@@ -143,26 +177,71 @@ async function storeOne(name: string, declaration: ValueDeclaration | undefined,
   return await stored(kept, name, declaration, place, places);
 }
 
-async function stored(kept: KeptFile, name: string, declaration: ValueDeclaration | undefined, place: string, places: FilePlaces): Promise<WithFiles> {
+async function stored(
+  kept: KeptFile,
+  name: string,
+  declaration: ValueDeclaration | undefined,
+  place: string,
+  places: FilePlaces,
+): Promise<WithFiles> {
   if (kept.kind === "refused") {
     const message = `the output ${place}: the file ${JSON.stringify(name.slice(0, 200))} ${refusalText[kept.why]}`;
-    return { kind: "failed", failure: failure("output", kept.why === "missing" ? "output_missing" : "output_invalid", message) };
+    return {
+      kind: "failed",
+      failure: failure("output", kept.why === "missing" ? "output_missing" : "output_invalid", message),
+    };
   }
-  const file: FileValue["$file"] = declaration?.mediaType === undefined ? kept.file : { ...kept.file, mediaType: declaration.mediaType };
+  const file: FileValue["$file"] =
+    declaration?.mediaType === undefined ? kept.file : { ...kept.file, mediaType: declaration.mediaType };
   // Not the attempt's signal: its time is over once its process has ended, and this file is its result.
-  await places.context.files.upload({ path: kept.path, sha256: file.sha256, size: file.size }, new AbortController().signal);
-  return { kind: "value", value: { $file: { name: file.name, size: file.size, sha256: file.sha256, mediaType: file.mediaType } } };
+  await places.context.files.upload(
+    { path: kept.path, sha256: file.sha256, size: file.size },
+    new AbortController().signal,
+  );
+  return {
+    kind: "value",
+    value: { $file: { name: file.name, size: file.size, sha256: file.sha256, mediaType: file.mediaType } },
+  };
 }
 
 /** The one regular file in the work folder that a pattern matches. */
-async function storeMatch(pattern: string, declaration: ValueDeclaration, place: string, places: FilePlaces): Promise<WithFiles> {
+async function storeMatch(
+  pattern: string,
+  declaration: ValueDeclaration,
+  place: string,
+  places: FilePlaces,
+): Promise<WithFiles> {
   const parts = relativeParts(pattern);
-  if (parts === undefined) return { kind: "failed", failure: failure("output", "output_invalid", `the output ${place} has a path that leaves the work folder`) };
+  if (parts === undefined)
+    return {
+      kind: "failed",
+      failure: failure("output", "output_invalid", `the output ${place} has a path that leaves the work folder`),
+    };
   const matches = matchesOf(places.folder.work, parts);
   const [match, second] = matches;
-  if (match === undefined) return declaration.optional === true ? { kind: "value", value: undefined } : { kind: "failed", failure: failure("output", "output_missing", `the output ${place}: no file matches ${pattern}`) };
-  if (second !== undefined) return { kind: "failed", failure: failure("output", "output_invalid", `the output ${place}: more than one file matches ${pattern}: ${match}, ${second}`) };
-  return await stored(await keepFile(places.cache, places.folder.work, match, declaration.maxSize), match, declaration, place, places);
+  if (match === undefined)
+    return declaration.optional === true
+      ? { kind: "value", value: undefined }
+      : {
+          kind: "failed",
+          failure: failure("output", "output_missing", `the output ${place}: no file matches ${pattern}`),
+        };
+  if (second !== undefined)
+    return {
+      kind: "failed",
+      failure: failure(
+        "output",
+        "output_invalid",
+        `the output ${place}: more than one file matches ${pattern}: ${match}, ${second}`,
+      ),
+    };
+  return await stored(
+    await keepFile(places.cache, places.folder.work, match, declaration.maxSize),
+    match,
+    declaration,
+    place,
+    places,
+  );
 }
 
 const matchesMax = 2;
@@ -176,7 +255,12 @@ function matchesOf(root: string, pattern: readonly string[]): readonly string[] 
     const part = pattern[at];
     if (part === undefined || matches.length >= matchesMax) return;
     if (part === "**") walk(relative, at + 1);
-    const expression = new RegExp(`^${[...part].map((c) => (c === "*" ? "[^/]*" : c === "?" ? "[^/]" : c.replace(/[^A-Za-z0-9_]/, "\\$&"))).join("").replaceAll("[^/]*[^/]*", "[^/]*")}$`);
+    const expression = new RegExp(
+      `^${[...part]
+        .map((c) => (c === "*" ? "[^/]*" : c === "?" ? "[^/]" : c.replace(/[^A-Za-z0-9_]/, "\\$&")))
+        .join("")
+        .replaceAll("[^/]*[^/]*", "[^/]*")}$`,
+    );
     for (const entry of readdirSync(join(root, relative), { withFileTypes: true })) {
       if (++seen > entriesMax || matches.length >= matchesMax) return;
       const path = relative === "" ? entry.name : `${relative}/${entry.name}`;

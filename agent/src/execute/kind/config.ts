@@ -50,7 +50,9 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
       ...(authority === undefined ? {} : { ca: readFileSync(authority, "utf8") }),
     };
   }
-  const names = of("SECRETS_ENV")?.split(",").map((name) => name.trim());
+  const names = of("SECRETS_ENV")
+    ?.split(",")
+    .map((name) => name.trim());
   const smtpUrl = of("SMTP_URL");
   const mailFrom = of("MAIL_FROM");
   const pythonPath = of("PYTHON");

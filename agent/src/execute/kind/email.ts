@@ -1,6 +1,5 @@
 // `email`, by SMTP through nodemailer. The server is the notifier's `smtp` (a secret URL) or the agent's own setting.
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { AppError, type JsonObject, type JsonValue } from "@capstan/proto";
 import { createTransport } from "nodemailer";
 import { makeFolderParts } from "../../workspace/directory.ts";
@@ -19,10 +18,14 @@ const timeoutMs = 15_000;
 const address = /^[^\s@<>"',;:()\\[\]]+@[^\s@<>"',;:()\\[\]]+$/;
 
 function addressesOf(value: JsonValue | undefined, field: string): string[] {
-  const list: readonly JsonValue[] = value === undefined || value === null ? [] : Array.isArray(value) ? value : [value];
+  const list: readonly JsonValue[] =
+    value === undefined || value === null ? [] : Array.isArray(value) ? value : [value];
   return list.map((item) => {
     if (typeof item !== "string" || item.length > 320 || !address.test(item)) {
-      throw new AppError("expression_failed", `email.${field} has something that is no address: ${JSON.stringify(item).slice(0, 80)}`);
+      throw new AppError(
+        "expression_failed",
+        `email.${field} has something that is no address: ${JSON.stringify(item).slice(0, 80)}`,
+      );
     }
     return item;
   });
@@ -58,23 +61,34 @@ export function mailServerOf(text: string): MailServer {
 }
 
 /** @throws setup_failed where no mail server is named, expression_failed for bad fields, file_unavailable */
-export async function prepareEmail(context: ExecutorContext, fields: JsonObject, settings: ExecutorSettings): Promise<Prepared> {
+export async function prepareEmail(
+  context: ExecutorContext,
+  fields: JsonObject,
+  settings: ExecutorSettings,
+): Promise<Prepared> {
   const smtp = fieldText(fields, "smtp") ?? settings.smtpUrl;
   if (smtp === undefined) {
-    throw new AppError("setup_failed", "there is no mail server: give email.smtp, or set CAPSTAN_AGENT__SMTP_URL for the agent");
+    throw new AppError(
+      "setup_failed",
+      "there is no mail server: give email.smtp, or set CAPSTAN_AGENT__SMTP_URL for the agent",
+    );
   }
   const server = mailServerOf(smtp);
   const to = addressesOf(fields["to"], "to");
   const cc = addressesOf(fields["cc"], "cc");
   if (to.length === 0 || to.length + cc.length > recipientsMax) {
-    throw new AppError("expression_failed", `email needs 1 to ${recipientsMax} recipients and has ${to.length + cc.length}`);
+    throw new AppError(
+      "expression_failed",
+      `email needs 1 to ${recipientsMax} recipients and has ${to.length + cc.length}`,
+    );
   }
   const attachments: { filename: string; path: string; contentType: string }[] = [];
   const attach = fields["attach"];
   if (Array.isArray(attach)) {
-    const files = new InputFiles(context, makeFolderParts(join(context.attemptDir)));
+    const files = new InputFiles(context, makeFolderParts(context.attemptDir, false));
     let bytes = 0;
-    for (const item of attach as readonly JsonValue[]) { // not narrowed by isArray
+    for (const item of attach as readonly JsonValue[]) {
+      // not narrowed by isArray
       const file = fileOf(item);
       if (file === undefined) throw new AppError("expression_failed", "email.attach has something that is no File");
       bytes += file.size;
@@ -83,7 +97,10 @@ export async function prepareEmail(context: ExecutorContext, fields: JsonObject,
     }
   }
   const body = cutCharacters(fieldText(fields, "body") ?? "", bodyMax);
-  const subject = cutCharacters((fieldText(fields, "subject") ?? `${context.document.name}: ${context.attempt.runName}`).replace(/[\r\n]+/g, " "), subjectMax);
+  const subject = cutCharacters(
+    (fieldText(fields, "subject") ?? `${context.document.name}: ${context.attempt.runName}`).replace(/[\r\n]+/g, " "),
+    subjectMax,
+  );
   const message = {
     from: server.from ?? settings.mailFrom ?? `capstan@${hostname()}`,
     to,
@@ -105,7 +122,9 @@ export async function prepareEmail(context: ExecutorContext, fields: JsonObject,
         secure: server.secure,
         requireTLS: server.requireTLS,
         // To this host itself a certificate proves nothing; everywhere else it is checked.
-        ...(server.host === "127.0.0.1" || server.host === "localhost" || server.host === "::1" ? { tls: { rejectUnauthorized: false } } : {}),
+        ...(server.host === "127.0.0.1" || server.host === "localhost" || server.host === "::1"
+          ? { tls: { rejectUnauthorized: false } }
+          : {}),
         ...(server.auth === undefined ? {} : { auth: server.auth }),
         connectionTimeout: timeoutMs,
         greetingTimeout: timeoutMs,
@@ -118,7 +137,9 @@ export async function prepareEmail(context: ExecutorContext, fields: JsonObject,
         log("delivered\n");
         return delivered;
       } catch (error) {
-        return failed(failure("error", "notify_failed", `the mail server ${server.host}:${server.port} ${mailProblem(error)}`));
+        return failed(
+          failure("error", "notify_failed", `the mail server ${server.host}:${server.port} ${mailProblem(error)}`),
+        );
       } finally {
         signal.removeEventListener("abort", stop);
         transport.close();
@@ -132,8 +153,14 @@ function mailProblem(error: unknown): string {
   const given = error instanceof Error ? error : new Error(String(error));
   const code = "code" in given ? String(given.code) : "";
   if (code === "EAUTH") return "refused the user name or password";
-  if (code === "ESOCKET" || code === "ECONNECTION" || code === "ECONNREFUSED" || code === "EDNS") return "cannot be reached";
+  if (code === "ESOCKET" || code === "ECONNECTION" || code === "ECONNREFUSED" || code === "EDNS")
+    return "cannot be reached";
   if (code === "ETIMEDOUT") return "did not answer in time";
-  const response = "response" in given && typeof given.response === "string" ? given.response.replace(/[\r\n]+/g, " ").slice(0, 300) : "";
-  return response === "" ? `did not take the message (${code || "unknown reason"})` : `did not take the message: ${response}`;
+  const response =
+    "response" in given && typeof given.response === "string"
+      ? given.response.replace(/[\r\n]+/g, " ").slice(0, 300)
+      : "";
+  return response === ""
+    ? `did not take the message (${code || "unknown reason"})`
+    : `did not take the message: ${response}`;
 }

@@ -26,7 +26,11 @@ const textOf = (value: unknown): string | undefined => (typeof value === "string
 export function protocolVariables(
   context: ExecutorContext,
   folder: AttemptFolder,
-  more: { readonly codeFolder?: string | undefined; readonly secretsFolder?: string | undefined },
+  more: {
+    readonly codeFolder?: string | undefined;
+    readonly secretsFolder?: string | undefined;
+    readonly inputsFile: string;
+  },
   host: HostVariables,
 ): Record<string, string> {
   const { attempt, document } = context;
@@ -36,7 +40,7 @@ export function protocolVariables(
     HOME: host.HOME,
     LANG: host.LANG,
     TMPDIR: folder.temporary,
-    CAPSTAN_INPUTS: `${root}/${exchange.inputs}`,
+    CAPSTAN_INPUTS: more.inputsFile,
     CAPSTAN_OUTPUTS: `${root}/${exchange.outputs}`,
     CAPSTAN_OUT_DIR: folder.out,
     CAPSTAN_EVENTS: `${root}/${exchange.events}`,
@@ -57,7 +61,8 @@ export function protocolVariables(
   const run = attempt.inputs["run"];
   if (typeof run === "object" && run !== null && !Array.isArray(run)) {
     const { url, scheduledAt, window } = run as JsonObject; // an object, as just checked
-    const bounds: JsonObject = typeof window === "object" && window !== null && !Array.isArray(window) ? (window as JsonObject) : {}; // likewise
+    const bounds: JsonObject =
+      typeof window === "object" && window !== null && !Array.isArray(window) ? (window as JsonObject) : {}; // likewise
     const known: Readonly<Record<string, string | undefined>> = {
       CAPSTAN_RUN_URL: textOf(url),
       CAPSTAN_SCHEDULED_AT: textOf(scheduledAt),
@@ -101,10 +106,14 @@ export async function addAuthorVariables(
             ? undefined
             : String(value);
     if (text === undefined || text.includes("\0")) {
-      throw new AppError("expression_failed", `env.${name} is ${text === undefined ? "a list or an object; use toJSON(…)" : "text with a NUL character"}`);
+      throw new AppError(
+        "expression_failed",
+        `env.${name} is ${text === undefined ? "a list or an object; use toJSON(…)" : "text with a NUL character"}`,
+      );
     }
     bytes += name.length + Buffer.byteLength(text) + 2;
-    if (bytes > variablesBytesMax) throw new AppError("expression_failed", "env is larger than 128 KiB; pass large values in with");
+    if (bytes > variablesBytesMax)
+      throw new AppError("expression_failed", "env is larger than 128 KiB; pass large values in with");
     variables[name] = text;
   }
 }

@@ -5,7 +5,9 @@ import type { Finished, Prepared } from "../executor.ts";
 /** Text of at most `bytesMax` bytes of UTF-8, with `…` where it was cut. */
 export function cutText(text: string, bytesMax: number): string {
   if (text.length * 3 <= bytesMax || Buffer.byteLength(text) <= bytesMax) return text;
-  let cut = Buffer.from(text).subarray(0, bytesMax - 3).toString("utf8");
+  let cut = Buffer.from(text)
+    .subarray(0, bytesMax - 3)
+    .toString("utf8");
   if (cut.endsWith("\ufffd")) cut = cut.slice(0, -1);
   return `${cut}…`;
 }
@@ -36,5 +38,9 @@ export function failedSetup(error: unknown): Extract<Prepared, { kind: "failed" 
     return { kind: "failed", failure: failure(classOf(error.code), error.code, error.message), retryable };
   }
   const text = error instanceof Error ? error.message : String(error);
-  return { kind: "failed", failure: failure("setup", "setup_failed", `the attempt could not be made ready: ${text}`), retryable: true };
+  return {
+    kind: "failed",
+    failure: failure("setup", "setup_failed", `the attempt could not be made ready: ${text}`),
+    retryable: true,
+  };
 }

@@ -20,7 +20,11 @@ const errorFileSchema = z.object({
   file: z.string().max(1024).optional(),
   line: z.int().min(0).optional(),
   retryable: z.boolean().optional(),
-  retryAfterMs: z.int().min(0).max(7 * 24 * 3600 * 1000).optional(),
+  retryAfterMs: z
+    .int()
+    .min(0)
+    .max(7 * 24 * 3600 * 1000)
+    .optional(),
 });
 type ErrorFile = z.infer<typeof errorFileSchema>;
 
@@ -37,16 +41,32 @@ function readErrorFile(folder: AttemptFolder): ErrorFile {
 
 function summaryOf(folder: AttemptFolder): { readonly summary?: string } {
   const file = readBeneath(folder.root, exchange.summary, summaryReadBytesMax);
-  return file.kind === "read" && file.bytes.length > 0 ? { summary: cutText(file.bytes.toString("utf8"), summaryBytesMax) } : {};
+  return file.kind === "read" && file.bytes.length > 0
+    ? { summary: cutText(file.bytes.toString("utf8"), summaryBytesMax) }
+    : {};
 }
 
 const signalNames: Readonly<Record<number, string>> = {
-  1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL",
-  11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM",
+  1: "SIGHUP",
+  2: "SIGINT",
+  3: "SIGQUIT",
+  4: "SIGILL",
+  6: "SIGABRT",
+  7: "SIGBUS",
+  8: "SIGFPE",
+  9: "SIGKILL",
+  11: "SIGSEGV",
+  13: "SIGPIPE",
+  14: "SIGALRM",
+  15: "SIGTERM",
 };
 
 /** Reads outputs, error and summary of a program that has ended with its whole tree. Throws only what an upload throws. */
-export async function finishProcess(exit: ProcessExit, context: ExecutorContext, folder: AttemptFolder): Promise<Finished> {
+export async function finishProcess(
+  exit: ProcessExit,
+  context: ExecutorContext,
+  folder: AttemptFolder,
+): Promise<Finished> {
   const summary = summaryOf(folder);
   const ended = {
     ...(exit.exitCode === undefined ? {} : { exitCode: exit.exitCode }),
@@ -58,7 +78,8 @@ export async function finishProcess(exit: ProcessExit, context: ExecutorContext,
       ? { outcome: "succeeded", outputs: collected.outputs, ...summary, ...ended }
       : { ...failed(collected.failure, ended), ...summary };
   }
-  if (exit.stopped === undefined && exit.exitCode === exitSkip) return { outcome: "succeeded", skip: true, ...summary, ...ended };
+  if (exit.stopped === undefined && exit.exitCode === exitSkip)
+    return { outcome: "succeeded", skip: true, ...summary, ...ended };
   return { ...failureOf(exit, readErrorFile(folder), ended), ...summary };
 }
 
@@ -81,8 +102,21 @@ function failureOf(exit: ProcessExit, said: ErrorFile, ended: Pick<Finished, "ex
     return failed(failure("error", known, message, { ...ended, ...where }), { ...ended, ...word });
   }
   if (signal !== undefined) {
-    return failed(failure("error", "signal", `the program was ended by ${signal}`, { ...ended, signal }), { ...ended, ...word });
+    return failed(failure("error", "signal", `the program was ended by ${signal}`, { ...ended, signal }), {
+      ...ended,
+      ...word,
+    });
   }
-  const hint = code === 127 ? " (a command was not found)" : code === 126 ? " (a command could not be executed)" : code === exitRetry ? " (it asks for another try)" : "";
-  return failed(failure("error", "exit", `the program ended with exit code ${code}${hint}`, ended), { ...ended, ...word });
+  const hint =
+    code === 127
+      ? " (a command was not found)"
+      : code === 126
+        ? " (a command could not be executed)"
+        : code === exitRetry
+          ? " (it asks for another try)"
+          : "";
+  return failed(failure("error", "exit", `the program ended with exit code ${code}${hint}`, ended), {
+    ...ended,
+    ...word,
+  });
 }

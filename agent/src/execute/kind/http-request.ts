@@ -19,7 +19,12 @@ export interface HttpCall {
 }
 
 export type HttpAnswer =
-  | { readonly kind: "answer"; readonly response: Dispatcher.ResponseData; readonly url: URL; readonly close: () => Promise<void> }
+  | {
+      readonly kind: "answer";
+      readonly response: Dispatcher.ResponseData;
+      readonly url: URL;
+      readonly close: () => Promise<void>;
+    }
   | { readonly kind: "failed"; readonly failure: Failure };
 
 /** A URL for people. */
@@ -35,14 +40,23 @@ const redirects = new Set([301, 302, 303, 307, 308]);
 const connectTimeoutMs = 15_000;
 const quietTimeoutMs = 5 * 60_000;
 
-const shared = new Agent({ connect: { timeout: connectTimeoutMs }, headersTimeout: quietTimeoutMs, bodyTimeout: quietTimeoutMs, keepAliveTimeout: 1_000 });
+const shared = new Agent({
+  connect: { timeout: connectTimeoutMs },
+  headersTimeout: quietTimeoutMs,
+  bodyTimeout: quietTimeoutMs,
+  keepAliveTimeout: 1_000,
+});
 
 /** Sends a request and follows redirects. The caller reads or destroys the body, then calls `close`. */
 export async function sendRequest(call: HttpCall, signal: AbortSignal): Promise<HttpAnswer> {
   const own =
     call.ca === undefined
       ? undefined
-      : new Agent({ connect: { timeout: connectTimeoutMs, ca: call.ca }, headersTimeout: quietTimeoutMs, bodyTimeout: quietTimeoutMs });
+      : new Agent({
+          connect: { timeout: connectTimeoutMs, ca: call.ca },
+          headersTimeout: quietTimeoutMs,
+          bodyTimeout: quietTimeoutMs,
+        });
   const close = async (): Promise<void> => {
     await own?.close().catch(() => undefined);
   };
@@ -71,20 +85,33 @@ export async function sendRequest(call: HttpCall, signal: AbortSignal): Promise<
     const next = webUrl(URL.parse(location, url.href)?.href ?? "");
     if (next === undefined || (url.protocol === "https:" && next.protocol === "http:")) {
       await close();
-      return { kind: "failed", failure: failure("error", "http_failed", `${method} ${shownUrl(url)} redirects to an address that is not followed`) };
+      return {
+        kind: "failed",
+        failure: failure(
+          "error",
+          "http_failed",
+          `${method} ${shownUrl(url)} redirects to an address that is not followed`,
+        ),
+      };
     }
     if (next.origin !== url.origin) headers = withoutCredentials(headers);
     if (response.statusCode === 303 || (response.statusCode < 303 && method === "POST")) {
       method = "GET";
       body = undefined;
-      headers = Object.fromEntries(Object.entries(headers).filter(([name]) => !name.toLowerCase().startsWith("content-")));
+      headers = Object.fromEntries(
+        Object.entries(headers).filter(([name]) => !name.toLowerCase().startsWith("content-")),
+      );
     }
     url = next;
   }
 }
 
 const withoutCredentials = (headers: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(headers).filter(([name]) => !["authorization", "cookie", "proxy-authorization"].includes(name.toLowerCase())));
+  Object.fromEntries(
+    Object.entries(headers).filter(
+      ([name]) => !["authorization", "cookie", "proxy-authorization"].includes(name.toLowerCase()),
+    ),
+  );
 
 const reasons: Readonly<Record<string, string>> = {
   ENOTFOUND: "the name cannot be resolved",
@@ -108,7 +135,11 @@ const reasons: Readonly<Record<string, string>> = {
 /** Why there is no answer. Only codes that are known are explained: messages of libraries may quote what was sent. */
 export function noAnswer(method: string, url: URL, error: unknown): Failure {
   const code = codeOf(error);
-  return failure("error", "http_failed", `${method} ${shownUrl(url)}: ${reasons[code] ?? `no answer (${code || "unknown reason"})`}`);
+  return failure(
+    "error",
+    "http_failed",
+    `${method} ${shownUrl(url)}: ${reasons[code] ?? `no answer (${code || "unknown reason"})`}`,
+  );
 }
 
 function codeOf(error: unknown): string {
@@ -129,4 +160,8 @@ export function retryAfterMs(response: Dispatcher.ResponseData, nowMs: number): 
 
 /** The failure of an answer with an unexpected status. The status stands first: `retry.causes` reads it there. */
 export const badStatus = (method: string, url: URL, response: Dispatcher.ResponseData): Failure =>
-  failure("error", "http_status", `${response.statusCode}${response.statusText ? ` ${response.statusText}` : ""} from ${method} ${shownUrl(url)}`);
+  failure(
+    "error",
+    "http_status",
+    `${response.statusCode}${response.statusText ? ` ${response.statusText}` : ""} from ${method} ${shownUrl(url)}`,
+  );

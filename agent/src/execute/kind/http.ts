@@ -4,16 +4,30 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, createReadStream, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import {
-  AppError, evaluateTree, inlineValueBytesMax, type DynamicJson, type HttpAction, type JsonObject, type JsonValue,
+  AppError,
+  evaluateTree,
+  inlineValueBytesMax,
+  type DynamicJson,
+  type HttpAction,
+  type JsonObject,
+  type JsonValue,
 } from "@capstan/proto";
 import type { SecretResolver } from "../../secrets/resolver.ts";
 import { makeFolderParts, type AttemptFolder } from "../../workspace/directory.ts";
 import { keepFile, openFileCache } from "../../workspace/file-store.ts";
 import { relativeParts } from "../../workspace/open-beneath.ts";
 import type { ExecutorContext, Finished, Prepared } from "../executor.ts";
-import { storeOutputs } from "./collect-outputs.ts";
+import { checkedOutputs } from "./collect-outputs.ts";
 import { failed, failure } from "./failure.ts";
-import { badStatus, retryAfterMs, sendRequest, shownUrl, webUrl, type HttpCall, type RequestBody } from "./http-request.ts";
+import {
+  badStatus,
+  retryAfterMs,
+  sendRequest,
+  shownUrl,
+  webUrl,
+  type HttpCall,
+  type RequestBody,
+} from "./http-request.ts";
 import { fileOf, InputFiles } from "./input-files.ts";
 import { contextOf, resolveMarks, withSecrets } from "./resolve-fields.ts";
 
@@ -43,7 +57,8 @@ function pairsOf(fields: JsonObject, place: string): URLSearchParams {
   const pairs = new URLSearchParams();
   for (const [name, value] of Object.entries(fields)) {
     if (value === null) continue;
-    for (const item of Array.isArray(value) ? (value as readonly JsonValue[]) : [value]) pairs.append(name, text(item, `${place}.${name}`)); // not narrowed by isArray
+    for (const item of Array.isArray(value) ? (value as readonly JsonValue[]) : [value])
+      pairs.append(name, text(item, `${place}.${name}`)); // not narrowed by isArray
   }
   return pairs;
 }
@@ -56,7 +71,8 @@ export function headersOf(fields: JsonObject): Record<string, string> {
   for (const [name, value] of Object.entries(fields)) {
     const content = text(value, `headers.${name}`);
     // The value is not shown: it may be a secret.
-    if (!headerName.test(name) || !headerValue.test(content)) throw wrong(`headers.${name} cannot be sent: a header is one line of Latin-1`);
+    if (!headerName.test(name) || !headerValue.test(content))
+      throw wrong(`headers.${name} cannot be sent: a header is one line of Latin-1`);
     headers[name.toLowerCase()] = content;
   }
   return headers;
@@ -68,7 +84,12 @@ const isExpected = (status: number, expect: readonly (number | string)[]): boole
     return status >= Number(from) && status <= Number(to);
   });
 
-async function planOf(context: ExecutorContext, action: HttpAction, resolver: SecretResolver, folder: AttemptFolder): Promise<HttpPlan> {
+async function planOf(
+  context: ExecutorContext,
+  action: HttpAction,
+  resolver: SecretResolver,
+  folder: AttemptFolder,
+): Promise<HttpPlan> {
   const marked = evaluateTree(action as unknown as DynamicJson, contextOf(context)) as JsonObject; // an action is a JSON tree
   const secrets = await resolveMarks([marked], context, resolver);
   const fields = object(withSecrets(marked, secrets));
@@ -84,14 +105,20 @@ async function planOf(context: ExecutorContext, action: HttpAction, resolver: Se
     url.password = "";
   }
   const auth = object(fields["auth"]);
-  if (auth["bearer"] !== undefined) headers["authorization"] = headersOf({ authorization: `Bearer ${text(auth["bearer"], "auth.bearer")}` })["authorization"] ?? "";
+  if (auth["bearer"] !== undefined)
+    headers["authorization"] =
+      headersOf({ authorization: `Bearer ${text(auth["bearer"], "auth.bearer")}` })["authorization"] ?? "";
   if (auth["basic"] !== undefined) {
     const basic = object(auth["basic"]);
-    headers["authorization"] = basicAuth(text(basic["user"], "auth.basic.user"), text(basic["password"], "auth.basic.password"));
+    headers["authorization"] = basicAuth(
+      text(basic["user"], "auth.basic.user"),
+      text(basic["password"], "auth.basic.password"),
+    );
   }
   const body = await bodyOf(context, fields, headers, folder);
   const method = (fields["method"] === undefined ? "GET" : text(fields["method"], "method")).toUpperCase();
-  if (!/^[A-Z]{1,20}$/.test(method) || method === "CONNECT") throw wrong(`method ${JSON.stringify(method.slice(0, 20))} cannot be sent`);
+  if (!/^[A-Z]{1,20}$/.test(method) || method === "CONNECT")
+    throw wrong(`method ${JSON.stringify(method.slice(0, 20))} cannot be sent`);
   const saveAs = fields["saveAs"] === undefined ? undefined : text(fields["saveAs"], "saveAs");
   if (saveAs !== undefined && relativeParts(saveAs)?.length !== 1) throw wrong("saveAs is no plain file name");
   return {
@@ -109,9 +136,15 @@ async function planOf(context: ExecutorContext, action: HttpAction, resolver: Se
   };
 }
 
-const basicAuth = (user: string, password: string): string => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+const basicAuth = (user: string, password: string): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 
-async function bodyOf(context: ExecutorContext, fields: JsonObject, headers: Record<string, string>, folder: AttemptFolder): Promise<RequestBody> {
+async function bodyOf(
+  context: ExecutorContext,
+  fields: JsonObject,
+  headers: Record<string, string>,
+  folder: AttemptFolder,
+): Promise<RequestBody> {
   const { json, body, form, file } = fields;
   if (json !== undefined) {
     headers["content-type"] ??= "application/json";
@@ -135,13 +168,23 @@ async function bodyOf(context: ExecutorContext, fields: JsonObject, headers: Rec
 }
 
 /** @throws expression_failed and what secrets and files throw */
-export async function prepareHttp(context: ExecutorContext, action: HttpAction, resolver: SecretResolver): Promise<Prepared> {
-  const folder = makeFolderParts(context.attemptDir);
+export async function prepareHttp(
+  context: ExecutorContext,
+  action: HttpAction,
+  resolver: SecretResolver,
+): Promise<Prepared> {
+  const folder = makeFolderParts(context.attemptDir, false);
   const plan = await planOf(context, action, resolver, folder);
   return { kind: "inProcess", run: async (signal, log) => await requestOnce(context, plan, folder, signal, log) };
 }
 
-async function requestOnce(context: ExecutorContext, plan: HttpPlan, folder: AttemptFolder, signal: AbortSignal, log: (text: string) => void): Promise<Finished> {
+async function requestOnce(
+  context: ExecutorContext,
+  plan: HttpPlan,
+  folder: AttemptFolder,
+  signal: AbortSignal,
+  log: (text: string) => void,
+): Promise<Finished> {
   const { method, url } = plan.call;
   log(`${method} ${shownUrl(url)}\n`);
   const answer = await sendRequest(plan.call, signal);
@@ -162,7 +205,13 @@ async function requestOnce(context: ExecutorContext, plan: HttpPlan, folder: Att
   } catch (error) {
     if (signal.aborted) throw error;
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    return failed(failure("error", "http_failed", `${method} ${shownUrl(answer.url)}: the answer broke off${code === "" ? "" : ` (${code})`}`));
+    return failed(
+      failure(
+        "error",
+        "http_failed",
+        `${method} ${shownUrl(answer.url)}: the answer broke off${code === "" ? "" : ` (${code})`}`,
+      ),
+    );
   } finally {
     await answer.close();
   }
@@ -183,11 +232,19 @@ async function takeBody(
   let bytes = 0;
   const fd = plan.saveAs === undefined ? undefined : openSync(join(folder.work, plan.saveAs), fileFlags, 0o600);
   try {
-    for await (const chunk of response.body as AsyncIterable<Buffer>) { // no encoding was set, so chunks are buffers
+    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+      // no encoding was set, so chunks are buffers
       bytes += chunk.length;
       if (bytes > plan.maxBytes) {
         response.body.destroy();
-        return failed(failure("error", "http_too_large", `${plan.call.method} ${shownUrl(url)}: the answer is larger than maxBytes (${plan.maxBytes})`), { retryable: false });
+        return failed(
+          failure(
+            "error",
+            "http_too_large",
+            `${plan.call.method} ${shownUrl(url)}: the answer is larger than maxBytes (${plan.maxBytes})`,
+          ),
+          { retryable: false },
+        );
       }
       hash.update(chunk);
       if (fd === undefined) {
@@ -207,38 +264,30 @@ async function takeBody(
   }
   const given: Record<string, JsonValue> = { status: response.statusCode, headers, bytes, sha256: hash.digest("hex") };
   if (plan.saveAs === undefined) {
-    if (bytes <= inlineValueBytesMax) given["body"] = bodyValue(Buffer.concat(inline), response.headers["content-type"]);
+    if (bytes <= inlineValueBytesMax)
+      given["body"] = bodyValue(Buffer.concat(inline), response.headers["content-type"]);
   } else {
-    const kept = await keepFile(openFileCache(join(context.cacheDir, "produced")), folder.work, plan.saveAs, plan.maxBytes);
-    if (kept.kind === "refused") return failed(failure("output", "output_invalid", `the saved answer cannot be read (${kept.why})`));
+    const kept = await keepFile(
+      openFileCache(join(context.cacheDir, "produced")),
+      folder.work,
+      plan.saveAs,
+      plan.maxBytes,
+    );
+    if (kept.kind === "refused")
+      return failed(failure("output", "output_invalid", `the saved answer cannot be read (${kept.why})`));
     const type = response.headers["content-type"];
-    const mediaType = typeof type === "string" && kept.file.mediaType === "application/octet-stream" ? (type.split(";")[0] ?? "").trim() : kept.file.mediaType;
-    await context.files.upload({ path: kept.path, sha256: kept.file.sha256, size: kept.file.size }, new AbortController().signal);
+    const mediaType =
+      typeof type === "string" && kept.file.mediaType === "application/octet-stream"
+        ? (type.split(";")[0] ?? "").trim()
+        : kept.file.mediaType;
+    await context.files.upload(
+      { path: kept.path, sha256: kept.file.sha256, size: kept.file.size },
+      new AbortController().signal,
+    );
     given["file"] = { $file: { ...kept.file, mediaType } };
   }
-  return await finishGiven(context, folder, given);
-}
-
-/** Outputs that an action gives, and of declared ones the checked values. */
-async function finishGiven(context: ExecutorContext, folder: AttemptFolder, given: Record<string, JsonValue>): Promise<Finished> {
-  const declared = context.task.outputs ?? {};
-  let outputs: JsonObject = given;
-  if (Object.keys(declared).length > 0) {
-    const chosen = Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(declared, name)));
-    const file = given["file"];
-    // The stored file is final; everything else is checked like the outputs of a program.
-    const withoutFile = Object.fromEntries(Object.entries(chosen).filter(([name]) => name !== "file"));
-    const declaredRest = Object.fromEntries(Object.entries(declared).filter(([name]) => name !== "file"));
-    const checked = await storeOutputs({ ...context, task: { ...context.task, outputs: declaredRest } }, folder, withoutFile);
-    if (checked.kind === "failed") return failed(checked.failure);
-    outputs = { ...given, ...checked.outputs, ...(file === undefined ? {} : { file }) };
-  }
-  const size = Buffer.byteLength(JSON.stringify(outputs));
-  if (size > inlineValueBytesMax) {
-    // The body is what makes it large; with `saveAs` it is a file.
-    return failed(failure("output", "output_too_large", "the answer is larger than 256 KiB as a value; use saveAs to keep it as a file"));
-  }
-  return { outcome: "succeeded", outputs };
+  const checked = checkedOutputs(context, given);
+  return checked.kind === "outputs" ? { outcome: "succeeded", outputs: checked.outputs } : failed(checked.failure);
 }
 
 function bodyValue(bytes: Buffer, type: string | string[] | undefined): JsonValue {

@@ -9,7 +9,8 @@ import type { ExecutorContext } from "../executor.ts";
 
 /** A file value, or undefined for any other JSON. */
 export function fileOf(value: JsonValue | undefined): FileValue["$file"] | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, "$file")) return undefined;
+  if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, "$file"))
+    return undefined;
   const file = (value as JsonObject)["$file"]; // an object, as just checked
   if (typeof file !== "object" || file === null || Array.isArray(file)) return undefined;
   const { name, size, sha256, mediaType } = file as JsonObject; // likewise
@@ -20,7 +21,10 @@ export function fileOf(value: JsonValue | undefined): FileValue["$file"] | undef
 /** A name without folders and control characters; what an older task called its file decides nothing about paths. */
 function safeName(name: string): string {
   const last = name.slice(Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\")) + 1);
-  const clean = [...last].filter((character) => character >= " " && character !== "\u007f").join("").slice(0, 120);
+  const clean = [...last]
+    .filter((character) => character >= " " && character !== "\u007f")
+    .join("")
+    .slice(0, 120);
   return clean === "" || clean === "." || clean === ".." ? "file" : clean;
 }
 

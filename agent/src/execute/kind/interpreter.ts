@@ -39,7 +39,9 @@ async function askPython(path: string, env: Readonly<Record<string, string>>): P
   });
   const [executable = "", version = ""] = answer.split("\n");
   const minor = /^3\.([0-9]+)$/.exec(version)?.[1];
-  return executable.startsWith("/") && minor !== undefined && Number(minor) >= 9 ? { path: executable, version } : undefined;
+  return executable.startsWith("/") && minor !== undefined && Number(minor) >= 9
+    ? { path: executable, version }
+    : undefined;
 }
 
 const found = new Map<string, Promise<Python | undefined>>();
@@ -54,7 +56,10 @@ export function findPython(searchPath: string, home: string, configured?: string
   let answer = found.get(key);
   if (answer === undefined) {
     const path = configured ?? findProgram("python3", searchPath);
-    answer = path === undefined ? Promise.resolve(undefined) : askPython(path, { PATH: searchPath, HOME: home, LANG: "C.UTF-8" });
+    answer =
+      path === undefined
+        ? Promise.resolve(undefined)
+        : askPython(path, { PATH: searchPath, HOME: home, LANG: "C.UTF-8" });
     found.set(key, answer);
   }
   return answer;

@@ -30,7 +30,8 @@ function placeOf(error: Error): { readonly file?: string; readonly line?: number
     if (match === null) continue;
     const [, where = "", line = "0"] = match;
     const path = where.startsWith("file:") ? fileURLToPath(where.replace(/\?.*$/, "")) : where;
-    if (target.endsWith("/inline.mjs") && path === fileURLToPath(target)) return { file: "<inline>", line: Number(line) };
+    if (target.endsWith("/inline.mjs") && path === fileURLToPath(target))
+      return { file: "<inline>", line: Number(line) };
     if (code !== undefined && path.startsWith(code + sep)) return { file: relative(code, path), line: Number(line) };
   }
   return {};
@@ -79,7 +80,9 @@ function end(thrown: unknown): never {
   }
   const retry = error instanceof Retry;
   console.error(retry ? `asks for another try: ${error.message}` : (error.stack ?? error.message));
-  const word = retry ? { retryable: true, ...(error.afterMs === undefined ? {} : { retryAfterMs: error.afterMs }) } : {};
+  const word = retry
+    ? { retryable: true, ...(error.afterMs === undefined ? {} : { retryAfterMs: error.afterMs }) }
+    : {};
   const type = error.name === "Error" ? error.constructor.name : error.name;
   const body = { type, message: error.message.slice(0, 8000), ...placeOf(error), ...word };
   const file = environment["CAPSTAN_ERROR"];

@@ -10,7 +10,9 @@ import type { HostVariables } from "./environment.ts";
 import { prepareFolder, processPlan } from "./task-process.ts";
 
 /** Beside this module, with the same ending: `.ts` from source, `.js` when built. */
-const bootstrap = fileURLToPath(new URL(`./node-bootstrap${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url));
+const bootstrap = fileURLToPath(
+  new URL(`./node-bootstrap${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url),
+);
 
 /** @throws setup_failed, and what making the folder throws */
 export async function prepareNode(

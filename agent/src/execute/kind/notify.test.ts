@@ -31,8 +31,10 @@ beforeAll(async () => {
   origin = `http://127.0.0.1:${(web.address() as AddressInfo).port}`;
   mail = new SMTPServer({
     authOptional: true,
-    onAuth: (auth, _session, done) => (auth.password === "right" ? done(null, { user: "u" }) : done(new Error("no: right is the word"))),
-    onRcptTo: (address, _session, done) => (address.address.startsWith("unknown") ? done(new Error("no such user")) : done()),
+    onAuth: (auth, _session, done) =>
+      auth.password === "right" ? done(null, { user: "u" }) : done(new Error("no: right is the word")),
+    onRcptTo: (address, _session, done) =>
+      address.address.startsWith("unknown") ? done(new Error("no such user")) : done(),
     onData: (stream, session, done) => {
       let text = "";
       stream.on("data", (chunk) => (text += String(chunk)));
@@ -54,7 +56,14 @@ afterAll(async () => {
 });
 
 async function tell(notify: Notifier, more?: BenchOptions, environment: Record<string, string> = {}): Promise<Ran> {
-  const settings = { ...settingsFrom({ CAPSTAN_SECRET_HOOK: `${origin}/services/T0/secret-part`, CAPSTAN_SECRET_SIGN: "whsec_c2VjcmV0", ...environment }), slackOrigin: origin };
+  const settings = {
+    ...settingsFrom({
+      CAPSTAN_SECRET_HOOK: `${origin}/services/T0/secret-part`,
+      CAPSTAN_SECRET_SIGN: "whsec_c2VjcmV0",
+      ...environment,
+    }),
+    slackOrigin: origin,
+  };
   const executor = createExecutors(settings)["notify"];
   if (executor === undefined) throw new Error("no executor");
   return await runPrepared(await executor.prepare(bench.context({ action: { notify } }, more)));
@@ -63,8 +72,13 @@ async function tell(notify: Notifier, more?: BenchOptions, environment: Record<s
 test("Slack gets the text once, and the webhook's secret path is in no message", async () => {
   const before = posts.length;
   const { finished, output } = await tell(
-    { slack: { webhook: { $expr: "secrets.HOOK" }, text: { $text: ["rows: ", { $expr: "tasks.load.outputs.rows" }] } } },
-    { secrets: { HOOK: "env:CAPSTAN_SECRET_HOOK" }, inputs: { tasks: { load: { state: "succeeded", outputs: { rows: 7 } } } } },
+    {
+      slack: { webhook: { $expr: "secrets.HOOK" }, text: { $text: ["rows: ", { $expr: "tasks.load.outputs.rows" }] } },
+    },
+    {
+      secrets: { HOOK: "env:CAPSTAN_SECRET_HOOK" },
+      inputs: { tasks: { load: { state: "succeeded", outputs: { rows: 7 } } } },
+    },
   );
   expect(finished).toEqual({ outcome: "succeeded", outputs: { delivered: true } });
   expect(posts.slice(before)).toMatchObject([{ url: "/services/T0/secret-part", body: '{"text":"rows: 7"}' }]);
@@ -73,12 +87,18 @@ test("Slack gets the text once, and the webhook's secret path is in no message",
 
 test("a webhook that is gone fails with its status and without its path", async () => {
   const { finished } = await tell({ slack: { webhook: `${origin}/services/gone`, text: "x" } });
-  expect(finished).toMatchObject({ outcome: "failed", failure: { code: "http_status", message: `410 Gone from POST ${origin}/` } });
+  expect(finished).toMatchObject({
+    outcome: "failed",
+    failure: { code: "http_status", message: `410 Gone from POST ${origin}/` },
+  });
 });
 
 test("Slack's own refusal in a 200 is a failure", async () => {
   const { finished } = await tell({ slack: { token: "xoxb", channel: "#none", text: "x" } });
-  expect(finished.failure).toMatchObject({ code: "notify_failed", message: "Slack refused the message: channel_not_found" });
+  expect(finished.failure).toMatchObject({
+    code: "notify_failed",
+    message: "Slack refused the message: channel_not_found",
+  });
 });
 
 test("longer text than Slack takes is cut with an ellipsis", async () => {
@@ -88,7 +108,14 @@ test("longer text than Slack takes is cut with an ellipsis", async () => {
 });
 
 test("mail arrives at every recipient with subject and body", async () => {
-  const { finished } = await tell({ email: { to: ["a@example.org", "b@example.org"], subject: "it\r\nBcc: evil@example.org failed", body: "why", smtp: `smtp://u:right@${mailUrl}?from=capstan%40example.org` } });
+  const { finished } = await tell({
+    email: {
+      to: ["a@example.org", "b@example.org"],
+      subject: "it\r\nBcc: evil@example.org failed",
+      body: "why",
+      smtp: `smtp://u:right@${mailUrl}?from=capstan%40example.org`,
+    },
+  });
   expect(finished.outcome).toBe("succeeded");
   expect(mails.at(-1)).toMatchObject({ from: "capstan@example.org", to: ["a@example.org", "b@example.org"] });
   expect(mails.at(-1)?.text).toMatch(/^Subject: it Bcc: evil@example\.org failed\r\n/m);
@@ -96,25 +123,43 @@ test("mail arrives at every recipient with subject and body", async () => {
 });
 
 test("the agent's own mail server is used where none is named", async () => {
-  const { finished } = await tell({ email: { to: ["a@example.org"], body: "x" } }, {}, { CAPSTAN_AGENT__SMTP_URL: `smtp://${mailUrl}` });
+  const { finished } = await tell(
+    { email: { to: ["a@example.org"], body: "x" } },
+    {},
+    { CAPSTAN_AGENT__SMTP_URL: `smtp://${mailUrl}` },
+  );
   expect(finished.outcome).toBe("succeeded");
   await expect(tell({ email: { to: ["a@example.org"] } })).rejects.toThrow(/no mail server/);
 });
 
 test("a wrong password, an unknown recipient and a dead server fail, each with a reason and no secret", async () => {
   const to = ["a@example.org"];
-  expect((await tell({ email: { to, smtp: `smtp://u:wrong@${mailUrl}` } })).finished.failure).toMatchObject({ code: "notify_failed", message: `the mail server ${mailUrl} refused the user name or password` });
-  expect((await tell({ email: { to: ["unknown@example.org"], smtp: `smtp://${mailUrl}` } })).finished.failure?.message).toContain("no such user");
-  expect((await tell({ email: { to, smtp: "smtp://127.0.0.1:1" } })).finished.failure?.message).toBe("the mail server 127.0.0.1:1 cannot be reached");
+  expect((await tell({ email: { to, smtp: `smtp://u:wrong@${mailUrl}` } })).finished.failure).toMatchObject({
+    code: "notify_failed",
+    message: `the mail server ${mailUrl} refused the user name or password`,
+  });
+  expect(
+    (await tell({ email: { to: ["unknown@example.org"], smtp: `smtp://${mailUrl}` } })).finished.failure?.message,
+  ).toContain("no such user");
+  expect((await tell({ email: { to, smtp: "smtp://127.0.0.1:1" } })).finished.failure?.message).toBe(
+    "the mail server 127.0.0.1:1 cannot be reached",
+  );
 });
 
 test("what is no address is refused before a connection is made", async () => {
-  await expect(tell({ email: { to: ["a@example.org, b@example.org"], smtp: `smtp://${mailUrl}` } })).rejects.toThrow(/no address/);
+  await expect(tell({ email: { to: ["a@example.org, b@example.org"], smtp: `smtp://${mailUrl}` } })).rejects.toThrow(
+    /no address/,
+  );
 });
 
 test("a signed webhook can be verified by the Standard Webhooks rule", async () => {
-  await tell({ webhook: { url: `${origin}/hook`, json: { done: true }, sign: { $expr: "secrets.S" } } }, { secrets: { S: "env:CAPSTAN_SECRET_SIGN" } });
+  await tell(
+    { webhook: { url: `${origin}/hook`, json: { done: true }, sign: { $expr: "secrets.S" } } },
+    { secrets: { S: "env:CAPSTAN_SECRET_SIGN" } },
+  );
   const post = posts.at(-1);
   const signed = `${String(post?.headers["webhook-id"])}.${String(post?.headers["webhook-timestamp"])}.{"done":true}`;
-  expect(post?.headers["webhook-signature"]).toBe(`v1,${createHmac("sha256", "secret").update(signed).digest("base64")}`);
+  expect(post?.headers["webhook-signature"]).toBe(
+    `v1,${createHmac("sha256", "secret").update(signed).digest("base64")}`,
+  );
 });

@@ -71,17 +71,21 @@ function parseLines(text: string, declared: Readonly<Record<string, ValueDeclara
     if (first === null || !keyPattern.test(key)) {
       return invalid(`line ${i + 1} of the outputs is neither key=value nor key<<END (nor is the file a JSON object)`);
     }
-    if (Object.hasOwn(values, key)) return invalid(`the output ${key} is written twice, the second time at line ${i + 1}`);
+    if (Object.hasOwn(values, key))
+      return invalid(`the output ${key} is written twice, the second time at line ${i + 1}`);
     let raw = line.slice(first.index + first[0].length);
     if (first[0] === "<<") {
       const end = lines.indexOf(raw, i + 1);
-      if (raw === "" || end < 0) return invalid(`the block of ${key} at line ${i + 1} has no end line ${JSON.stringify(raw.slice(0, 40))}`);
+      if (raw === "" || end < 0)
+        return invalid(`the block of ${key} at line ${i + 1} has no end line ${JSON.stringify(raw.slice(0, 40))}`);
       raw = lines.slice(i + 1, end).join("\n");
       i = end;
     }
     const value = typed(raw, Object.hasOwn(declared, key) ? declared[key] : undefined);
     if (value === undefined) {
-      return invalid(`the output ${key} at line ${i + 1} is declared as ${declared[key]?.type ?? "text"}, but the text there is none`);
+      return invalid(
+        `the output ${key} at line ${i + 1} is declared as ${declared[key]?.type ?? "text"}, but the text there is none`,
+      );
     }
     values[key] = value;
   }

@@ -25,29 +25,42 @@ export async function environmentPython(
 ): Promise<string> {
   const environment = action.environment;
   if (environment?.version !== undefined && environment.version !== python.version) {
-    throw new AppError("interpreter_missing", `the task asks for Python ${environment.version}; this agent has ${python.version}`);
+    throw new AppError(
+      "interpreter_missing",
+      `the task asks for Python ${environment.version}; this agent has ${python.version}`,
+    );
   }
   const kind = environment?.kind ?? "system";
   if (kind === "system") return python.path;
-  if (kind === "uv") throw new AppError("setup_failed", "python environments of kind uv are not supported yet; use venv");
+  if (kind === "uv")
+    throw new AppError("setup_failed", "python environments of kind uv are not supported yet; use venv");
   const file = environment?.requirements;
   let requirements: Uint8Array = new Uint8Array();
   if (file !== undefined) {
     const read = readBeneath(codeFolder ?? context.attemptDir, file, requirementsBytesMax);
-    if (read.kind === "refused") throw new AppError("setup_failed", `the requirements file ${file} is not in the code bundle (${read.why})`);
+    if (read.kind === "refused")
+      throw new AppError("setup_failed", `the requirements file ${file} is not in the code bundle (${read.why})`);
     requirements = read.bytes;
   }
   const hash = createHash("sha256");
-  hash.update(JSON.stringify([python.path, python.version, environment?.index ?? "", environment?.wheels ?? ""])).update(requirements);
+  hash
+    .update(JSON.stringify([python.path, python.version, environment?.index ?? "", environment?.wheels ?? ""]))
+    .update(requirements);
   const folder = join(context.cacheDir, "venv", hash.digest("hex").slice(0, 40));
   let made = making.get(folder);
   if (made === undefined) {
     const options: string[] = [];
     if (environment?.index !== undefined) options.push("--index-url", environment.index);
-    if (environment?.wheels !== undefined) options.push("--no-index", "--find-links", join(codeFolder ?? context.attemptDir, environment.wheels));
-    made = makeEnvironment(folder, python, file === undefined ? undefined : join(codeFolder ?? "", file), options, host, context).finally(() =>
-      making.delete(folder),
-    );
+    if (environment?.wheels !== undefined)
+      options.push("--no-index", "--find-links", join(codeFolder ?? context.attemptDir, environment.wheels));
+    made = makeEnvironment(
+      folder,
+      python,
+      file === undefined ? undefined : join(codeFolder ?? "", file),
+      options,
+      host,
+      context,
+    ).finally(() => making.delete(folder));
     making.set(folder, made);
   }
   return await made;
@@ -70,7 +83,17 @@ async function makeEnvironment(
   try {
     await command(python.path, ["-m", "venv", real], host, context);
     if (requirements !== undefined) {
-      const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", ...options, "-r", requirements];
+      const install = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        ...options,
+        "-r",
+        requirements,
+      ];
       await command(join(real, "bin", "python3"), install, host, context);
     }
     const link = `${real}.link`;
@@ -84,7 +107,12 @@ async function makeEnvironment(
 }
 
 /** Runs a program, its output as notes of the attempt's log. */
-async function command(program: string, args: readonly string[], host: HostVariables, context: ExecutorContext): Promise<void> {
+async function command(
+  program: string,
+  args: readonly string[],
+  host: HostVariables,
+  context: ExecutorContext,
+): Promise<void> {
   const tail: string[] = [];
   const code = await new Promise<number | null>((resolve, reject) => {
     const child = spawn(program, args, { env: { ...host }, stdio: ["ignore", "pipe", "pipe"], signal: context.signal });
@@ -101,5 +129,9 @@ async function command(program: string, args: readonly string[], host: HostVaria
     child.on("error", reject);
     child.on("close", resolve);
   });
-  if (code !== 0) throw new AppError("setup_failed", `the Python environment could not be made: ${tail.join(" / ") || `exit code ${code}`}`);
+  if (code !== 0)
+    throw new AppError(
+      "setup_failed",
+      `the Python environment could not be made: ${tail.join(" / ") || `exit code ${code}`}`,
+    );
 }

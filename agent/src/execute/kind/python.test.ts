@@ -57,18 +57,30 @@ def stars(*args: int): return None
 
 const bench = openBench();
 afterAll(() => bench.end());
-const executor = createExecutors(settingsFrom({ PATH: process.env["PATH"], HOME: process.env["HOME"], CAPSTAN_SECRET_T: "hush" }))["python"];
+const executor = createExecutors(
+  settingsFrom({ PATH: process.env["PATH"], HOME: process.env["HOME"], CAPSTAN_SECRET_T: "hush" }),
+)["python"];
 const python = await findPython(process.env["PATH"] ?? "", process.env["HOME"] ?? "/");
 
-const packed = gzipSync(encodeBundle([
-  { path: "jobs/__init__.py", executable: false, content: Buffer.from("") },
-  { path: "jobs/load.py", executable: false, content: Buffer.from(jobs) },
-  { path: "jobs/script.py", executable: false, content: Buffer.from("import jobs.load\nprint('script', __name__)\n") },
-]));
+const packed = gzipSync(
+  encodeBundle([
+    { path: "jobs/__init__.py", executable: false, content: Buffer.from("") },
+    { path: "jobs/load.py", executable: false, content: Buffer.from(jobs) },
+    {
+      path: "jobs/script.py",
+      executable: false,
+      content: Buffer.from("import jobs.load\nprint('script', __name__)\n"),
+    },
+  ]),
+);
 const bundle = { path: join(bench.folder, "bundle"), sha256: createHash("sha256").update(packed).digest("hex") };
 writeFileSync(bundle.path, packed);
 
-async function run(python: PythonAction, task: Omit<CanonicalTask, "needs" | "action"> = {}, more: BenchOptions = {}): Promise<Ran> {
+async function run(
+  python: PythonAction,
+  task: Omit<CanonicalTask, "needs" | "action"> = {},
+  more: BenchOptions = {},
+): Promise<Ran> {
   if (executor === undefined) throw new Error("no executor");
   return await runPrepared(await executor.prepare(bench.context({ ...task, action: { python } }, { bundle, ...more })));
 }
@@ -82,44 +94,94 @@ test.skipIf(python === undefined)("a function loads a real CSV into SQLite and i
   const { finished } = await run(
     { call: "jobs.load:load_csv" },
     { with: { source: { $expr: "inputs.source" }, db }, outputs: { rows: { type: "integer" } } },
-    { inputs: { inputs: { source: { $file: { name: "daily.csv", size: csv.length, sha256, mediaType: "text/csv" } } } } },
+    {
+      inputs: { inputs: { source: { $file: { name: "daily.csv", size: csv.length, sha256, mediaType: "text/csv" } } } },
+    },
   );
   expect(finished).toMatchObject({ outcome: "succeeded", outputs: { rows: 2 } });
 });
 
-test.skipIf(python === undefined)("annotations convert dates, enums, dataclasses, typed dicts and secrets", async () => {
-  const { finished, output } = await run(
-    { call: "jobs.load:types" },
-    {
-      with: { day: "2026-11-23", at: "2026-11-23T10:00:00Z", wait: "1m30s", colour: "red", point: { x: 2 }, row: { name: "n" }, names: ["a", "b"], mode: "a", secret: { $expr: "secrets.T" } },
-      outputs: {
-        day: { type: "integer" }, at: { type: "boolean" }, wait: { type: "number" }, colour: { type: "string" }, sum: { type: "number" },
-        row: { type: "string" }, names: { type: "integer" }, limit: { type: "integer", nullable: true }, secret: { type: "integer" },
+test.skipIf(python === undefined)(
+  "annotations convert dates, enums, dataclasses, typed dicts and secrets",
+  async () => {
+    const { finished, output } = await run(
+      { call: "jobs.load:types" },
+      {
+        with: {
+          day: "2026-11-23",
+          at: "2026-11-23T10:00:00Z",
+          wait: "1m30s",
+          colour: "red",
+          point: { x: 2 },
+          row: { name: "n" },
+          names: ["a", "b"],
+          mode: "a",
+          secret: { $expr: "secrets.T" },
+        },
+        outputs: {
+          day: { type: "integer" },
+          at: { type: "boolean" },
+          wait: { type: "number" },
+          colour: { type: "string" },
+          sum: { type: "number" },
+          row: { type: "string" },
+          names: { type: "integer" },
+          limit: { type: "integer", nullable: true },
+          secret: { type: "integer" },
+        },
       },
-    },
-    { secrets: { T: "env:CAPSTAN_SECRET_T" } },
-  );
-  expect(output).toBe("");
-  expect(finished.outputs).toEqual({ day: 2026, at: true, wait: 90, colour: "RED", sum: 2.5, row: "n", names: 2, limit: null, secret: 4 });
-});
+      { secrets: { T: "env:CAPSTAN_SECRET_T" } },
+    );
+    expect(output).toBe("");
+    expect(finished.outputs).toEqual({
+      day: 2026,
+      at: true,
+      wait: 90,
+      colour: "RED",
+      sum: 2.5,
+      row: "n",
+      names: 2,
+      limit: null,
+      secret: 4,
+    });
+  },
+);
 
-test.skipIf(python === undefined)("an exception is told with its type, message, and the file and line within the bundle", async () => {
-  const { finished, output } = await run({ call: "jobs.load:broken" });
-  const line = jobs.split("\n").findIndex((text) => text.includes("raise ValueError")) + 1;
-  expect(finished.failure).toEqual({
-    class: "error", code: "exception", message: "no such table: daily", type: "ValueError", exitCode: 1, file: "jobs/load.py", line,
-  });
-  expect(output).toContain("Traceback (most recent call last)");
-  expect(output).not.toContain("bootstrap.py");
-});
+test.skipIf(python === undefined)(
+  "an exception is told with its type, message, and the file and line within the bundle",
+  async () => {
+    const { finished, output } = await run({ call: "jobs.load:broken" });
+    const line = jobs.split("\n").findIndex((text) => text.includes("raise ValueError")) + 1;
+    expect(finished.failure).toEqual({
+      class: "error",
+      code: "exception",
+      message: "no such table: daily",
+      type: "ValueError",
+      exitCode: 1,
+      file: "jobs/load.py",
+      line,
+    });
+    expect(output).toContain("Traceback (most recent call last)");
+    expect(output).not.toContain("bootstrap.py");
+  },
+);
 
 test.skipIf(python === undefined)("an input of the wrong type is no reason for another try", async () => {
   const { finished } = await run({ call: "jobs.load:load_csv" }, { with: { source: 3, db: "x" } });
-  expect(finished).toMatchObject({ outcome: "failed", retryable: false, failure: { type: "InvalidInput", message: "source: int is no Path" } });
+  expect(finished).toMatchObject({
+    outcome: "failed",
+    retryable: false,
+    failure: { type: "InvalidInput", message: "source: int is no Path" },
+  });
 });
 
 test.skipIf(python === undefined)("Retry is exit 75 with its wait, Skip is exit 77", async () => {
-  expect((await run({ call: "jobs.load:later" })).finished).toMatchObject({ outcome: "failed", exitCode: 75, retryable: true, retryAfterMs: 2500 });
+  expect((await run({ call: "jobs.load:later" })).finished).toMatchObject({
+    outcome: "failed",
+    exitCode: 75,
+    retryable: true,
+    retryAfterMs: 2500,
+  });
   expect((await run({ call: "jobs.load:never" })).finished).toMatchObject({ outcome: "succeeded", skip: true });
 });
 
@@ -130,46 +192,78 @@ test.skipIf(python === undefined)("a result that is not JSON says what to do", a
 
 test.skipIf(python === undefined)("a Path in the work folder becomes the one declared file", async () => {
   const { finished } = await run({ call: "jobs.load:report" }, { outputs: { report: { type: "file" } } });
-  expect(finished.outputs).toMatchObject({ report: { $file: { name: "report.txt", size: 4, mediaType: "text/plain" } } });
+  expect(finished.outputs).toMatchObject({
+    report: { $file: { name: "report.txt", size: 4, mediaType: "text/plain" } },
+  });
 });
 
-test.skipIf(python === undefined)("inline text and files of the bundle run as __main__, and an error in text has its line", async () => {
-  expect((await run({ file: "jobs/script.py" })).output).toBe("script __main__\n");
-  const { finished } = await run({ inline: "x = 1\nraise KeyError('gone')\n" });
-  expect(finished.failure).toMatchObject({ type: "KeyError", file: "<inline>", line: 2 });
-});
+test.skipIf(python === undefined)(
+  "inline text and files of the bundle run as __main__, and an error in text has its line",
+  async () => {
+    expect((await run({ file: "jobs/script.py" })).output).toBe("script __main__\n");
+    const { finished } = await run({ inline: "x = 1\nraise KeyError('gone')\n" });
+    expect(finished.failure).toMatchObject({ type: "KeyError", file: "<inline>", line: 2 });
+  },
+);
 
-test.skipIf(python === undefined)("describe gives the schema of a signature with its docstring, and names what has none", () => {
-  const code = join(bench.folder, "described");
-  mkdirSync(join(code, "jobs"), { recursive: true });
-  writeFileSync(join(code, "jobs", "load.py"), jobs);
-  const describe = (target: string) =>
-    spawnSync(python?.path ?? "", [pythonBootstrap, "describe", target], { env: { PATH: "/usr/bin", CAPSTAN_CODE_DIR: code }, encoding: "utf8" });
-  expect(JSON.parse(describe("jobs.load:load_csv").stdout)).toEqual({
-    call: "jobs.load:load_csv",
-    doc: "Loads a CSV.",
-    inputs: {
-      type: "object",
-      properties: { source: { type: "file" }, db: { type: "string" }, table: { type: "string", default: "daily" } },
-      required: ["source", "db"],
-      additionalProperties: false,
-    },
-    outputs: { type: "object", additionalProperties: { type: "integer" } },
-  });
-  const described = JSON.parse(describe("jobs.load:types").stdout) as { inputs: { properties: Record<string, unknown> } };
-  expect(described.inputs.properties).toMatchObject({
-    day: { type: "string", format: "date" }, colour: { enum: ["red"] }, limit: { type: "integer", nullable: true },
-    point: { type: "object", properties: { x: { type: "integer" }, y: { type: "number" } }, required: ["x"] },
-    names: { type: "array", items: { type: "string" } }, mode: { enum: ["a", "b"] },
-  });
-  const refused = describe("jobs.load:stars");
-  expect(refused.status).toBe(1);
-  expect(refused.stderr).toContain("args");
-});
+test.skipIf(python === undefined)(
+  "describe gives the schema of a signature with its docstring, and names what has none",
+  () => {
+    const code = join(bench.folder, "described");
+    mkdirSync(join(code, "jobs"), { recursive: true });
+    writeFileSync(join(code, "jobs", "load.py"), jobs);
+    const describe = (target: string) =>
+      spawnSync(python?.path ?? "", [pythonBootstrap, "describe", target], {
+        env: { PATH: "/usr/bin", CAPSTAN_CODE_DIR: code, PYTHONDONTWRITEBYTECODE: "1" },
+        encoding: "utf8",
+      });
+    expect(JSON.parse(describe("jobs.load:load_csv").stdout)).toEqual({
+      call: "jobs.load:load_csv",
+      doc: "Loads a CSV.",
+      inputs: {
+        type: "object",
+        properties: { source: { type: "file" }, db: { type: "string" }, table: { type: "string", default: "daily" } },
+        required: ["source", "db"],
+        additionalProperties: false,
+      },
+      outputs: { type: "object", additionalProperties: { type: "integer" } },
+    });
+    const described = JSON.parse(describe("jobs.load:types").stdout) as {
+      inputs: { properties: Record<string, unknown> };
+    };
+    expect(described.inputs.properties).toMatchObject({
+      day: { type: "string", format: "date" },
+      colour: { enum: ["red"] },
+      limit: { type: "integer", nullable: true },
+      point: { type: "object", properties: { x: { type: "integer" }, y: { type: "number" } }, required: ["x"] },
+      names: { type: "array", items: { type: "string" } },
+      mode: { enum: ["a", "b"] },
+    });
+    const refused = describe("jobs.load:stars");
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain("args");
+  },
+);
+
+test.skipIf(python === undefined)(
+  "a venv is made once, and attempts after the first use it again",
+  async () => {
+    const inline = "import sys; print(sys.prefix != sys.base_prefix)";
+    const before = bench.notes.length;
+    for (let n = 0; n < 2; n++) {
+      const { output } = await run({ inline, environment: { kind: "venv" } });
+      expect(output).toBe("True\n");
+    }
+    expect(bench.notes.slice(before).filter((note) => note.startsWith("making"))).toHaveLength(1);
+  },
+  60_000,
+);
 
 test("a host without python3 is told so, and the task is not spent", async () => {
   const none = createExecutors(settingsFrom({ PATH: "/nowhere", HOME: "/" }))["python"];
   expect(await none?.prepare(bench.context({ action: { python: { inline: "pass" } } }))).toMatchObject({
-    kind: "failed", retryable: true, failure: { class: "setup", code: "interpreter_missing" },
+    kind: "failed",
+    retryable: true,
+    failure: { class: "setup", code: "interpreter_missing" },
   });
 });

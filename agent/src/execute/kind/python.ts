@@ -23,7 +23,10 @@ export async function preparePython(
 ): Promise<Prepared> {
   const python = await findPython(host.PATH, host.HOME, configured);
   if (python === undefined) {
-    throw new AppError("interpreter_missing", "this agent found no python3 from 3.9 on; install it and restart the agent");
+    throw new AppError(
+      "interpreter_missing",
+      "this agent found no python3 from 3.9 on; install it and restart the agent",
+    );
   }
   const prepared = await prepareFolder(context, resolver, host);
   const program = await environmentPython(context, action, python, prepared.codeFolder, host);

@@ -20,7 +20,8 @@ export function contextOf(context: ExecutorContext): ExpressionContext {
 
 /** The NAME of a secret mark, or undefined for any other value. */
 export const markOf = (value: JsonValue | undefined): string | undefined => {
-  if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, "$secret")) return undefined;
+  if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, "$secret"))
+    return undefined;
   const name = (value as JsonObject)["$secret"]; // an object, as just checked
   return typeof name === "string" ? name : undefined;
 };
@@ -33,7 +34,8 @@ export function marksIn(value: JsonValue | undefined, names: Set<string>): void 
     names.add(name);
     return;
   }
-  for (const item of Array.isArray(value) ? (value as readonly JsonValue[]) : Object.values(value as JsonObject)) marksIn(item, names); // Array.isArray does not narrow readonly arrays
+  for (const item of Array.isArray(value) ? (value as readonly JsonValue[]) : Object.values(value as JsonObject))
+    marksIn(item, names); // Array.isArray does not narrow readonly arrays
 }
 
 /** Replaces each mark by its value. Only for what stays in this process. */

@@ -9,27 +9,49 @@ import { openBench, runPrepared, type BenchOptions } from "./testing.ts";
 
 const bench = openBench();
 afterAll(() => bench.end());
-const executor = createExecutors(settingsFrom({ PATH: process.env["PATH"], HOME: "/", CAPSTAN_SECRET_TOKEN: "s3cret-value", AGENT_ONLY: "x" }))["run"];
+const executor = createExecutors(
+  settingsFrom({ PATH: process.env["PATH"], HOME: "/", CAPSTAN_SECRET_TOKEN: "s3cret-value", AGENT_ONLY: "x" }),
+)["run"];
 
-async function prepare(task: Omit<CanonicalTask, "needs" | "action"> & { script: string }, more?: BenchOptions): Promise<Prepared> {
+async function prepare(
+  task: Omit<CanonicalTask, "needs" | "action"> & { script: string },
+  more?: BenchOptions,
+): Promise<Prepared> {
   if (executor === undefined) throw new Error("no executor");
   const { script, ...rest } = task;
   return await executor.prepare(bench.context({ ...rest, action: { run: { script } } }, more));
 }
-const run = async (task: Parameters<typeof prepare>[0], more?: BenchOptions) => await runPrepared(await prepare(task, more));
+const run = async (task: Parameters<typeof prepare>[0], more?: BenchOptions) =>
+  await runPrepared(await prepare(task, more));
 
 test("lines become outputs of the declared types", async () => {
-  const { finished } = await run({
-    script: 'echo "text=hello, $NAME" >> "$CAPSTAN_OUTPUTS"\necho rows=7 >> "$CAPSTAN_OUTPUTS"\nprintf "list<<X\\n[1,\\n2]\\nX\\nok=true\\n" >> "$CAPSTAN_OUTPUTS"',
-    env: { NAME: { $expr: "inputs.name" } },
-    outputs: { text: { type: "string" }, rows: { type: "integer" }, list: { type: "array" }, ok: { type: "boolean" } },
-  }, { inputs: { inputs: { name: "world" } } });
-  expect(finished).toMatchObject({ outcome: "succeeded", exitCode: 0, outputs: { text: "hello, world", rows: 7, list: [1, 2], ok: true } });
+  const { finished } = await run(
+    {
+      script:
+        'echo "text=hello, $NAME" >> "$CAPSTAN_OUTPUTS"\necho rows=7 >> "$CAPSTAN_OUTPUTS"\nprintf "list<<X\\n[1,\\n2]\\nX\\nok=true\\n" >> "$CAPSTAN_OUTPUTS"',
+      env: { NAME: { $expr: "inputs.name" } },
+      outputs: {
+        text: { type: "string" },
+        rows: { type: "integer" },
+        list: { type: "array" },
+        ok: { type: "boolean" },
+      },
+    },
+    { inputs: { inputs: { name: "world" } } },
+  );
+  expect(finished).toMatchObject({
+    outcome: "succeeded",
+    exitCode: 0,
+    outputs: { text: "hello, world", rows: 7, list: [1, 2], ok: true },
+  });
 });
 
 test("what a value holds is never read by the shell", async () => {
   const evil = "$(touch marker); `touch marker` '\"; touch marker\n-rf";
-  const { finished, output } = await run({ script: 'printf "%s" "$V"; ls', env: { V: { $expr: "inputs.v" } } }, { inputs: { inputs: { v: evil } } });
+  const { finished, output } = await run(
+    { script: 'printf "%s" "$V"; ls', env: { V: { $expr: "inputs.v" } } },
+    { inputs: { inputs: { v: evil } } },
+  );
   expect(finished.outcome).toBe("succeeded");
   expect(output).toBe(evil);
 });
@@ -41,19 +63,31 @@ test("the first failing command ends the script, also within a pipe", async () =
 });
 
 test("exit 75 asks for another try and exit 77 for a skip", async () => {
-  expect((await run({ script: "exit 75" })).finished).toMatchObject({ outcome: "failed", retryable: true, exitCode: 75 });
+  expect((await run({ script: "exit 75" })).finished).toMatchObject({
+    outcome: "failed",
+    retryable: true,
+    exitCode: 75,
+  });
   expect((await run({ script: "exit 77" })).finished).toMatchObject({ outcome: "succeeded", skip: true });
 });
 
 test("a signal is named, also where the shell reports it as 128 and more", async () => {
-  expect((await run({ script: "kill -SEGV $$" })).finished).toMatchObject({ failure: { code: "signal", signal: "SIGSEGV" } });
-  expect((await run({ script: "sh -c 'kill -ABRT $$' || exit $?" })).finished).toMatchObject({ failure: { code: "signal", signal: "SIGABRT" } });
+  expect((await run({ script: "kill -SEGV $$" })).finished).toMatchObject({
+    failure: { code: "signal", signal: "SIGSEGV" },
+  });
+  expect((await run({ script: "sh -c 'kill -ABRT $$' || exit $?" })).finished).toMatchObject({
+    failure: { code: "signal", signal: "SIGABRT" },
+  });
 });
 
 test("the error file names type, message and the task's word; after exit 0 it is ignored", async () => {
   const error = `echo '{"type":"Quota","message":"full","retryable":false,"retryAfterMs":5000}' > "$CAPSTAN_ERROR"; `;
   expect((await run({ script: `${error} exit 3` })).finished).toMatchObject({
-    outcome: "failed", exitCode: 3, retryable: false, retryAfterMs: 5000, failure: { type: "Quota", message: "full" },
+    outcome: "failed",
+    exitCode: 3,
+    retryable: false,
+    retryAfterMs: 5000,
+    failure: { type: "Quota", message: "full" },
   });
   expect((await run({ script: error })).finished.outcome).toBe("succeeded");
 });
@@ -78,12 +112,27 @@ for (const [what, script, code] of bad) {
 
 test("files of the task are stored by digest, by name, by value and by pattern", async () => {
   const { finished } = await run({
-    script: 'echo a > "$CAPSTAN_OUT_DIR/a.csv"; mkdir -p out; echo b > out/b.pdf; echo "one=a.csv" > "$CAPSTAN_OUTPUTS"',
+    script:
+      'echo a > "$CAPSTAN_OUT_DIR/a.csv"; mkdir -p out; echo b > out/b.pdf; echo "one=a.csv" > "$CAPSTAN_OUTPUTS"',
     outputs: { one: { type: "file" }, two: { type: "file", path: "out/*.pdf" } },
   });
   expect(finished.outputs).toEqual({
-    one: { $file: { name: "a.csv", size: 2, sha256: "87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7", mediaType: "text/csv" } },
-    two: { $file: { name: "b.pdf", size: 2, sha256: "0263829989b6fd954f72baaf2fc64bc2e2f01d692d4de72986ea808f6e99813f", mediaType: "application/pdf" } },
+    one: {
+      $file: {
+        name: "a.csv",
+        size: 2,
+        sha256: "87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7",
+        mediaType: "text/csv",
+      },
+    },
+    two: {
+      $file: {
+        name: "b.pdf",
+        size: 2,
+        sha256: "0263829989b6fd954f72baaf2fc64bc2e2f01d692d4de72986ea808f6e99813f",
+        mediaType: "application/pdf",
+      },
+    },
   });
 });
 
@@ -106,7 +155,16 @@ for (const [what, line] of escapes) {
 test("a secret reaches the task by env and by file, the inputs file holds its mark only, and all is gone afterwards", async () => {
   if (executor === undefined) throw new Error("no executor");
   const context = bench.context(
-    { action: { run: { script: 'cat "$CAPSTAN_SECRETS_DIR/TOKEN"; echo "/$T"; cat "$CAPSTAN_INPUTS"; stat -c %a "$CAPSTAN_SECRETS_DIR/TOKEN"' } }, env: { T: { $expr: "secrets.TOKEN" } }, with: { token: { $expr: "secrets.TOKEN" } } },
+    {
+      action: {
+        run: {
+          script:
+            'cat "$CAPSTAN_SECRETS_DIR/TOKEN"; echo "/$T"; cat "$CAPSTAN_INPUTS"; stat -c %a "$CAPSTAN_SECRETS_DIR/TOKEN"',
+        },
+      },
+      env: { T: { $expr: "secrets.TOKEN" } },
+      with: { token: { $expr: "secrets.TOKEN" } },
+    },
     { secrets: { TOKEN: "env:CAPSTAN_SECRET_TOKEN" } },
   );
   const prepared = await executor.prepare(context);
@@ -121,8 +179,15 @@ test("a secret reaches the task by env and by file, the inputs file holds its ma
 });
 
 test("a secret that the agent does not allow ends the attempt before it starts, and its value is not looked at", async () => {
-  const prepared = await prepare({ script: "true", env: { X: { $expr: "secrets.X" } } }, { secrets: { X: "env:AGENT_ONLY" } });
-  expect(prepared).toMatchObject({ kind: "failed", retryable: false, failure: { class: "policy", code: "policy_denied" } });
+  const prepared = await prepare(
+    { script: "true", env: { X: { $expr: "secrets.X" } } },
+    { secrets: { X: "env:AGENT_ONLY" } },
+  );
+  expect(prepared).toMatchObject({
+    kind: "failed",
+    retryable: false,
+    failure: { class: "policy", code: "policy_denied" },
+  });
 });
 
 test("nothing of the agent's environment reaches a task", async () => {
@@ -133,12 +198,19 @@ test("nothing of the agent's environment reaches a task", async () => {
 });
 
 test("a missing value in an expression fails the attempt as expression_failed", async () => {
-  const prepared = await prepare({ script: "true", env: { X: { $expr: "inputs.nothing" } } }, { inputs: { inputs: {} } });
-  expect(prepared).toMatchObject({ kind: "failed", retryable: false, failure: { class: "expression", code: "expression_failed" } });
+  const prepared = await prepare(
+    { script: "true", env: { X: { $expr: "inputs.nothing" } } },
+    { inputs: { inputs: {} } },
+  );
+  expect(prepared).toMatchObject({
+    kind: "failed",
+    retryable: false,
+    failure: { class: "expression", code: "expression_failed" },
+  });
 });
 
 test("the folder of an attempt and its files are for its user alone", async () => {
-  const prepared = await prepare({ script: "true" });
+  const prepared = await prepare({ script: "true", with: { a: 1 } });
   if (prepared.kind !== "process") throw new Error("not prepared");
   const root = dirname(prepared.cwd);
   expect(statSync(root).mode & 0o777).toBe(0o700);

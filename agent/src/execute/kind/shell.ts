@@ -26,7 +26,8 @@ function programOf(name: string, searchPath: string): string {
   const known = programs.get(key);
   if (known !== undefined) return known;
   const path = findProgram(name, searchPath);
-  if (path === undefined) throw new AppError("interpreter_missing", `there is no ${name} in the PATH of this agent (${searchPath})`);
+  if (path === undefined)
+    throw new AppError("interpreter_missing", `there is no ${name} in the PATH of this agent (${searchPath})`);
   programs.set(key, path);
   return path;
 }
@@ -45,7 +46,12 @@ export async function prepareShell(
   const prepared = await prepareFolder(context, resolver, host);
   const script = join(prepared.folder.root, `${exchange.script}${shell.ending}`);
   writeNewFile(script, action.script ?? bundledScript(action.file, prepared.codeFolder), 0o500);
-  return processPlan(context, prepared, [program, ...shell.args, script], workFolderOf(context, action, prepared.folder.work));
+  return processPlan(
+    context,
+    prepared,
+    [program, ...shell.args, script],
+    workFolderOf(context, action, prepared.folder.work),
+  );
 }
 
 /** A script of the bundle is copied, so that a task which rewrites it reaches no other attempt. */
@@ -54,7 +60,8 @@ function bundledScript(file: string | undefined, codeFolder: string | undefined)
     throw new AppError("setup_failed", `the code bundle with ${file ?? "the script"} is missing`);
   }
   const read = readBeneath(codeFolder, file, scriptBytesMax);
-  if (read.kind === "refused") throw new AppError("setup_failed", `the script ${file} is not in the code bundle (${read.why})`);
+  if (read.kind === "refused")
+    throw new AppError("setup_failed", `the script ${file} is not in the code bundle (${read.why})`);
   return read.bytes;
 }
 
@@ -63,6 +70,7 @@ function workFolderOf(context: ExecutorContext, action: RunAction, work: string)
   const folder = evaluateText(action.workdir, contextOf(context));
   if (typeof folder !== "string" || folder === "") throw new AppError("expression_failed", "workdir is no text");
   if (folder.startsWith("/")) return folder;
-  if (relativeParts(folder) === undefined) throw new AppError("expression_failed", `workdir ${JSON.stringify(folder)} leaves the work folder`);
+  if (relativeParts(folder) === undefined)
+    throw new AppError("expression_failed", `workdir ${JSON.stringify(folder)} leaves the work folder`);
   return join(work, folder);
 }

@@ -1,9 +1,15 @@
 // What all actions that start a program have in common: folder, inputs, environment, secrets, and the end.
 import { join } from "node:path";
-import { evaluateTree, type JsonObject, type JsonValue } from "@capstan/proto";
+import { evaluateTree, type CanonicalTask, type JsonObject, type JsonValue } from "@capstan/proto";
 import type { SecretResolver } from "../../secrets/resolver.ts";
 import { unpackBundle } from "../../workspace/bundle.ts";
-import { exchange, makeFolderParts, writeNewFile, type AttemptFolder } from "../../workspace/directory.ts";
+import {
+  emptyInputsFile,
+  exchange,
+  makeFolderParts,
+  writeNewFile,
+  type AttemptFolder,
+} from "../../workspace/directory.ts";
 import { writeSecrets } from "../../workspace/secret-folder.ts";
 import type { ExecutorContext, Prepared } from "../executor.ts";
 import { addAuthorVariables, protocolVariables, type HostVariables } from "./environment.ts";
@@ -21,9 +27,13 @@ export interface TaskFolder {
 const isEmpty = (object: object | undefined): boolean => object === undefined || Object.keys(object).length === 0;
 
 /** Makes folder, files, secrets and environment of a program. Only what the task uses is written. */
-export async function prepareFolder(context: ExecutorContext, resolver: SecretResolver, host: HostVariables): Promise<TaskFolder> {
+export async function prepareFolder(
+  context: ExecutorContext,
+  resolver: SecretResolver,
+  host: HostVariables,
+): Promise<TaskFolder> {
   const { task } = context;
-  const folder = makeFolderParts(context.attemptDir);
+  const folder = makeFolderParts(context.attemptDir, mayLeaveFiles(task));
   const codeFolder = context.bundle === undefined ? undefined : unpackBundle(context.cacheDir, context.bundle);
   const files = new InputFiles(context, folder);
   let secretsFolder: string | undefined;
@@ -40,11 +50,16 @@ export async function prepareFolder(context: ExecutorContext, resolver: SecretRe
     }
     if (hasFiles(values)) values = await files.withPaths(values);
   }
-  writeNewFile(join(folder.root, exchange.inputs), JSON.stringify(values));
-  const variables = protocolVariables(context, folder, { codeFolder, secretsFolder }, host);
+  const inputsFile = isEmpty(task.with) ? emptyInputsFile(context.cacheDir) : join(folder.root, exchange.inputs);
+  if (!isEmpty(task.with)) writeNewFile(inputsFile, JSON.stringify(values));
+  const variables = protocolVariables(context, folder, { codeFolder, secretsFolder, inputsFile }, host);
   if (!isEmpty(env)) await addAuthorVariables(variables, env, secrets, files);
   return { folder, codeFolder, variables };
 }
+
+/** True where a declared output is a file or may hold one. */
+const mayLeaveFiles = (task: CanonicalTask): boolean =>
+  Object.values(task.outputs ?? {}).some(({ type }) => type === "file" || type === "array" || type === "object");
 
 /** The name of an attempt's folder of secrets. */
 export const secretsName = (context: ExecutorContext): string => `${context.attempt.attempt}.${context.attempt.epoch}`;
@@ -68,7 +83,9 @@ export const processPlan = (
     } catch (error) {
       // The only thing that throws is the way to the store; the work was done, so it is worth another try.
       const text = error instanceof Error ? error.message : String(error);
-      return failed(failure("error", "file_unavailable", `the task's files could not be stored: ${text}`), { retryable: true });
+      return failed(failure("error", "file_unavailable", `the task's files could not be stored: ${text}`), {
+        retryable: true,
+      });
     }
   },
 });

@@ -40,12 +40,31 @@ export function openBench(): Bench {
       const whole: CanonicalTask = { needs: [], ...task };
       return {
         attempt: {
-          seq: 1, attempt: idFromUuid("att", uuid), epoch: 1, taskRun: idFromUuid("tr", uuid), run: idFromUuid("run", uuid),
-          runName: "sample-1", project: "default", task: "it", index: 0, number: 1, specDigest: `sha256:${"0".repeat(64)}`,
-          inputs: more.inputs ?? {}, leaseMs: 300_000, onLeaseEnd: "stop", graceMs: 10_000, isolation: "L0",
-          secrets: Object.keys(more.secrets ?? {}), traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+          seq: 1,
+          attempt: idFromUuid("att", uuid),
+          epoch: 1,
+          taskRun: idFromUuid("tr", uuid),
+          run: idFromUuid("run", uuid),
+          runName: "sample-1",
+          project: "default",
+          task: "it",
+          index: 0,
+          number: 1,
+          specDigest: `sha256:${"0".repeat(64)}`,
+          inputs: more.inputs ?? {},
+          leaseMs: 300_000,
+          onLeaseEnd: "stop",
+          graceMs: 10_000,
+          isolation: "L0",
+          secrets: Object.keys(more.secrets ?? {}),
+          traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         },
-        document: { version: 1, name: "sample", tasks: { it: whole }, ...(more.secrets === undefined ? {} : { secrets: more.secrets }) },
+        document: {
+          version: 1,
+          name: "sample",
+          tasks: { it: whole },
+          ...(more.secrets === undefined ? {} : { secrets: more.secrets }),
+        },
         task: whole,
         bundle: more.bundle,
         attemptDir,
@@ -74,7 +93,8 @@ export interface Ran {
 
 /** Runs what was prepared to its end. @throws AppError where the preparation failed */
 export async function runPrepared(prepared: Prepared): Promise<Ran> {
-  if (prepared.kind === "failed") throw new AppError("setup_failed", `${prepared.failure.code}: ${prepared.failure.message}`);
+  if (prepared.kind === "failed")
+    throw new AppError("setup_failed", `${prepared.failure.code}: ${prepared.failure.message}`);
   let output = "";
   if (prepared.kind === "inProcess") {
     const finished = await prepared.run(new AbortController().signal, (text) => (output += text));
@@ -86,8 +106,9 @@ export async function runPrepared(prepared: Prepared): Promise<Ran> {
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.on("error", reject);
-    child.on("close", (code, signal) => resolve({ exitCode: code ?? undefined, signal: signal ?? undefined, oom: false, stopped: undefined }));
+    child.on("close", (code, signal) =>
+      resolve({ exitCode: code ?? undefined, signal: signal ?? undefined, oom: false, stopped: undefined }),
+    );
   });
   return { finished: await prepared.collect(exit), output };
 }
-

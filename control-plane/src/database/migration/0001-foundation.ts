@@ -381,7 +381,7 @@ export class Foundation0001 implements MigrationInterface {
         project_id uuid NOT NULL,
         attempt_id uuid NOT NULL,
         start_bytes bigint NOT NULL,
-        length_bytes integer NOT NULL,
+        length_bytes bigint NOT NULL,
         start_lines bigint NOT NULL,
         lines integer NOT NULL,
         base_ms bigint NOT NULL,

@@ -1,7 +1,8 @@
 -- Group commit: everything that a batch of decisions writes, in one statement.
---   $1 starts, $2 advances, $3 fences on sessions, $4 fences on lanes, $5 task runs, $6 attempts,
---   $7 live attempts, $8 queue, $9 timers, $10 events, $11 new lanes: JSON arrays of objects with short keys.
---   p project, r run, o position everywhere. All times are Unix ms.
+--   $1 starts, $2 advances (both with the run's new history), $3 fences on sessions, $4 fences on lanes, $5 task runs,
+--   $6 attempts, $7 queue, $8 timers, $9 new lanes: JSON arrays of objects with short keys.
+--   p project, r run, o position everywhere. All times are Unix ms. A key that is absent is NULL, and reading a row costs
+--   by its keys, so rows carry only what they have.
 --
 --  B1. A run's rows are written only if its version is the one that was decided on (advances), or if its idempotency
 --      key was free (starts). Every other part joins on `ok`; what was refused is not in the answer.
@@ -14,18 +15,19 @@ WITH
 start AS MATERIALIZED (
   SELECT * FROM json_to_recordset($1::json) AS x(
     p uuid, r uuid, w uuid, wn text, d text, s text, es int, pr smallint, inp jsonb, lab jsonb, tr jsonb,
-    cr float8, st float8, en float8, dl float8, ou jsonb, f jsonb, ca text, ke text, rq text, ord int)
+    cr float8, st float8, en float8, dl float8, ou jsonb, f jsonb, ca text, ke text, rq text, ord int, it json)
 ),
 advance AS MATERIALIZED (
   SELECT * FROM json_to_recordset($2::json) AS x(
-    p uuid, r uuid, v int, s text, es int, st float8, en float8, cn jsonb, ou jsonb, f jsonb)
+    p uuid, r uuid, v int, s text, es int, st float8, en float8, cn jsonb, ou jsonb, f jsonb, fs int, h float8, it json)
 ),
 refused AS MATERIALIZED (
-  SELECT f.r FROM json_to_recordset($3::json) AS f(p uuid, r uuid, a uuid, se bigint)
+  SELECT x.r::uuid AS r FROM json_to_recordset($3::json) AS f(p uuid, a uuid, se bigint, rs json),
+    json_array_elements_text(f.rs) AS x(r)
   WHERE NOT EXISTS (
     SELECT 1 FROM agent_sessions s WHERE s.project_id = f.p AND s.agent_id = f.a AND s.session = f.se)
   UNION
-  SELECT l.r FROM json_to_recordset($4::json) AS l(p uuid, r uuid, l uuid)
+  SELECT x.r::uuid FROM json_to_recordset($4::json) AS l(p uuid, l uuid, rs json), json_array_elements_text(l.rs) AS x(r)
   WHERE EXISTS (SELECT 1 FROM task_queue q WHERE q.lane_id = l.l AND q.project_id = l.p)
 ),
 locked AS MATERIALIZED (
@@ -88,12 +90,12 @@ task_moved AS (
   UPDATE task_runs x SET state = t.s, epoch = t.e, attempts = t.a, counters = t.c, attempt_id = t.at, agent_id = t.ag,
     queued_at = to_timestamp(t.q / 1000), started_at = to_timestamp(t.st / 1000), ended_at = to_timestamp(t.en / 1000),
     due_at = to_timestamp(t.du / 1000), outputs = t.ou, failure = t.f, reason = t.re
-  FROM task t WHERE NOT t.n AND x.project_id = t.p AND x.run_id = t.r AND x.position = t.o
+  FROM task t WHERE t.n IS NULL AND x.project_id = t.p AND x.run_id = t.r AND x.position = t.o
 ),
 attempt AS MATERIALIZED (
   SELECT t.* FROM json_to_recordset($6::json) AS t(
     n bool, p uuid, r uuid, o int, i uuid, nu int, e bigint, ag uuid, se bigint, s text, of float8, st float8, en float8,
-    f jsonb, re jsonb)
+    f jsonb, re jsonb, sq bigint, l bigint, b float8)
   WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
 ),
 attempt_made AS (
@@ -105,23 +107,23 @@ attempt_made AS (
 attempt_moved AS (
   UPDATE attempts x SET state = t.s, started_at = to_timestamp(t.st / 1000), ended_at = to_timestamp(t.en / 1000),
     failure = t.f, result = t.re
-  FROM attempt t WHERE NOT t.n AND x.project_id = t.p AND x.id = t.i
-),
-live AS MATERIALIZED (
-  SELECT t.* FROM json_to_recordset($7::json) AS t(
-    d bool, p uuid, r uuid, o int, i uuid, e bigint, ag uuid, se bigint, sq bigint, l bigint, b float8)
-  WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
+  FROM attempt t WHERE t.n IS NULL AND x.project_id = t.p AND x.id = t.i
 ),
 live_made AS (
-  INSERT INTO live_attempts (project_id, agent_id, attempt_id, run_id, position, epoch, session, seq, lease_ms, backstop_at)
-  SELECT p, ag, i, r, o, e, se, sq, l, to_timestamp(b / 1000) FROM live WHERE NOT d
-  ON CONFLICT (project_id, agent_id, attempt_id) DO UPDATE SET backstop_at = excluded.backstop_at
+  INSERT INTO live_attempts (project_id, agent_id, attempt_id, run_id, position, epoch, session, seq, lease_ms)
+  SELECT p, ag, i, r, o, e, se, sq, l FROM attempt WHERE n AND en IS NULL
+),
+live_watched AS (
+  UPDATE live_attempts x SET backstop_at = to_timestamp(t.b / 1000) FROM attempt t
+  WHERE t.b IS NOT NULL AND t.n IS NULL AND t.en IS NULL
+    AND x.project_id = t.p AND x.agent_id = t.ag AND x.attempt_id = t.i
 ),
 live_ended AS (
-  DELETE FROM live_attempts x USING live t WHERE t.d AND x.project_id = t.p AND x.agent_id = t.ag AND x.attempt_id = t.i
+  DELETE FROM live_attempts x USING attempt t
+  WHERE t.en IS NOT NULL AND t.n IS NULL AND x.project_id = t.p AND x.agent_id = t.ag AND x.attempt_id = t.i
 ),
 waiting AS MATERIALIZED (
-  SELECT t.* FROM json_to_recordset($8::json) AS t(
+  SELECT t.* FROM json_to_recordset($7::json) AS t(
     d bool, p uuid, r uuid, o int, l uuid, pr smallint, pa float8, le bigint, q float8, av json)
   WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
 ),
@@ -129,7 +131,7 @@ queue_made AS (
   INSERT INTO task_queue (project_id, run_id, position, lane_id, priority, pass, lease_ms, queued_at, avoid_agents)
   SELECT p, r, o, l, pr, pa, le, to_timestamp(q / 1000),
     CASE WHEN av IS NULL THEN NULL ELSE ARRAY(SELECT json_array_elements_text(av)::uuid) END
-  FROM waiting WHERE NOT d
+  FROM waiting WHERE d IS NULL
   ON CONFLICT (project_id, run_id, position) DO UPDATE SET lane_id = excluded.lane_id, priority = excluded.priority,
     pass = excluded.pass, queued_at = excluded.queued_at, avoid_agents = excluded.avoid_agents, taken_until = NULL
 ),
@@ -137,7 +139,7 @@ queue_left AS (
   DELETE FROM task_queue x USING waiting t WHERE t.d AND x.project_id = t.p AND x.run_id = t.r AND x.position = t.o
 ),
 timer AS MATERIALIZED (
-  SELECT t.* FROM json_to_recordset($9::json) AS t(p uuid, r uuid, o int, k text, du float8)
+  SELECT t.* FROM json_to_recordset($8::json) AS t(p uuid, r uuid, o int, k text, du float8)
   WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
 ),
 timer_set AS (
@@ -151,13 +153,14 @@ timer_cleared AS (
 ),
 lane_made AS (
   INSERT INTO lanes (project_id, id, pool_id, selector_hash, selector)
-  SELECT p, l, po, h, se FROM json_to_recordset($11::json) AS t(p uuid, l uuid, po uuid, h text, se jsonb) ORDER BY l
+  SELECT p, l, po, h, se FROM json_to_recordset($9::json) AS t(p uuid, l uuid, po uuid, h text, se jsonb) ORDER BY l
   ON CONFLICT DO NOTHING
 ),
 event_told AS (
   INSERT INTO run_events (project_id, run_id, first_seq, at, items)
-  SELECT t.p, t.r, t.fs, to_timestamp(t.at / 1000), t.it
-  FROM json_to_recordset($10::json) AS t(p uuid, r uuid, fs int, at float8, it json)
-  WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
+  SELECT p, r, 1, to_timestamp(cr / 1000), it FROM started
+  UNION ALL
+  SELECT a.p, a.r, a.fs, to_timestamp(a.h / 1000), a.it FROM advance a
+  WHERE a.it IS NOT NULL AND (a.r IN (SELECT r FROM locked)) IS TRUE
 )
 SELECT r, number FROM ok

@@ -33,8 +33,8 @@ export class PgCommitStore implements CommitStore {
 
   async write(rows: BatchRows): Promise<ReadonlyMap<string, number | undefined>> {
     const values = [
-      rows.starts, rows.advances, rows.sessionFences, rows.laneFences, rows.tasks, rows.attempts, rows.live, rows.queue,
-      rows.timers, rows.events, rows.lanes,
+      rows.starts, rows.advances, [...rows.sessionFences.values()], [...rows.laneFences.values()], rows.tasks,
+      rows.attempts, rows.queue, rows.timers, rows.lanes,
     ].map((part) => JSON.stringify(part));
     const result = await this.hot.query<{ r: string; number: string | null }>(statement("commit-batch", values));
     return new Map(result.rows.map((row) => [row.r, row.number === null ? undefined : Number(row.number)]));

@@ -81,7 +81,7 @@ export class PgRunStore implements RunStore {
   async count(projectId: string, filter: RunFilter): Promise<number> {
     const rows = await this.rows<{ count: number }>(
       projectId,
-      `SELECT count(*)::int AS count FROM (SELECT 1 FROM runs r WHERE ${filterSql} LIMIT 10000) AS some`,
+      `SELECT count(*)::int AS count FROM (SELECT 1 FROM runs r WHERE ${filterSql} LIMIT 10000) AS few`,
       filterValues(projectId, filter),
     );
     return rows[0]?.count ?? 0;

@@ -1,0 +1,20 @@
+import { makeAgentFixture, until } from "./testing/agent-fixture.ts";
+import { scriptDocument } from "./testing/script-executor.ts";
+import { readdirSync as fsr } from "node:fs";
+import { readConfig } from "./config.ts";
+const f = await makeAgentFixture(); const { fake } = f;
+const digest = fake.addDocument(scriptDocument({ t: "exit 0", talk:"head -c 200000000 /dev/zero | tr '\\\\0' 'x' | fold -w 99" }));
+const what=process.argv[2]; const outstanding=Number(process.argv[3]??512), total=Number(process.argv[4]??40000);
+const cfg=readConfig({env:{CAPSTAN_AGENT__SLOTS:"600",CAPSTAN_AGENT__RUNNERS:process.argv[5]??"2"},flags:{dataDir:f.dataDir,name:"test"}});
+const ag=await f.start(what==="noop"?{config:cfg,inlineExecutors:{run:()=>({outcome:"succeeded"})}}:{config:cfg,env:{...process.env,...(process.env["PROF"]?{NODE_OPTIONS:"--cpu-prof --cpu-prof-dir=/tmp/prof"}:{})}});
+if(what==="log"){ const t0=performance.now(); const [a=""]=fake.offer(digest,"talk"); setInterval(()=>{for(const p of fsr(f.dataDir+"/r")){}},1e9).unref(); let peak=0; const mem=setInterval(()=>{peak=Math.max(peak,process.memoryUsage().rss)},50);
+ await until(()=>fake.finishOf(a)!==undefined,120000); console.log("finish",performance.now()-t0); await until(()=>fake.completeLogs.has(a),120000); clearInterval(mem); console.log("log complete",performance.now()-t0,"bytes",fake.logOf(a).length,"agent+fake peak MB",peak/1e6); await f.dispose(); process.exit(0);}
+let done=0,sent=0; const t0=performance.now(); const lat:number[]=[]; const at=new Map<string,number>();
+const orig=fake.items.push.bind(fake.items);
+fake.items.push=(...it:any[])=>{ for(const i of it) if(i.kind==="finish"){done++; lat.push(performance.now()-(at.get(i.attempt)??0));} return 0;};
+const fill=()=>{ while(sent<total && sent-done<outstanding){ const n=Math.min(64,outstanding-(sent-done),total-sent); if(n<Math.min(64,outstanding)/2&&done<sent-n*2) break; for(const id of fake.offer(digest,"t",{},n)) at.set(id,performance.now()); sent+=n; } };
+const cpu0=process.cpuUsage();
+await new Promise<void>(r=>{ const p=fake.items.push; fake.items.push=(...it:any[])=>{p(...it); setImmediate(fill); if(done>=total) r(); return 0;}; fill();});
+const s=(performance.now()-t0)/1000; lat.sort((a,b)=>a-b); const c=process.cpuUsage(cpu0);
+console.log(what,outstanding,(total/s).toFixed(0)+"/s","p50",lat[lat.length>>1]?.toFixed(2),"p99",lat[Math.floor(lat.length*.99)]?.toFixed(2),"agent+fake cpu us/task",((c.user+c.system)/total).toFixed(0));
+if(process.env["PROF"]){ag.drain(); await ag.ended; await new Promise(r=>setTimeout(r,1500));process.exit(0);} await f.dispose(); process.exit(0);

@@ -1,0 +1,124 @@
+// What people do with agents, pools and join tokens.
+import { randomBytes, randomInt } from "node:crypto";
+import {
+  AppError, formatJoinToken, idFromUuid, uuidFromId, uuidV7, type AgentDetail, type AgentView, type JoinTokenBody,
+  type JoinTokenMade, type JoinTokenView, type PoolView,
+} from "@capstan/proto";
+import type { Audit } from "../audit/entry.ts";
+import type { AgentCredentials } from "../auth/agent-credential.ts";
+import type { ProjectScope } from "../http/request-context.ts";
+import type { InventoryService } from "../result/inventory.service.ts";
+import type { AgentStore } from "./agent.store.ts";
+
+const tokenMs = 15 * 60_000;
+const secretCharacters = 50; // 36^50 is above 2^256
+const alphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+export class AgentService {
+  private readonly store: AgentStore;
+  private readonly credentials: AgentCredentials;
+  private readonly inventory: InventoryService;
+  private readonly audit: Audit;
+
+  constructor(store: AgentStore, credentials: AgentCredentials, inventory: InventoryService, audit: Audit) {
+    this.store = store;
+    this.credentials = credentials;
+    this.inventory = inventory;
+    this.audit = audit;
+  }
+
+  pools(project: ProjectScope): Promise<PoolView[]> {
+    return this.store.pools(project.id);
+  }
+
+  /** The token is in this answer and nowhere else. @throws not_found malformed */
+  async makeToken(project: ProjectScope, pool: string, body: JoinTokenBody, actor: string): Promise<JoinTokenMade> {
+    const id = uuidV7(Date.now(), randomBytes(10));
+    const publicId = idFromUuid("jt", id);
+    const secret = Array.from({ length: secretCharacters }, () => alphabet[randomInt(36)]).join("");
+    if (body.cidr !== undefined && !/^[0-9a-fA-F.:]{2,45}\/\d{1,3}$/.test(body.cidr)) {
+      throw new AppError("malformed", "/cidr: write a network such as 10.0.0.0/8");
+    }
+    const made = await this.store.createToken(project.id, {
+      id, publicId, pool, sealedKey: this.credentials.seal(this.credentials.joinKey(publicId, secret), publicId),
+      usesMax: body.uses ?? 1, labels: body.labels ?? {}, cidr: body.cidr, approve: body.approve ?? false,
+      expiresInMs: body.expiresInMs ?? tokenMs, createdBy: actor,
+    }).catch((cause: unknown) => {
+      const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+      if (code === "22P02") throw new AppError("malformed", "/cidr: that is no network; write one such as 10.0.0.0/8", { cause });
+      throw cause;
+    });
+    if (made === undefined) throw noPool(project, pool);
+    await this.audit.append(project.id, {
+      actor, action: "agents:enrol", subject: publicId, detail: { pool, uses: made.usesMax, approve: made.approve },
+    });
+    return { ...made, token: formatJoinToken({ id: publicId, secret }) };
+  }
+
+  async tokens(project: ProjectScope, pool: string): Promise<JoinTokenView[]> {
+    const found = await this.store.tokens(project.id, pool);
+    if (found === undefined) throw noPool(project, pool);
+    return found;
+  }
+
+  async deleteToken(project: ProjectScope, pool: string, token: string, actor: string): Promise<void> {
+    if (!(await this.store.deleteToken(project.id, pool, token))) throw new AppError("not_found", `There is no join token ${token} in pool ${pool}.`);
+    await this.audit.append(project.id, { actor, action: "agents:enrol", subject: token, detail: { pool, deleted: true } });
+  }
+
+  /** Revoked agents are listed only when asked for. */
+  async list(project: ProjectScope, filter: { pool?: readonly string[] | undefined; state?: readonly string[] | undefined }): Promise<AgentView[]> {
+    const all = await this.store.list(project.id);
+    return all.filter((agent) =>
+      (filter.pool === undefined || filter.pool.includes(agent.pool)) &&
+      (filter.state === undefined ? agent.state !== "revoked" : filter.state.includes(agent.state)));
+  }
+
+  /** By `ag_…` or name. @throws not_found */
+  async show(project: ProjectScope, agent: string): Promise<AgentDetail> {
+    const id = uuidFromId("ag", agent);
+    const found = await this.store.detail(project.id, id === undefined ? { name: agent } : { id });
+    if (found === undefined) throw new AppError("not_found", `There is no agent ${agent} in project ${project.name}.`);
+    return found;
+  }
+
+  drain(project: ProjectScope, agent: string, actor: string, reason: string): Promise<AgentView> {
+    return this.move(project, agent, { action: "drain", from: ["active"], to: "draining", same: ["draining", "drained"] }, actor, reason);
+  }
+
+  resume(project: ProjectScope, agent: string, actor: string): Promise<AgentView> {
+    return this.move(project, agent, { action: "resume", from: ["draining", "drained", "suspended"], to: "active", same: ["active"] }, actor, "");
+  }
+
+  /** The row first; sockets are closed within seconds, and what the agent held is lost at once. */
+  async revoke(project: ProjectScope, agent: string, actor: string, reason: string): Promise<void> {
+    const found = await this.show(project, agent);
+    const agentId = uuidFromId("ag", found.id) ?? "";
+    if (!(await this.store.moveState(project.id, agentId, ["pending", "active", "draining", "drained", "suspended"], "revoked"))) return;
+    await this.audit.append(project.id, { actor, action: "agents:revoke", subject: found.id, detail: { name: found.name, reason } });
+    await this.inventory.revoke({ projectId: project.id, agentId });
+  }
+
+  private async move(
+    project: ProjectScope,
+    agent: string,
+    step: { action: string; from: readonly string[]; to: AgentView["state"]; same: readonly string[] },
+    actor: string,
+    reason: string,
+  ): Promise<AgentView> {
+    const found = await this.show(project, agent);
+    const { session: _session, fingerprint: _fingerprint, attempts: _attempts, ...view } = found;
+    const moved = await this.store.moveState(project.id, uuidFromId("ag", found.id) ?? "", step.from, step.to);
+    if (moved) {
+      await this.audit.append(project.id, { actor, action: "agents:drain", subject: found.id, detail: { action: step.action, reason } });
+      return { ...view, state: step.to };
+    }
+    if (step.same.includes(view.state)) return view;
+    throw new AppError("state_conflict", `The agent ${view.name} is ${view.state}; it cannot ${step.action}.`, {
+      evidence: { state: view.state, allowed: [...step.from] },
+    });
+  }
+}
+
+const noPool = (project: ProjectScope, pool: string): AppError =>
+  new AppError("not_found", `There is no pool ${pool} in project ${project.name}.`);

@@ -1,0 +1,331 @@
+// Agents, pools and join tokens in PostgreSQL. What is asked before a project is known runs under the engine's role and
+// returns the project; the rest runs within its project.
+import type pg from "pg";
+import type { AgentDetail, AgentView, JoinTokenView, PoolView, PublicJwk } from "@capstan/proto";
+import { idFromUuid, runName } from "@capstan/proto";
+import type { AgentRow, AgentStore, EnrolOutcome, JoinTokenRow, NewAgent, NewJoinToken } from "../../agent/agent.store.ts";
+import { inTransaction, withProject } from "../pool.ts";
+
+const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+/** Label under which an agent's executors are kept; it is not shown as a label. */
+const executorsLabel = "capstan.executors";
+/** Counted time now, as the leases have it. */
+const leaseNow = `(c.counted_ms + greatest(0, least(2000, floor(extract(epoch FROM clock_timestamp() - c.db_time) * 1000))))`;
+const isOnline = `coalesce(s.state IN ('syncing', 'live') AND ${leaseNow} - s.renewed_ms <= 30000, false)`;
+
+const agentColumns = `a.id, a.name, p.name AS pool, a.state, a.version, a.slots, a.labels_pinned, a.labels_fact, a.labels_self,
+  a.fingerprint, s.session, ${isOnline} AS online,
+  (SELECT count(*)::int FROM live_attempts l WHERE l.project_id = a.project_id AND l.agent_id = a.id) AS used,
+  ${iso("a.created_at")} AS created, ${iso(`CASE WHEN ${isOnline} THEN clock_timestamp() ELSE a.seen_at END`)} AS seen`;
+const agentTables = `agents a JOIN pools p ON p.project_id = a.project_id AND p.id = a.pool_id CROSS JOIN lease_clock c
+  LEFT JOIN agent_sessions s ON s.project_id = a.project_id AND s.agent_id = a.id`;
+
+interface AgentColumns {
+  readonly id: string;
+  readonly name: string;
+  readonly pool: string;
+  readonly state: AgentView["state"];
+  readonly version: string;
+  readonly slots: number;
+  readonly labels_pinned: Record<string, string>;
+  readonly labels_fact: Record<string, string>;
+  readonly labels_self: Record<string, string>;
+  readonly fingerprint: string | null;
+  readonly session: string | null;
+  readonly online: boolean;
+  readonly used: number;
+  readonly created: string;
+  readonly seen: string | null;
+}
+
+interface TokenColumns {
+  readonly public_id: string;
+  readonly pool: string;
+  readonly uses: number;
+  readonly uses_max: number;
+  readonly labels: Record<string, string>;
+  readonly approve: boolean;
+  readonly expires: string;
+  readonly created_by: string;
+  readonly created: string;
+}
+
+const tokenColumns = `t.public_id, p.name AS pool, t.uses, t.uses_max, t.labels, t.approve, ${iso("t.expires_at")} AS expires,
+  t.created_by, ${iso("t.created_at")} AS created`;
+
+export class PgAgentStore implements AgentStore {
+  private readonly engine: pg.Pool;
+  private readonly api: pg.Pool;
+
+  constructor(engine: pg.Pool, api: pg.Pool) {
+    this.engine = engine;
+    this.api = api;
+  }
+
+  async byThumbprint(thumbprint: string): Promise<AgentRow | undefined> {
+    const { rows } = await this.engine.query<{
+      project_id: string; project: string; id: string; name: string; pool: string; pool_id: string; state: AgentRow["state"]; identity_key: PublicJwk;
+    }>(
+      `SELECT a.project_id, j.name AS project, a.id, a.name, p.name AS pool, a.pool_id, a.state, a.identity_key
+         FROM agents a JOIN pools p ON p.project_id = a.project_id AND p.id = a.pool_id JOIN projects j ON j.id = a.project_id
+        WHERE a.key_thumbprint = $1`,
+      [thumbprint],
+    );
+    const [row] = rows;
+    if (row === undefined) return undefined;
+    return {
+      projectId: row.project_id, project: row.project, agentId: row.id, name: row.name, pool: row.pool, poolId: row.pool_id,
+      state: row.state, key: row.identity_key,
+    };
+  }
+
+  async useOnce(agent: { projectId: string; agentId: string }, jti: string): Promise<boolean> {
+    const { rowCount } = await this.engine.query(
+      `WITH old AS (DELETE FROM agent_nonces_used WHERE project_id = $1 AND agent_id = $2 AND expires_at < clock_timestamp())
+       INSERT INTO agent_nonces_used (project_id, agent_id, jti, expires_at)
+       VALUES ($1, $2, $3, clock_timestamp() + interval '5 minutes') ON CONFLICT DO NOTHING`,
+      [agent.projectId, agent.agentId, jti],
+    );
+    return rowCount === 1;
+  }
+
+  async incarnation(): Promise<number> {
+    const { rows } = await this.engine.query<{ incarnation: number }>("SELECT incarnation FROM lease_clock WHERE id = 1");
+    return rows[0]?.incarnation ?? 1;
+  }
+
+  async joinToken(publicId: string, address: string): Promise<JoinTokenRow | undefined> {
+    const { rows } = await this.engine.query<{ project_id: string; id: string; mac_key_encrypted: Buffer; cidr_holds: boolean }>(
+      `SELECT project_id, id, mac_key_encrypted, cidr IS NULL OR $2::inet <<= cidr AS cidr_holds FROM join_tokens WHERE public_id = $1`,
+      [publicId, address === "" ? "127.0.0.1" : address],
+    );
+    const [row] = rows;
+    return row === undefined
+      ? undefined
+      : { projectId: row.project_id, tokenId: row.id, sealedKey: row.mac_key_encrypted, cidrHolds: row.cidr_holds };
+  }
+
+  async enrol(token: JoinTokenRow, agent: NewAgent): Promise<EnrolOutcome> {
+    return inTransaction(this.engine, async (client): Promise<EnrolOutcome> => {
+      const known = await enrolledAs(client, agent.thumbprint);
+      if (known !== undefined) return known.projectId === token.projectId ? known.outcome : { kind: "key_known" };
+      const used = await client.query<{ pool_id: string; labels: Record<string, string>; approve: boolean }>(
+        `UPDATE join_tokens SET uses = uses + 1
+          WHERE project_id = $1 AND id = $2 AND uses < uses_max AND expires_at > clock_timestamp()
+        RETURNING pool_id, labels, approve`,
+        [token.projectId, token.tokenId],
+      );
+      const [row] = used.rows;
+      if (row === undefined) return { kind: "spent" };
+      const made = await client.query(
+        `INSERT INTO agents (project_id, id, pool_id, name, state, key_thumbprint, identity_key, sealing_key, labels_pinned, labels_fact)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+        [
+          token.projectId, agent.id, row.pool_id, agent.name, row.approve ? "pending" : "active", agent.thumbprint,
+          JSON.stringify(agent.identity), JSON.stringify(agent.sealing), JSON.stringify(row.labels), JSON.stringify(agent.facts),
+        ],
+      );
+      if (made.rowCount !== 1) {
+        // The use is not counted: it made no agent.
+        await client.query("UPDATE join_tokens SET uses = uses - 1 WHERE project_id = $1 AND id = $2", [token.projectId, token.tokenId]);
+        return { kind: "name_taken" };
+      }
+      return (await enrolledAs(client, agent.thumbprint))?.outcome ?? { kind: "spent" };
+    });
+  }
+
+  async securityEvent(projectId: string, kind: string, evidence: object): Promise<void> {
+    await this.engine.query("INSERT INTO security_events (project_id, kind, evidence) VALUES ($1, $2, $3)", [
+      projectId, kind, JSON.stringify(evidence),
+    ]);
+  }
+
+  async spec(projectId: string, digest: string): Promise<{ canonical: string; bundle: string | undefined } | undefined> {
+    const { rows } = await this.within<{ canonical: string; bundle_sha256: string | null }>(
+      projectId,
+      "SELECT canonical, bundle_sha256 FROM workflow_versions WHERE project_id = $1 AND digest = $2 ORDER BY number DESC LIMIT 1",
+      [projectId, digest],
+    );
+    const [row] = rows;
+    return row === undefined ? undefined : { canonical: row.canonical, bundle: row.bundle_sha256 ?? undefined };
+  }
+
+  async hasBundle(projectId: string, sha256: string): Promise<boolean> {
+    return (await this.within(projectId, "SELECT 1 FROM bundles WHERE project_id = $1 AND sha256 = $2", [projectId, sha256])).rows.length > 0;
+  }
+
+  async hasFile(projectId: string, sha256: string): Promise<boolean> {
+    return (await this.within(projectId, "SELECT 1 FROM files WHERE project_id = $1 AND sha256 = $2", [projectId, sha256])).rows.length > 0;
+  }
+
+  async addFile(projectId: string, sha256: string, sizeBytes: number): Promise<void> {
+    await this.within(
+      projectId,
+      "INSERT INTO files (project_id, sha256, size_bytes) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+      [projectId, sha256, sizeBytes],
+    );
+  }
+
+  async isLive(agent: { projectId: string; agentId: string }, attemptId: string): Promise<boolean> {
+    const { rows } = await this.within(
+      agent.projectId,
+      "SELECT 1 FROM live_attempts WHERE project_id = $1 AND agent_id = $2 AND attempt_id = $3",
+      [agent.projectId, agent.agentId, attemptId],
+    );
+    return rows.length > 0;
+  }
+
+  async pools(projectId: string): Promise<PoolView[]> {
+    const { rows } = await this.within<Omit<PoolView, "id" | "slotsFree"> & { id: string; used: number }>(
+      projectId,
+      `SELECT p.id, p.name, ${iso("p.paused_at")} AS "pausedAt", ${iso("p.created_at")} AS "createdAt",
+              count(a.id)::int AS agents, (count(a.id) FILTER (WHERE ${isOnline}))::int AS "agentsOnline",
+              coalesce(sum(a.slots) FILTER (WHERE ${isOnline} AND a.state = 'active'), 0)::int AS slots,
+              coalesce(sum((SELECT count(*) FROM live_attempts l WHERE l.project_id = a.project_id AND l.agent_id = a.id))
+                FILTER (WHERE ${isOnline} AND a.state = 'active'), 0)::int AS used,
+              (SELECT count(*)::int FROM task_queue q JOIN lanes n ON n.project_id = q.project_id AND n.id = q.lane_id
+                WHERE q.project_id = p.project_id AND n.pool_id = p.id) AS queued
+         FROM pools p CROSS JOIN lease_clock c
+         LEFT JOIN agents a ON a.project_id = p.project_id AND a.pool_id = p.id AND a.state <> 'revoked'
+         LEFT JOIN agent_sessions s ON s.project_id = a.project_id AND s.agent_id = a.id
+        WHERE p.project_id = $1 GROUP BY p.project_id, p.id, p.name, p.paused_at, p.created_at ORDER BY p.name`,
+      [projectId],
+    );
+    return rows.map(({ used, ...row }) => ({ ...row, id: idFromUuid("pool", row.id), slotsFree: Math.max(0, row.slots - used) }));
+  }
+
+  async createToken(projectId: string, token: NewJoinToken): Promise<JoinTokenView | undefined> {
+    const { rows } = await this.within<TokenColumns>(
+      projectId,
+      `WITH p AS (SELECT id, name FROM pools WHERE project_id = $1 AND name = $2),
+       t AS (INSERT INTO join_tokens (project_id, id, public_id, pool_id, mac_key_encrypted, uses_max, labels, cidr, approve, expires_at, created_by)
+             SELECT $1, $3, $4, p.id, $5, $6, $7, $8, $9, clock_timestamp() + $10 * interval '1 millisecond', $11 FROM p RETURNING *)
+       SELECT ${tokenColumns} FROM t, p`,
+      [
+        projectId, token.pool, token.id, token.publicId, token.sealedKey, token.usesMax, JSON.stringify(token.labels),
+        token.cidr ?? null, token.approve, token.expiresInMs, token.createdBy,
+      ],
+    );
+    return rows[0] === undefined ? undefined : tokenView(rows[0]);
+  }
+
+  async tokens(projectId: string, pool: string): Promise<JoinTokenView[] | undefined> {
+    const found = await this.within(projectId, "SELECT 1 FROM pools WHERE project_id = $1 AND name = $2", [projectId, pool]);
+    if (found.rows.length === 0) return undefined;
+    const { rows } = await this.within<TokenColumns>(
+      projectId,
+      `SELECT ${tokenColumns} FROM join_tokens t JOIN pools p ON p.project_id = t.project_id AND p.id = t.pool_id
+        WHERE t.project_id = $1 AND p.name = $2 AND t.uses < t.uses_max AND t.expires_at > clock_timestamp() ORDER BY t.id`,
+      [projectId, pool],
+    );
+    return rows.map(tokenView);
+  }
+
+  async deleteToken(projectId: string, pool: string, publicId: string): Promise<boolean> {
+    const { rowCount } = await this.within(
+      projectId,
+      `DELETE FROM join_tokens t USING pools p
+        WHERE t.project_id = $1 AND p.project_id = t.project_id AND p.id = t.pool_id AND p.name = $2 AND t.public_id = $3`,
+      [projectId, pool, publicId],
+    );
+    return rowCount === 1;
+  }
+
+  async list(projectId: string): Promise<AgentView[]> {
+    const { rows } = await this.within<AgentColumns>(
+      projectId, `SELECT ${agentColumns} FROM ${agentTables} WHERE a.project_id = $1 ORDER BY a.name`, [projectId]);
+    return rows.map(agentView);
+  }
+
+  async detail(projectId: string, ref: { readonly id: string } | { readonly name: string }): Promise<AgentDetail | undefined> {
+    const [condition, value] = "id" in ref ? ["a.id = $2", ref.id] : ["a.name = $2", ref.name];
+    const { rows } = await this.within<AgentColumns>(
+      projectId, `SELECT ${agentColumns} FROM ${agentTables} WHERE a.project_id = $1 AND ${condition}`, [projectId, value]);
+    const [row] = rows;
+    if (row === undefined) return undefined;
+    const attempts = await this.within<{ id: string; workflow: string; number: string; task: string; state: string; started: string | null }>(
+      projectId,
+      `SELECT l.attempt_id AS id, r.workflow_name AS workflow, r.number, t.key AS task, a.state, ${iso("a.started_at")} AS started
+         FROM live_attempts l JOIN runs r ON r.project_id = l.project_id AND r.id = l.run_id
+         JOIN task_runs t ON t.project_id = l.project_id AND t.run_id = l.run_id AND t.position = l.position
+         JOIN attempts a ON a.project_id = l.project_id AND a.id = l.attempt_id
+        WHERE l.project_id = $1 AND l.agent_id = $2 ORDER BY l.attempt_id LIMIT 1000`,
+      [projectId, row.id],
+    );
+    return {
+      ...agentView(row),
+      session: row.online && row.session !== null ? Number(row.session) : null,
+      fingerprint: row.fingerprint,
+      attempts: attempts.rows.map((one) => ({
+        id: idFromUuid("att", one.id), run: runName(one.workflow, Number(one.number)), task: one.task, state: one.state, startedAt: one.started,
+      })),
+    };
+  }
+
+  async moveState(projectId: string, agentId: string, from: readonly string[], to: string): Promise<boolean> {
+    const { rowCount } = await this.within(
+      projectId,
+      "UPDATE agents SET state = $4 WHERE project_id = $1 AND id = $2 AND state = ANY ($3::text[])",
+      [projectId, agentId, from, to],
+    );
+    return rowCount === 1;
+  }
+
+  async states(agentIds: readonly string[]): Promise<readonly { agentId: string; projectId: string; state: string; idle: boolean }[]> {
+    const { rows } = await this.engine.query<{ id: string; project_id: string; state: string; idle: boolean }>(
+      `SELECT a.id, a.project_id, a.state, NOT EXISTS (
+                SELECT 1 FROM live_attempts l WHERE l.project_id = a.project_id AND l.agent_id = a.id) AS idle
+         FROM agents a WHERE a.id = ANY ($1::uuid[])`,
+      [agentIds],
+    );
+    return rows.map((row) => ({ agentId: row.id, projectId: row.project_id, state: row.state, idle: row.idle }));
+  }
+
+  private within<R extends pg.QueryResultRow>(projectId: string, text: string, values: unknown[]): Promise<pg.QueryResult<R>> {
+    return withProject(this.api, projectId, (client) => client.query<R>(text, values));
+  }
+}
+
+async function enrolledAs(
+  client: pg.PoolClient,
+  thumbprint: string,
+): Promise<{ projectId: string; outcome: Extract<EnrolOutcome, { kind: "enrolled" }> } | undefined> {
+  const { rows } = await client.query<{
+    project_id: string; id: string; project: string; pool: string; labels_pinned: Record<string, string>; state: string;
+  }>(
+    `SELECT a.project_id, a.id, j.name AS project, p.name AS pool, a.labels_pinned, a.state
+       FROM agents a JOIN pools p ON p.project_id = a.project_id AND p.id = a.pool_id JOIN projects j ON j.id = a.project_id
+      WHERE a.key_thumbprint = $1 AND a.state <> 'revoked'`,
+    [thumbprint],
+  );
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  const state = row.state === "pending" ? "pending" : "active";
+  return {
+    projectId: row.project_id,
+    outcome: { kind: "enrolled", agentId: row.id, project: row.project, pool: row.pool, labels: row.labels_pinned, state },
+  };
+}
+
+const tokenView = (row: TokenColumns): JoinTokenView => ({
+  id: row.public_id, pool: row.pool, uses: row.uses, usesMax: row.uses_max, labels: row.labels, approve: row.approve,
+  expiresAt: row.expires, createdBy: row.created_by, createdAt: row.created,
+});
+
+/** The first source of a label wins: pinned, fact, self. */
+function agentView(row: AgentColumns): AgentView {
+  const { [executorsLabel]: executors, ...facts } = row.labels_fact;
+  const labelSources: Record<string, "pinned" | "fact" | "self"> = {};
+  for (const key of Object.keys(row.labels_self)) labelSources[key] = "self";
+  for (const key of Object.keys(facts)) labelSources[key] = "fact";
+  for (const key of Object.keys(row.labels_pinned)) labelSources[key] = "pinned";
+  return {
+    id: idFromUuid("ag", row.id), name: row.name, pool: row.pool, state: row.state,
+    connection: row.online ? "online" : row.used > 0 ? "silent" : "offline",
+    labels: { ...row.labels_self, ...facts, ...row.labels_pinned },
+    labelSources,
+    executors: executors === undefined || executors === "" ? [] : executors.split(","),
+    version: row.version, slots: row.slots, slotsUsed: row.used, createdAt: row.created, seenAt: row.seen,
+  };
+}

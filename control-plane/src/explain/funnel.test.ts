@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import type { PicturedAgent } from "./agent-picture.ts";
+import { funnelOf } from "./funnel.ts";
+
+const agent = (name: string, part: Partial<PicturedAgent> = {}): PicturedAgent => ({
+  id: name, name, poolId: "p", state: "active", online: true, slots: 2, slotsUsed: 0, seen: undefined,
+  labels: { os: "linux" }, executors: ["run", "python"], ...part,
+});
+const wanted = { poolId: "p", executor: "python", labels: { os: ["linux"] }, slots: 1 };
+const ask = (agents: readonly PicturedAgent[]) => funnelOf(wanted, "onprem", agents);
+
+test("each requirement narrows, and the numbers say where agents are lost", () => {
+  const { steps, reason } = ask([
+    agent("a"), agent("b", { poolId: "q" }), agent("c", { labels: { os: "mac" } }), agent("d", { executors: ["run"] }),
+    agent("e", { online: false }), agent("f", { state: "draining" }), agent("g", { slotsUsed: 2 }), agent("h", { state: "revoked" }),
+  ]);
+  expect(steps.map((step) => step.count)).toEqual([7, 6, 5, 4, 3, 2, 1]);
+  expect(reason).toBeUndefined();
+});
+
+test.each([
+  ["no_agent_matches", agent("a", { labels: {} })],
+  ["agents_offline", agent("a", { online: false })],
+  ["agents_draining", agent("a", { state: "draining" })],
+  ["agents_busy", agent("a", { slotsUsed: 2 })],
+] as const)("the reason is %s where that is the last hurdle", (reason, only) => {
+  expect(ask([only]).reason).toBe(reason);
+});
+
+test("the nearest agent is the one that lacks least, with what it lacks", () => {
+  const { nearest } = ask([agent("far", { poolId: "q", labels: {} }), agent("near", { labels: { os: "mac" } })]);
+  expect(nearest).toEqual({ agent: "near", lacks: "os=linux; it has os=mac" });
+});

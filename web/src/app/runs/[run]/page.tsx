@@ -1,0 +1,20 @@
+import type { Metadata } from "next";
+import { Suspense } from "react";
+import { RunPage, RunPageSkeleton } from "../../../feature/run/run-page.tsx";
+
+interface Props {
+  readonly params: Promise<{ readonly run: string }>;
+}
+
+export async function generateMetadata({ params }: Props): Promise<Metadata> {
+  return { title: decodeURIComponent((await params).run) };
+}
+
+export default async function OneRunPage({ params }: Props) {
+  const { run } = await params;
+  return (
+    <Suspense fallback={<RunPageSkeleton />}>
+      <RunPage project="default" name={decodeURIComponent(run)} />
+    </Suspense>
+  );
+}
