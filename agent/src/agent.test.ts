@@ -45,7 +45,11 @@ test("a result without an answer is sent again in the next session, and counts o
 test("kill -9 of the agent: the task goes on, and its result counts", async () => {
   fixture = await makeAgentFixture();
   const { fake, dataDir } = fixture;
-  const digest = fake.addDocument(scriptDocument({ slow: 'echo begun; while [ ! -e "$0.go" ] && [ ! -e ../../go ]; do sleep 0.05; done; echo ended' }));
+  const digest = fake.addDocument(
+    scriptDocument({
+      slow: 'echo begun; while [ ! -e "$0.go" ] && [ ! -e ../../go ]; do sleep 0.05; done; echo ended',
+    }),
+  );
   const entry = new URL("./testing/agent-process.ts", import.meta.url);
   const first = spawn(process.execPath, ["--conditions=capstan-source", entry.pathname, dataDir], { stdio: "ignore" });
   await until(() => fake.session?.isReady === true);
@@ -57,7 +61,9 @@ test("kill -9 of the agent: the task goes on, and its result counts", async () =
   fake.session = undefined;
   await fixture.start();
   expect(runnersOf(dataDir)).toEqual(runners);
-  expect(fake.received.findLast((frame) => frame.t === "hello")?.b.inventory).toMatchObject([{ attempt, epoch: 1, phase: "running" }]);
+  expect(fake.received.findLast((frame) => frame.t === "hello")?.b.inventory).toMatchObject([
+    { attempt, epoch: 1, phase: "running" },
+  ]);
   spawn("touch", [`${dataDir}/go`]);
   await until(() => fake.finishOf(attempt) !== undefined && fake.completeLogs.has(attempt));
   expect(fake.finishOf(attempt)).toMatchObject({ outcome: "succeeded", exitCode: 0 });
@@ -101,7 +107,8 @@ test("a dead runner takes its attempts with it, and says so", async () => {
 test("cancel leaves nothing behind, not even a daemonised child that ignores SIGTERM", async () => {
   fixture = await makeAgentFixture();
   const { fake, dataDir } = fixture;
-  const daemon = "trap '' TERM; (setsid sh -c 'trap \"\" TERM; echo $$ > ../../daemon; while :; do sleep 0.1; done' &) ; while :; do sleep 0.1; done";
+  const daemon =
+    "trap '' TERM; (setsid sh -c 'trap \"\" TERM; echo $$ > ../../daemon; while :; do sleep 0.1; done' &) ; while :; do sleep 0.1; done";
   const digest = fake.addDocument(scriptDocument({ stubborn: daemon }));
   await fixture.start();
   const [attempt] = fake.offer(digest, "stubborn", { graceMs: 200 });
@@ -143,12 +150,18 @@ test("timeout stops the task and is told as such", async () => {
 test("refused log segments are sent again from where the other side is, and the digest is right", async () => {
   fixture = await makeAgentFixture();
   const { fake } = fixture;
-  const digest = fake.addDocument(scriptDocument({ talk: "i=0; while [ $i -lt 20000 ]; do echo line number $i of many; i=$((i+1)); done" }));
+  const digest = fake.addDocument(
+    scriptDocument({ talk: "i=0; while [ $i -lt 20000 ]; do echo line number $i of many; i=$((i+1)); done" }),
+  );
   await fixture.start();
   fake.refuseSegments = 3;
   const [attempt = ""] = fake.offer(digest, "talk");
   await until(() => fake.completeLogs.has(attempt), 20_000);
-  const lines = fake.logOf(attempt).toString().split("\n").filter((line) => line.startsWith("o"));
+  const lines = fake
+    .logOf(attempt)
+    .toString()
+    .split("\n")
+    .filter((line) => line.startsWith("o"));
   expect(lines.length).toBe(20_000);
   expect(lines.at(-1)).toMatch(/ line number 19999 of many$/);
   expect(fake.refuseSegments).toBe(0);
@@ -159,7 +172,9 @@ test("a secret is masked before it reaches disk or wire", async () => {
   const { fake } = fixture;
   const secret = "s3cr3t-value-1";
   const digest = fake.addDocument(
-    scriptDocument({ leak: 'echo "x${SECRET}y"; printf "%s" "$SECRET" | base64; printf \'{"v":"%s"}\' "$SECRET" > "$OUT"' }),
+    scriptDocument({
+      leak: 'echo "x${SECRET}y"; printf "%s" "$SECRET" | base64; printf \'{"v":"%s"}\' "$SECRET" > "$OUT"',
+    }),
   );
   await fixture.start();
   const [attempt = ""] = fake.offer(digest, "leak", { secrets: [secret] });

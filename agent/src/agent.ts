@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import type { Server } from "node:net";
 import { closeCodes, protocolRange, type ControlFrame, type Welcome } from "@capstan/proto";
+import { admit } from "./claim/admission.ts";
 import { freeSlots } from "./claim/slots.ts";
 import type { AgentConfig } from "./config.ts";
 import type { Connection } from "./connection/connection.ts";
@@ -12,6 +13,7 @@ import { Supervisor, type Ending } from "./connection/supervisor.ts";
 import { readIdentity, wipeIdentity, type Identity } from "./enrol/identity.ts";
 import { ControlPlaneFiles } from "./execute/control-plane-files.ts";
 import { HeldAttempts, type InlineExecutors } from "./execute/held-attempts.ts";
+import { sweepWorkFolders } from "./execute/kept-folders.ts";
 import { RunnerPool } from "./execute/runner-pool.ts";
 import { hostFingerprint, readHostFacts } from "./facts.ts";
 import { Journal } from "./journal/journal.ts";
@@ -26,6 +28,7 @@ const isolationLevels = ["L0"] as const;
 const executorKinds = ["run", "python", "node", "http", "notify"] as const;
 /** Longest wait for acknowledgements at an orderly end; what is owed then is sent at the next start. */
 const flushOnEndMs = 5000;
+const sweepMs = 60 * 60 * 1000;
 
 export interface AgentOptions {
   readonly config: AgentConfig;
@@ -64,7 +67,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const identity = await readIdentity(config.dataDir);
   const state = { isDraining: false };
   const lock = await takeLocalSocket(socketPath(config.dataDir, "agent.sock"), () => ({
-    agent: identity.agent, name: identity.name, pid: process.pid, version: agentVersion, draining: state.isDraining,
+    agent: identity.agent,
+    name: identity.name,
+    pid: process.pid,
+    version: agentVersion,
+    draining: state.isDraining,
   }));
   return new RunningAgent(options, identity, lock, state).start();
 }
@@ -72,7 +79,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 class RunningAgent implements Agent {
   readonly ended: Promise<AgentExitCode>;
   readonly #options: AgentOptions;
-  readonly #identity: Identity;
   readonly #lock: Server;
   readonly #state: { isDraining: boolean };
   readonly #log: (text: string, detail?: object) => void;
@@ -84,6 +90,7 @@ class RunningAgent implements Agent {
   readonly #supervisor: Supervisor;
   readonly #about: SessionOptions["about"];
   #session: Session | undefined;
+  #sweepTimer: NodeJS.Timeout | undefined;
   #isReadyTold = false;
   #isEnded = false;
   #resolveEnded: (code: AgentExitCode) => void = () => undefined;
@@ -92,7 +99,6 @@ class RunningAgent implements Agent {
     const { config } = options;
     const server = config.server ?? identity.server;
     this.#options = options;
-    this.#identity = identity;
     this.#lock = lock;
     this.#state = state;
     this.#log = options.log ?? (() => undefined);
@@ -176,7 +182,10 @@ class RunningAgent implements Agent {
   async start(): Promise<this> {
     try {
       await this.#held.recover();
-      removeForeignSpool(runnerFoldersOf(this.#options.config.dataDir).spool, new Set(this.#held.pairs.map(([attempt]) => attempt)));
+      const held = new Set<string>(this.#held.pairs.map(([attempt]) => attempt));
+      removeForeignSpool(runnerFoldersOf(this.#options.config.dataDir).spool, held);
+      this.#sweep();
+      this.#sweepTimer = setInterval(() => this.#sweep(), sweepMs).unref();
       await this.#pool.fill();
     } catch (error) {
       this.#lock.close();
@@ -209,6 +218,15 @@ class RunningAgent implements Agent {
     this.#end(0, "keep");
   }
 
+  #sweep(): void {
+    const held = new Set<string>(this.#held.pairs.map(([attempt]) => attempt));
+    try {
+      sweepWorkFolders(runnerFoldersOf(this.#options.config.dataDir).work, held, Date.now());
+    } catch (error) {
+      this.#log("old work folders could not be removed", { error: String(error) });
+    }
+  }
+
   /** Waits a little for the last acknowledgements; the journal keeps what is still owed. */
   async #finishOrderly(): Promise<void> {
     const timeout = new Promise<void>((resolve) => setTimeout(resolve, flushOnEndMs).unref());
@@ -220,6 +238,7 @@ class RunningAgent implements Agent {
   #end(code: AgentExitCode, runners: "leave" | "keep"): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    clearInterval(this.#sweepTimer);
     this.#session?.end();
     this.#session = undefined;
     this.#supervisor.stop();
@@ -251,13 +270,13 @@ class RunningAgent implements Agent {
       dataDir: this.#options.config.dataDir,
       work: this.#sessionWork(),
       about: this.#about,
-      isolation: isolationLevels,
       nextConnectNo: () => {
         this.#journal.connect(this.#journal.connectNo + 1, this.#journal.incarnation);
         this.#journal.flush();
         return { connectNo: this.#journal.connectNo, incarnation: this.#journal.incarnation };
       },
-      raiseConnectNo: (last) => this.#journal.connect(Math.max(last, this.#journal.connectNo), this.#journal.incarnation),
+      raiseConnectNo: (last) =>
+        this.#journal.connect(Math.max(last, this.#journal.connectNo), this.#journal.incarnation),
       onWelcome: (welcome) => {
         this.#journal.connect(this.#journal.connectNo, welcome.incarnation);
         this.#log("session opened", { session: welcome.session, verdicts: welcome.verdicts.length });
@@ -271,6 +290,8 @@ class RunningAgent implements Agent {
 
   #sessionWork(): SessionWork {
     return {
+      admit: (offer, moment) =>
+        admit(offer, { ...moment, isStopping: this.#state.isDraining, isolation: isolationLevels }),
       inventory: () => this.#held.inventory,
       pairs: () => this.#held.pairs,
       shortestLeaseMs: () => this.#held.shortestLeaseMs,
@@ -285,7 +306,8 @@ class RunningAgent implements Agent {
       },
       watch: (attempts) => {
         // Ids come from a frame whose schema has just checked them.
-        for (const link of this.#pool.links) link.send({ t: "watch", attempts: attempts.filter((id) => link.attempts.has(id)) as never });
+        for (const link of this.#pool.links)
+          link.send({ t: "watch", attempts: attempts.filter((id) => link.attempts.has(id)) as never });
       },
       setLive: (isLive) => {
         this.#logs.setLive(isLive);
@@ -296,7 +318,10 @@ class RunningAgent implements Agent {
       },
       free: () =>
         freeSlots({
-          slots: this.#options.config.slots, busy: this.#held.busyCount, isDraining: this.#state.isDraining, isPaused: this.#pool.links.size === 0,
+          slots: this.#options.config.slots,
+          busy: this.#held.busyCount,
+          isDraining: this.#state.isDraining,
+          isPaused: this.#pool.links.size === 0,
         }),
       slots: () => this.#options.config.slots,
       isStopping: () => this.#state.isDraining,

@@ -24,7 +24,18 @@ export interface ConfigSource {
 
 /** Labels that the agent measures itself; an author of `[agent] labels` may not claim them. */
 export const factLabels = [
-  "host", "os", "arch", "kernel", "python", "node", "docker", "kubernetes", "gpu", "mem_gb", "cpus", "containment",
+  "host",
+  "os",
+  "arch",
+  "kernel",
+  "python",
+  "node",
+  "docker",
+  "kubernetes",
+  "gpu",
+  "mem_gb",
+  "cpus",
+  "containment",
 ] as const;
 
 const invalid = (name: string, value: string, wanted: string): AppError =>
@@ -40,8 +51,14 @@ export function readConfig({ env, flags }: ConfigSource): AgentConfig {
   if (env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0") {
     throw invalid("NODE_TLS_REJECT_UNAUTHORIZED", "0", "unset: the agent never talks to a server it cannot verify");
   }
-  const name = flags.name ?? env["CAPSTAN_AGENT__NAME"] ?? hostname().toLowerCase().replace(/[^a-z0-9._-]/g, "-");
-  if (!/^[a-z0-9][a-z0-9._-]{0,62}$/.test(name)) throw invalid("the agent's name", name, "lower-case letters, digits, . _ -");
+  const name =
+    flags.name ??
+    env["CAPSTAN_AGENT__NAME"] ??
+    hostname()
+      .toLowerCase()
+      .replace(/[^a-z0-9._-]/g, "-");
+  if (!/^[a-z0-9][a-z0-9._-]{0,62}$/.test(name))
+    throw invalid("the agent's name", name, "lower-case letters, digits, . _ -");
   const level = env["CAPSTAN_LOG_LEVEL"] ?? "info";
   if (level !== "debug" && level !== "info" && level !== "warn" && level !== "error") {
     throw invalid("CAPSTAN_LOG_LEVEL", level, "debug, info, warn or error");
@@ -80,7 +97,10 @@ function readNumber(name: string, text: string | undefined, fallback: number, ma
 
 function readLabels(text: string): Record<string, string> {
   const labels: Record<string, string> = {};
-  for (const part of text.split(",").map((item) => item.trim()).filter((item) => item !== "")) {
+  for (const part of text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "")) {
     const at = part.indexOf("=");
     const key = part.slice(0, Math.max(at, 0));
     if (at < 1 || !labelKeyPattern.test(key) || Buffer.byteLength(part.slice(at + 1)) > 128) {

@@ -18,7 +18,7 @@ export function readHostFacts(name: string, python: string | undefined): HostFac
     os: platform(),
     arch: arch(),
     kernel: release().slice(0, 128),
-    node: (process.versions.node.split(".")[0] ?? ""),
+    node: process.versions.node.split(".")[0] ?? "",
     cpus: String(count),
     mem_gb: String(Math.floor(totalmem() / 1024 ** 3)),
     ...(python === undefined ? {} : { python }),

@@ -13,5 +13,11 @@ export async function join(url: string, config: AgentConfig, input: AsyncIterabl
     if (token.length > tokenBytesMax) throw new AppError("join_token_invalid", "standard input is no join token");
   }
   const facts = readHostFacts(config.name, undefined);
-  return enrol({ server: originOf(url), token: token.trim(), name: config.name, dataDir: config.dataDir, facts: facts.labels });
+  return enrol({
+    server: originOf(url),
+    token: token.trim(),
+    name: config.name,
+    dataDir: config.dataDir,
+    facts: facts.labels,
+  });
 }

@@ -8,7 +8,8 @@ import { readConfig } from "./config.ts";
 import { findPython } from "./execute/kind/index.ts";
 import { join } from "./join.ts";
 
-const usage = "usage: agent join URL [--name NAME] [--data DIR]   (join token on standard input)\n       agent start [--data DIR] [--server URL] [--name NAME]";
+const usage =
+  "usage: agent join URL [--name NAME] [--data DIR]   (join token on standard input)\n       agent start [--data DIR] [--server URL] [--name NAME]";
 
 function fail(error: unknown): never {
   if (error instanceof AppError) {
@@ -47,7 +48,10 @@ try {
     const enrolled = await join(url, config, process.stdin);
     console.log(JSON.stringify({ event: "enrolled", name: config.name, ...enrolled }));
   } else if (command === "start" && url === undefined) {
-    const logger = pino({ level: config.logLevel, base: { agent: config.name } }, pino.destination({ dest: 2, sync: false }));
+    const logger = pino(
+      { level: config.logLevel, base: { agent: config.name } },
+      pino.destination({ dest: 2, sync: false }),
+    );
     const python = await findPython(process.env["PATH"] ?? "", process.env["HOME"] ?? "/");
     const agent = await startAgent({
       config,

@@ -1,6 +1,7 @@
 // The composition root: every part is made here, and only here is database/ imported. Stages in the order of the flow.
 import { randomBytes } from "node:crypto";
-import { Module, type DynamicModule, type Provider, type Type } from "@nestjs/common";
+import type { Server } from "node:http";
+import { Module, type DynamicModule, type Provider, type Type, type WebSocketAdapter } from "@nestjs/common";
 import { APP_FILTER, APP_GUARD } from "@nestjs/core";
 import { uuidV7 } from "@capstan/proto";
 import { AUDIT } from "./audit/entry.ts";
@@ -70,6 +71,13 @@ export interface Stages {
   readonly pools: Pools;
   readonly sessions: SessionRegistry;
   readonly commit: CommitLoop;
+  readonly commitStore: PgCommitStore;
+  readonly leases: LeaseRenewals;
+  readonly live: LiveIndex;
+  readonly clock: DatabaseClock;
+  readonly editions: WorkflowEditions;
+  /** Takes the upgrades of agents; undefined where this process serves no agents. */
+  readonly agentSocket: ((http: Server) => WebSocketAdapter) | undefined;
   readonly auth: AuthService;
   readonly rim: Rim;
   readonly reader: EventReader;
@@ -84,7 +92,8 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const { config, keys, log, site } = around;
   const reach = { log, isUnavailable, signal: around.signal };
   const migrated = await untilReachable(() => migrate(config.databaseUrl, keys.roleKey), reach);
-  if (migrated.from !== migrated.to) log.info({ component: "start", from: migrated.from, to: migrated.to }, "schema migrated");
+  if (migrated.from !== migrated.to)
+    log.info({ component: "start", from: migrated.from, to: migrated.to }, "schema migrated");
   const pools = createPools({
     url: config.databaseUrl,
     roleKey: keys.roleKey,
@@ -141,6 +150,12 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
     pools,
     sessions,
     commit,
+    commitStore,
+    leases: new LeaseRenewals(dispatchStore),
+    live,
+    clock,
+    editions,
+    agentSocket: undefined,
     auth,
     rim,
     reader,

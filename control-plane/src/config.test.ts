@@ -16,7 +16,13 @@ function refusal(environment: Record<string, string>): AppError {
 
 test("the defaults listen on loopback and need only a database", () => {
   const config = readConfig(base);
-  expect(config).toMatchObject({ host: "127.0.0.1", port: 7420, publicUrl: undefined, logLevel: "info", logFormat: "json" });
+  expect(config).toMatchObject({
+    host: "127.0.0.1",
+    port: 7420,
+    publicUrl: undefined,
+    logLevel: "info",
+    logFormat: "json",
+  });
   expect([...config.roles]).toEqual(["api", "gateway", "loops"]);
 });
 
@@ -42,10 +48,13 @@ test("a wrong database address is refused without being repeated, as it may hold
 
 test("an address that others can reach needs https", () => {
   expect(refusal({ ...base, CAPSTAN_HTTP__HOST: "0.0.0.0" }).code).toBe("config_invalid");
-  expect(refusal({ ...base, CAPSTAN_HTTP__HOST: "0.0.0.0", CAPSTAN_PUBLIC_URL: "http://capstan.example.org" }).code).toBe("config_invalid");
-  expect(readConfig({ ...base, CAPSTAN_HTTP__HOST: "0.0.0.0", CAPSTAN_PUBLIC_URL: "https://capstan.example.org/" }).publicUrl).toBe(
-    "https://capstan.example.org",
-  );
+  expect(
+    refusal({ ...base, CAPSTAN_HTTP__HOST: "0.0.0.0", CAPSTAN_PUBLIC_URL: "http://capstan.example.org" }).code,
+  ).toBe("config_invalid");
+  expect(
+    readConfig({ ...base, CAPSTAN_HTTP__HOST: "0.0.0.0", CAPSTAN_PUBLIC_URL: "https://capstan.example.org/" })
+      .publicUrl,
+  ).toBe("https://capstan.example.org");
 });
 
 test("certificate checks cannot be turned off", () => {

@@ -59,13 +59,19 @@ const invalid = (name: string, why: string): AppError => new AppError("config_in
 export function readConfig(environment: Environment): Config {
   refuseUnknown(environment);
   if (environment["NODE_TLS_REJECT_UNAUTHORIZED"] === "0") {
-    throw invalid("NODE_TLS_REJECT_UNAUTHORIZED", "is 0, which turns certificate checks off. Add the authority with NODE_EXTRA_CA_CERTS instead.");
+    throw invalid(
+      "NODE_TLS_REJECT_UNAUTHORIZED",
+      "is 0, which turns certificate checks off. Add the authority with NODE_EXTRA_CA_CERTS instead.",
+    );
   }
   const get = (name: Setting): string | undefined => valueOf(environment, name);
   const host = get("CAPSTAN_HTTP__HOST") ?? "127.0.0.1";
   const publicUrl = origin("CAPSTAN_PUBLIC_URL", get("CAPSTAN_PUBLIC_URL"));
   if (!isLoopback(host) && publicUrl?.startsWith("https://") !== true) {
-    throw invalid("CAPSTAN_HTTP__HOST", `is ${host}, which others can reach: set CAPSTAN_PUBLIC_URL to an https address`);
+    throw invalid(
+      "CAPSTAN_HTTP__HOST",
+      `is ${host}, which others can reach: set CAPSTAN_PUBLIC_URL to an https address`,
+    );
   }
   if (publicUrl?.startsWith("http://") === true && !isLoopback(new URL(publicUrl).hostname)) {
     throw invalid("CAPSTAN_PUBLIC_URL", `is ${publicUrl}: off loopback it must begin with https://`);
@@ -126,7 +132,8 @@ function databaseUrl(text: string | undefined): string {
 function origin(name: Setting, text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !["http:", "https:"].includes(url.protocol)) throw invalid(name, "must be an http or https address");
+  if (url === undefined || !["http:", "https:"].includes(url.protocol))
+    throw invalid(name, "must be an http or https address");
   if (url.username !== "" || url.password !== "") throw invalid(name, "must not hold a user name or password");
   if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
     throw invalid(name, `must be an origin without a path, such as ${url.origin}`);

@@ -15,20 +15,22 @@ const say = (line: object): void => {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 };
 
-const versionText: { readonly version: string } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+const versionText: { readonly version: string } = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+);
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog({ level: config.logLevel, format: config.logFormat });
   const stopping = new AbortController();
-  let server: Server | undefined;
+  const running: { server?: Server } = {};
   const stop = (why: string): void => {
     if (stopping.signal.aborted) process.exit(1);
     stopping.abort();
     log.info({ component: "start", why }, "stopping");
     const hard = setTimeout(() => process.exit(1), drainMs);
     hard.unref();
-    void (server?.close() ?? Promise.resolve()).then(
+    void (running.server?.close() ?? Promise.resolve()).then(
       () => process.exit(0),
       (error: unknown) => {
         log.error({ component: "start", err: error }, "could not stop in order");
@@ -43,7 +45,8 @@ async function main(): Promise<void> {
     process.stdin.on("end", () => stop("parent ended")).on("error", () => stop("parent ended"));
     process.stdin.resume();
   }
-  server = await startServer({ config, log, version: versionText.version, signal: stopping.signal });
+  const server = await startServer({ config, log, version: versionText.version, signal: stopping.signal });
+  running.server = server;
   log.info({ component: "start", url: server.url }, "ready");
   say({ event: "ready", url: server.url });
 }

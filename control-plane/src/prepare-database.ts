@@ -22,7 +22,10 @@ export async function untilReachable<T>(
     } catch (error) {
       if (!isUnavailable(error)) throw explained(error);
       if (performance.now() - saidAt > 30_000) {
-        log.warn({ component: "start", code: "unavailable", err: error }, "PostgreSQL is not reachable yet, trying again");
+        log.warn(
+          { component: "start", code: "unavailable", err: error },
+          "PostgreSQL is not reachable yet, trying again",
+        );
         saidAt = performance.now();
       }
     }
@@ -45,11 +48,20 @@ const pause = (ms: number, signal: AbortSignal): Promise<void> =>
 function explained(error: unknown): unknown {
   const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
   if (code === "28P01" || code === "28000") {
-    return new AppError("config_invalid", "PostgreSQL refused the user or password of CAPSTAN_DATABASE_URL", { cause: error });
+    return new AppError("config_invalid", "PostgreSQL refused the user or password of CAPSTAN_DATABASE_URL", {
+      cause: error,
+    });
   }
-  if (code === "3D000") return new AppError("config_invalid", "the database that CAPSTAN_DATABASE_URL names does not exist", { cause: error });
+  if (code === "3D000")
+    return new AppError("config_invalid", "the database that CAPSTAN_DATABASE_URL names does not exist", {
+      cause: error,
+    });
   if (code === "42501") {
-    return new AppError("config_invalid", "the user of CAPSTAN_DATABASE_URL may not make roles and tables; give the owner's address", { cause: error });
+    return new AppError(
+      "config_invalid",
+      "the user of CAPSTAN_DATABASE_URL may not make roles and tables; give the owner's address",
+      { cause: error },
+    );
   }
   return error;
 }

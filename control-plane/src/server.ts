@@ -44,7 +44,13 @@ export async function startServer({ config, log, version, signal }: ServerOption
     // The adapter's instance is Fastify's, under another generic.
     const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
     prepareFrontDoor(fastify, site, stages.rim);
-    const closeConsole = registerConsole(fastify, { consoleUrl: config.consoleUrl, auth: stages.auth, site, rim: stages.rim });
+    const closeConsole = registerConsole(fastify, {
+      consoleUrl: config.consoleUrl,
+      auth: stages.auth,
+      site,
+      rim: stages.rim,
+    });
+    if (stages.agentSocket !== undefined) app.useWebSocketAdapter(stages.agentSocket(app.getHttpServer()));
     await app.init();
     try {
       await app.listen(config.port, config.host);
@@ -78,7 +84,11 @@ const hostText = (host: string): string => {
 
 function listenError(cause: unknown, config: Config): unknown {
   const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined;
-  if (code === "EADDRINUSE") return new AppError("address_in_use", `Another process listens on ${config.host}:${config.port}.`, { cause });
-  if (code === "EACCES") return new AppError("config_invalid", `This user may not listen on port ${config.port}; choose one above 1023.`, { cause });
+  if (code === "EADDRINUSE")
+    return new AppError("address_in_use", `Another process listens on ${config.host}:${config.port}.`, { cause });
+  if (code === "EACCES")
+    return new AppError("config_invalid", `This user may not listen on port ${config.port}; choose one above 1023.`, {
+      cause,
+    });
   return cause;
 }

@@ -43,7 +43,7 @@ export class Client {
     return answer.token;
   }
 
-  deploy(documents: readonly { readonly file: string; readonly text: string }[]): Promise<unknown> {
+  deploy(documents: readonly { readonly file: string; readonly source: string }[]): Promise<unknown> {
     return this.request("POST", `${project}/deploys`, { documents });
   }
 

@@ -86,7 +86,7 @@ async function runScenario(scenario: Scenario): Promise<Result[]> {
   say(`${scenario.name}: starting PostgreSQL, control plane and agent`);
   const stack = await startStack(scenario.agents);
   try {
-    await stack.client.deploy(Object.entries(scenario.workflows).map(([file, text]) => ({ file, text })));
+    await stack.client.deploy(Object.entries(scenario.workflows).map(([file, source]) => ({ file, source })));
     const done: Result[] = [];
     // Rows of one scenario that share their work (percentiles of one load) share its repetitions.
     const byWork = new Map<string, Row[]>();

@@ -34,7 +34,14 @@ export async function startSystemPostgres(
   if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`);
   const settings = { listen_addresses: "", unix_socket_directories: socket, fsync: "off", max_connections: "100" };
   const words = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-  const [start = "", ...startArgs] = [...account.prefix, ...account.lifetime, join(bin, "postgres"), "-D", files, ...words];
+  const [start = "", ...startArgs] = [
+    ...account.prefix,
+    ...account.lifetime,
+    join(bin, "postgres"),
+    "-D",
+    files,
+    ...words,
+  ];
   const child = spawn(start, startArgs, { stdio: "ignore", cwd: "/" });
   const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));
   await until("PostgreSQL listens", 30_000, () => (existsSync(join(socket, ".s.PGSQL.5432")) ? true : undefined));

@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import AxeBuilder from "@axe-core/playwright";
 import { chromium, type Browser, type Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { startMockApi, type MockApi } from "../mock-api/server.ts";
 
 const executablePath = process.env["CAPSTAN_TEST_CHROMIUM"] ?? "/usr/bin/chromium";
@@ -35,18 +35,27 @@ interface Visit {
   readonly width?: number;
 }
 
-async function visit(path: string, { mode = "full", scheme = "light", width = 1440 }: Visit = {}): Promise<{ readonly page: Page; readonly errors: string[] }> {
-  const context = await browser.newContext({ colorScheme: scheme, viewport: { width, height: 900 }, reducedMotion: "reduce" });
+async function visit(
+  path: string,
+  { mode = "full", scheme = "light", width = 1440 }: Visit = {},
+): Promise<{ readonly page: Page; readonly errors: string[] }> {
+  const context = await browser.newContext({
+    colorScheme: scheme,
+    viewport: { width, height: 900 },
+    reducedMotion: "reduce",
+  });
   await context.addCookies([{ name: "mock", value: mode, url: mock.url }]);
   const page = await context.newPage();
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => {
     // A refused request is reported by the browser itself; those pages show the refusal.
-    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) errors.push(message.text());
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
+      errors.push(message.text());
   });
   page.on("request", (request) => {
-    if (!request.url().startsWith(mock.url) && !request.url().startsWith("data:")) errors.push(`request to ${request.url()}`);
+    if (!request.url().startsWith(mock.url) && !request.url().startsWith("data:"))
+      errors.push(`request to ${request.url()}`);
   });
   await page.goto(mock.url + path);
   return { page, errors };
@@ -55,11 +64,20 @@ async function visit(path: string, { mode = "full", scheme = "light", width = 14
 describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : `: skipped, ${missing}`}`, () => {
   beforeAll(async () => {
     const port = await freePort();
-    const child = spawn(process.execPath, [serverFile], { env: { ...process.env, PORT: String(port), HOSTNAME: "127.0.0.1" }, stdio: "ignore" });
+    const child = spawn(process.execPath, [serverFile], {
+      env: { ...process.env, PORT: String(port), HOSTNAME: "127.0.0.1" },
+      stdio: "ignore",
+    });
     server = child;
     mock = await startMockApi(`http://127.0.0.1:${port}`);
     browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
-    await expect.poll(async () => (await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined))?.status, { timeout: 20_000 }).toBe(200);
+    await vi.waitFor(
+      async () => {
+        const answer = await fetch(`http://127.0.0.1:${port}/`);
+        if (answer.status !== 200) throw new Error(`the console answers ${answer.status}`);
+      },
+      { timeout: 20_000 },
+    );
   }, 60_000);
   afterAll(async () => {
     await browser?.close();
@@ -81,8 +99,14 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : `:
         test(`${name} is accessible and without errors, ${scheme}, ${width} px`, async () => {
           const { page, errors } = await visit(path, { mode, scheme, width });
           await page.getByText(ready).first().waitFor();
-          const found = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]).analyze();
-          expect(found.violations.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual([]);
+          const found = await new AxeBuilder({ page })
+            .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"])
+            .analyze();
+          expect(
+            found.violations.map(
+              (violation) => `${violation.id}: ${violation.nodes.map((node) => node.target.join(" ")).join(", ")}`,
+            ),
+          ).toEqual([]);
           expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
           expect(errors).toEqual([]);
           await page.context().close();
@@ -92,12 +116,26 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : `:
     const { page, errors } = await visit("/?q=failing-1&state=failed");
     const link = page.getByRole("link", { name: "failing-1", exact: true });
     await link.waitFor();
-    for (let presses = 0; presses < 20 && !(await link.evaluate((element) => element === document.activeElement)); presses++) await page.keyboard.press("Tab");
+    for (
+      let presses = 0;
+      presses < 20 && !(await link.evaluate((element) => element === document.activeElement));
+      presses++
+    )
+      await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
-    await page.getByRole("region", { name: "Why it failed" }).getByText("could not convert string to float").first().waitFor();
+    await page
+      .getByRole("region", { name: "Why it failed" })
+      .getByText("could not convert string to float")
+      .first()
+      .waitFor();
     const list = page.getByRole("listbox");
     await list.waitFor();
-    for (let presses = 0; presses < 30 && !(await list.evaluate((element) => element === document.activeElement)); presses++) await page.keyboard.press("Tab");
+    for (
+      let presses = 0;
+      presses < 30 && !(await list.evaluate((element) => element === document.activeElement));
+      presses++
+    )
+      await page.keyboard.press("Tab");
     await page.keyboard.press("ArrowUp");
     await page.getByRole("log", { name: "Log of download, attempt 1" }).getByText("row 59").waitFor();
     expect(new URL(page.url()).searchParams.get("task")).toBe("download");
@@ -108,7 +146,11 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : `:
   test("10,000 tasks and 1,000,000 lines draw few rows, and both ends of the log can be reached", async () => {
     const { page } = await visit("/runs/full-1?task=part_00000");
     const log = page.getByRole("log");
-    await log.getByText("row 999999", { exact: false }).or(log.getByText("1000000", { exact: true })).first().waitFor();
+    await log
+      .getByText("row 999999", { exact: false })
+      .or(log.getByText("1000000", { exact: true }))
+      .first()
+      .waitFor();
     expect(await log.locator(".log-row").count()).toBeLessThan(120);
     expect(await page.getByRole("option").count()).toBeLessThan(80);
     await log.evaluate((element) => element.scrollTo(0, 0));
@@ -127,7 +169,9 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : `:
     await pill.waitFor();
     expect(await log.evaluate((element) => element.scrollTop)).toBe(0);
     await pill.click();
-    await expect.poll(() => log.evaluate((element) => element.scrollHeight - element.scrollTop - element.clientHeight)).toBeLessThan(40);
+    await expect
+      .poll(() => log.evaluate((element) => element.scrollHeight - element.scrollTop - element.clientHeight))
+      .toBeLessThan(40);
     await page.context().close();
   });
 
@@ -136,13 +180,17 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : `:
     await running.page.getByRole("button", { name: "Cancel run" }).click();
     const dialog = running.page.getByRole("alertdialog");
     await dialog.getByText("Cancel running-1?").waitFor();
-    const asked = running.page.waitForRequest((request) => request.method() === "POST" && request.url().endsWith("/runs/running-1/actions/cancel"));
-    await dialog.getByRole("button", { name: "Cancel run" }).click();
+    const asked = running.page.waitForRequest(
+      (request) => request.method() === "POST" && request.url().endsWith("/runs/running-1/actions/cancel"),
+    );
+    await dialog.getByRole("button", { name: "Cancel run", exact: true }).click();
     await asked;
     await dialog.waitFor({ state: "hidden" });
     await running.page.context().close();
     const ended = await visit("/runs/hello-1");
+    const button = ended.page.getByRole("button", { name: "Cancel run" });
     await ended.page.getByText("The run has ended: it succeeded.").waitFor();
+    expect(await button.getAttribute("aria-disabled")).toBe("true");
     await ended.page.context().close();
   });
 

@@ -23,9 +23,21 @@ function send<N extends RouteName>(answer: ServerResponse, body: RouteResponse<N
 }
 
 function refuse(answer: ServerResponse, status: number, code: string, detail: string, next?: string): void {
-  answer.writeHead(status, { "content-type": "application/problem+json" }).end(
-    JSON.stringify({ type: `urn:capstan:error:${code}`, title: code, status, detail, instance: "/", code, retryable: false, requestId: "req_01k3tt1dy3fpd8yfgt5cy4tqkf", ...(next === undefined ? {} : { do: next }) }),
-  );
+  answer
+    .writeHead(status, { "content-type": "application/problem+json" })
+    .end(
+      JSON.stringify({
+        type: `urn:capstan:error:${code}`,
+        title: code,
+        status,
+        detail,
+        instance: "/",
+        code,
+        retryable: false,
+        requestId: "req_01k3tt1dy3fpd8yfgt5cy4tqkf",
+        ...(next === undefined ? {} : { do: next }),
+      }),
+    );
 }
 
 function events(answer: ServerResponse): void {
@@ -38,12 +50,15 @@ function logs(answer: ServerResponse, run: string, task: string, query: URLSearc
   const attempt = Number(query.get("attempt") ?? 1);
   const limit = Number(query.get("tail") ?? query.get("limit") ?? 1000);
   const from = query.has("tail") ? Math.max(0, total - limit) : Number(query.get("fromLine") ?? 0);
-  const lines = (first: number, end: number): LogLine[] => Array.from({ length: Math.max(0, end - first) }, (_, place) => lineOf(run, task, attempt, first + place));
+  const lines = (first: number, end: number): LogLine[] =>
+    Array.from({ length: Math.max(0, end - first) }, (_, place) => lineOf(run, task, attempt, first + place));
   if (query.has("follow")) {
     events(answer);
     let next = from;
     const timer = setInterval(() => {
-      answer.write(`id: ${next}\nevent: lines\ndata: ${JSON.stringify({ task, attempt, attemptId: `att_${run}_${task}_${attempt}`, lines: lines(next, next + 5) })}\n\n`);
+      answer.write(
+        `id: ${next}\nevent: lines\ndata: ${JSON.stringify({ task, attempt, attemptId: `att_${run}_${task}_${attempt}`, lines: lines(next, next + 5) })}\n\n`,
+      );
       next += 5;
     }, 200);
     answer.on("close", () => clearInterval(timer));
@@ -51,33 +66,77 @@ function logs(answer: ServerResponse, run: string, task: string, query: URLSearc
   }
   const end = Math.min(total, from + limit);
   send<"taskLogs">(answer, {
-    run, data: lines(from, end), nextLine: end < total ? end : null, nextCursor: null,
-    streams: [{ task, attempt, attemptId: `att_${run}_${task}_${attempt}`, bytes: total * 64, lines: total, state: "complete", sha256: null }],
+    run,
+    data: lines(from, end),
+    nextLine: end < total ? end : null,
+    nextCursor: null,
+    streams: [
+      {
+        task,
+        attempt,
+        attemptId: `att_${run}_${task}_${attempt}`,
+        bytes: total * 64,
+        lines: total,
+        state: "complete",
+        sha256: null,
+      },
+    ],
   });
 }
 
 function route(answer: ServerResponse, url: URL, mode: string): void {
   if (mode === "signed-out") return refuse(answer, 401, "unauthenticated", "You are not signed in.");
-  if (mode === "failing") return refuse(answer, 503, "unavailable", "The control plane cannot reach its database.", "Try again in a moment; nothing is lost meanwhile.");
+  if (mode === "failing")
+    return refuse(
+      answer,
+      503,
+      "unavailable",
+      "The control plane cannot reach its database.",
+      "Try again in a moment; nothing is lost meanwhile.",
+    );
   if (url.pathname === "/api/v1/me") return send<"me">(answer, me);
   const parts = url.pathname.replace("/api/v1/projects/default/", "").split("/").map(decodeURIComponent);
   const [noun, run, part, task, detail] = parts;
-  if (noun === "events") return mode === "no-live" ? refuse(answer, 503, "unavailable", "No live events.") : events(answer);
+  if (noun === "events")
+    return mode === "no-live" ? refuse(answer, 503, "unavailable", "No live events.") : events(answer);
   if (noun !== "runs") return refuse(answer, 404, "not_found", "There is nothing at this path.");
   if (run === undefined) {
-    const all = mode === "empty" ? [] : runListOf(120).filter((each) => !url.searchParams.has("state") || each.state === url.searchParams.get("state")).filter((each) => each.name.includes(url.searchParams.get("q") ?? ""));
+    const all =
+      mode === "empty"
+        ? []
+        : runListOf(120)
+            .filter((each) => !url.searchParams.has("state") || each.state === url.searchParams.get("state"))
+            .filter((each) => each.name.includes(url.searchParams.get("q") ?? ""));
     const from = Number(url.searchParams.get("cursor") ?? 0);
     const end = from + Number(url.searchParams.get("limit") ?? 50);
     return send<"runList">(answer, { data: all.slice(from, end), nextCursor: end < all.length ? String(end) : null });
   }
-  if (run.startsWith("missing")) return refuse(answer, 404, "not_found", `There is no run ${run}.`, "`capstan runs list` shows the runs that are there.");
+  if (run.startsWith("missing"))
+    return refuse(
+      answer,
+      404,
+      "not_found",
+      `There is no run ${run}.`,
+      "`capstan runs list` shows the runs that are there.",
+    );
   if (part === undefined) return send<"runGet">(answer, runOf(run));
   if (part === "actions") return send<"runCancel">(answer, { run, state: "cancelling", already: false }, 202);
   if (part === "logs") return void answer.writeHead(200, { "content-type": "text/plain" }).end("log\n");
   if (task === undefined) return send<"taskList">(answer, { data: [...tasksOf(run)], nextCursor: null });
   if (detail === "attempts") return send<"attemptList">(answer, { data: [...attemptsOf(run, task)], nextCursor: null });
   if (detail === "explain")
-    return send<"taskExplain">(answer, { subject: `${run}/${task}`, run, task, state: "waiting", code: "needs_pending", detail: `${task} waits for load.`, since: null, evidence: {}, failure: null, do: null });
+    return send<"taskExplain">(answer, {
+      subject: `${run}/${task}`,
+      run,
+      task,
+      state: "waiting",
+      code: "needs_pending",
+      detail: `${task} waits for load.`,
+      since: null,
+      evidence: {},
+      failure: null,
+      do: null,
+    });
   if (detail === "logs") return logs(answer, run, task, url.searchParams);
   return refuse(answer, 404, "not_found", "There is nothing at this path.");
 }
@@ -92,10 +151,14 @@ export async function startMockApi(consoleUrl: string, port = 0): Promise<MockAp
       else route(answer, url, mode);
       return;
     }
-    const passed = ask(new URL(request.url ?? "/", consoleUrl), { method: request.method ?? "GET", headers: request.headers }, (from) => {
-      answer.writeHead(from.statusCode ?? 502, from.headers);
-      from.pipe(answer);
-    });
+    const passed = ask(
+      new URL(request.url ?? "/", consoleUrl),
+      { method: request.method ?? "GET", headers: request.headers },
+      (from) => {
+        answer.writeHead(from.statusCode ?? 502, from.headers);
+        from.pipe(answer);
+      },
+    );
     passed.on("error", () => answer.writeHead(502).end());
     request.pipe(passed);
   });

@@ -18,20 +18,29 @@ export type Admission =
   | { readonly kind: "start"; readonly base: ClockReading }
   | { readonly kind: "reject"; readonly reason: RejectReason; readonly detail: string; readonly elsewhere: boolean };
 
-const reject = (reason: RejectReason, detail: string): Admission => ({ kind: "reject", reason, detail, elsewhere: true });
+const reject = (reason: RejectReason, detail: string): Admission => ({
+  kind: "reject",
+  reason,
+  detail,
+  elsewhere: true,
+});
 
 export function admit(offer: OfferedAttempt, state: AdmissionState): Admission {
   const { base, now } = state;
   if (base === undefined) return reject("offer_stale", "the offer names a heartbeat that this session does not know");
   const age = elapsedMs(base, now);
   const bound = Math.min(3 * state.heartbeatMs, offer.leaseMs / 4);
-  if (age >= bound) return reject("offer_stale", `the offer may be ${Math.round(age)} ms old; it must be younger than ${bound} ms`);
+  if (age >= bound)
+    return reject("offer_stale", `the offer may be ${Math.round(age)} ms old; it must be younger than ${bound} ms`);
   if (state.isStopping) return reject("agent_stopping", "the agent takes no new work");
   if (state.isCancelled) return reject("agent_stopping", "a cancel came before the start");
   if (state.free < 1) return reject("no_slot", "no slot is free");
   if (state.isDiskFull) return reject("disk_full", "the disk under the agent's data folder is full");
   if (!state.isolation.includes(offer.isolation)) {
-    return reject("isolation_unavailable", `isolation ${offer.isolation} is wanted; this agent gives ${state.isolation.join(", ")}`);
+    return reject(
+      "isolation_unavailable",
+      `isolation ${offer.isolation} is wanted; this agent gives ${state.isolation.join(", ")}`,
+    );
   }
   return { kind: "start", base };
 }

@@ -8,4 +8,5 @@ export interface SlotUse {
 }
 
 /** How many attempts may be offered now. */
-export const freeSlots = (use: SlotUse): number => (use.isDraining || use.isPaused ? 0 : Math.max(0, use.slots - use.busy));
+export const freeSlots = (use: SlotUse): number =>
+  use.isDraining || use.isPaused ? 0 : Math.max(0, use.slots - use.busy);

@@ -6,6 +6,10 @@
  * @param random uniform in [0, 1)
  */
 export function reconnectDelayMs(failures: number, shortestLeaseMs: number | undefined, random: number): number {
-  const ceiling = Math.min(60_000, (shortestLeaseMs ?? Infinity) / 6, 1000 * 2 ** Math.min(Math.max(failures - 1, 0), 10));
+  const ceiling = Math.min(
+    60_000,
+    (shortestLeaseMs ?? Infinity) / 6,
+    1000 * 2 ** Math.min(Math.max(failures - 1, 0), 10),
+  );
   return Math.floor(random * ceiling);
 }

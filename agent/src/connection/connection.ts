@@ -3,8 +3,15 @@
 //  C2. An id that is not the next one breaks the connection: a frame was lost or doubled, and TCP does neither.
 import WebSocket from "ws";
 import {
-  agentSubprotocol, closeCodes, decodeFrame, encodeFrame, frameBytesMax,
-  type AgentFrame, type AgentFrameType, type AgentBody, type ControlFrame,
+  agentSubprotocol,
+  closeCodes,
+  decodeFrame,
+  encodeFrame,
+  frameBytesMax,
+  type AgentFrame,
+  type AgentFrameType,
+  type AgentBody,
+  type ControlFrame,
 } from "@capstan/proto";
 
 const bufferedBytesMax = 256 * 1024;
@@ -103,13 +110,18 @@ export class Connection {
     const decoded = decodeFrame(data.toString("utf8"), "control");
     if (decoded.kind === "broken") return this.close(closeCodes.protocolError, decoded.detail);
     const id = decoded.kind === "frame" ? decoded.frame.id : decoded.id;
-    if (id !== ++this.#received) return this.close(closeCodes.protocolError, `frame ${id} where ${this.#received} was due`);
+    if (id !== ++this.#received)
+      return this.close(closeCodes.protocolError, `frame ${id} where ${this.#received} was due`);
     switch (decoded.kind) {
       case "unsupported":
         this.send("error", { code: "unsupported", message: `unknown frame ${decoded.t}` }, id);
         return;
       case "malformed":
-        this.send("error", { code: "malformed", message: decoded.detail.slice(0, 500), path: decoded.path.slice(0, 500) }, id);
+        this.send(
+          "error",
+          { code: "malformed", message: decoded.detail.slice(0, 500), path: decoded.path.slice(0, 500) },
+          id,
+        );
         if (++this.#malformed >= 10) this.close(closeCodes.protocolError, "ten malformed frames");
         return;
       case "frame":
@@ -128,7 +140,8 @@ export class Connection {
 function codeOf(body: string): string {
   try {
     const value: unknown = JSON.parse(body);
-    if (typeof value === "object" && value !== null && "code" in value && typeof value.code === "string") return value.code;
+    if (typeof value === "object" && value !== null && "code" in value && typeof value.code === "string")
+      return value.code;
   } catch {
     // A proxy's page, not ours.
   }

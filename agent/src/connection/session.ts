@@ -6,13 +6,36 @@
 import { cpus, freemem } from "node:os";
 import { statfsSync } from "node:fs";
 import type {
-  AgentBody, AttemptPair, Cancel, ClockReading, ControlFrame, Offer, OfferedAttempt, SessionConfig, Welcome,
+  AgentBody,
+  AttemptPair,
+  Cancel,
+  ClockReading,
+  ControlFrame,
+  Offer,
+  OfferedAttempt,
+  RejectReason,
+  SessionConfig,
+  Welcome,
 } from "@capstan/proto";
-import { admit } from "../claim/admission.ts";
 import { readClocks } from "../runner/clock.ts";
 import type { Connection } from "./connection.ts";
 
+/** What the session knows about the moment of an offer. */
+export interface OfferMoment {
+  readonly now: ClockReading;
+  /** S(n) of the heartbeat that the offer names, where this session sent it. */
+  readonly base: ClockReading | undefined;
+  readonly heartbeatMs: number;
+  readonly free: number;
+  readonly isDiskFull: boolean;
+  readonly isCancelled: boolean;
+}
+export type OfferDecision =
+  | { readonly kind: "start"; readonly base: ClockReading }
+  | { readonly kind: "reject"; readonly reason: RejectReason; readonly detail: string; readonly elsewhere: boolean };
+
 export interface SessionWork {
+  readonly admit: (offer: OfferedAttempt, moment: OfferMoment) => OfferDecision;
   readonly inventory: () => AgentBody<"hello">["inventory"];
   readonly pairs: () => AttemptPair[];
   readonly shortestLeaseMs: () => number | undefined;
@@ -36,7 +59,6 @@ export interface SessionOptions {
   readonly work: SessionWork;
   /** The parts of hello that do not change while the agent runs. */
   readonly about: Omit<AgentBody<"hello">, "connectNo" | "incarnation" | "inventory" | "more" | "free" | "slots">;
-  readonly isolation: readonly string[];
   readonly nextConnectNo: () => { connectNo: number; incarnation: number };
   readonly raiseConnectNo: (last: number) => void;
   readonly onWelcome: (welcome: Welcome) => void;
@@ -169,7 +191,7 @@ export class Session {
 
   #onOffer(offer: Offer): void {
     if (this.#phase !== "live") return;
-    const { work, isolation } = this.#options;
+    const { work } = this.#options;
     const base = this.#readings.get(offer.heartbeat);
     const now = readClocks();
     const isDiskFull = this.#freeShare().disk < diskRefuse;
@@ -181,9 +203,14 @@ export class Session {
       this.#offers = attempt.seq;
       if (work.has(attempt.attempt, attempt.epoch)) continue;
       const key = `${attempt.attempt} ${attempt.epoch}`;
-      const admission = admit(attempt, {
-        now, base, heartbeatMs: this.#heartbeatMs, free, isStopping: work.isStopping(), isDiskFull, isolation,
-        isCancelled: this.#cancelled.delete(key),
+      const isCancelled = this.#cancelled.delete(key);
+      const admission = work.admit(attempt, {
+        now,
+        base,
+        heartbeatMs: this.#heartbeatMs,
+        free,
+        isDiskFull,
+        isCancelled,
       });
       if (admission.kind === "start") {
         free--;
@@ -243,8 +270,12 @@ export class Session {
 
   #checkSilence(): void {
     this.#tickMs = performance.now();
-    const bound = this.#phase === "opening" ? 10_000 : Math.min(3 * this.#heartbeatMs, (this.#options.work.shortestLeaseMs() ?? Infinity) / 4);
-    if (this.#connection.silentMs > bound) this.#options.onDead(`nothing heard for ${Math.round(this.#connection.silentMs)} ms`);
+    const bound =
+      this.#phase === "opening"
+        ? 10_000
+        : Math.min(3 * this.#heartbeatMs, (this.#options.work.shortestLeaseMs() ?? Infinity) / 4);
+    if (this.#connection.silentMs > bound)
+      this.#options.onDead(`nothing heard for ${Math.round(this.#connection.silentMs)} ms`);
   }
 
   #share = { disk: 1, inodes: 1, atMs: -Infinity };
@@ -252,7 +283,11 @@ export class Session {
     if (performance.now() - this.#share.atMs < 5000) return this.#share;
     try {
       const { bavail, blocks, ffree, files } = statfsSync(this.#options.dataDir);
-      this.#share = { disk: blocks === 0 ? 1 : bavail / blocks, inodes: files === 0 ? 1 : ffree / files, atMs: performance.now() };
+      this.#share = {
+        disk: blocks === 0 ? 1 : bavail / blocks,
+        inodes: files === 0 ? 1 : ffree / files,
+        atMs: performance.now(),
+      };
     } catch {
       this.#share = { disk: 1, inodes: 1, atMs: performance.now() };
     }

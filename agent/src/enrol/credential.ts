@@ -2,7 +2,12 @@
 import { randomUUID } from "node:crypto";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT, type JWK } from "jose";
 import {
-  assertionSecondsMax, assertionType, enrolProofType, publicJwkSchema, type EnrolProof, type PublicJwk,
+  assertionSecondsMax,
+  assertionType,
+  enrolProofType,
+  publicJwkSchema,
+  type EnrolProof,
+  type PublicJwk,
 } from "@capstan/proto";
 
 export interface KeyPair {

@@ -2,8 +2,17 @@
 // server in its answer.
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import {
-  agentPaths, AppError, enrolAnswerMacText, enrolAnswerSchema, enrolKeyInfo, enrolMacText, nonceAnswerSchema,
-  parseJoinToken, protocolRange, type ErrorCode, type NonceAnswer,
+  agentPaths,
+  AppError,
+  enrolAnswerMacText,
+  enrolAnswerSchema,
+  enrolKeyInfo,
+  enrolMacText,
+  nonceAnswerSchema,
+  parseJoinToken,
+  protocolRange,
+  type ErrorCode,
+  type NonceAnswer,
 } from "@capstan/proto";
 import { makeIdentityKey, makeSealingKey, signEnrolProof } from "./credential.ts";
 import { hasIdentity, writeIdentity } from "./identity.ts";
@@ -59,7 +68,8 @@ export async function enrol(options: EnrolOptions): Promise<Enrolled> {
     body: JSON.stringify({ tokenId: token.id, proof, mac }),
   });
   const parsed = enrolAnswerSchema.safeParse(body);
-  if (!parsed.success) throw new AppError("enrol_answer_invalid", `${server} answered the enrolment with something else`);
+  if (!parsed.success)
+    throw new AppError("enrol_answer_invalid", `${server} answered the enrolment with something else`);
   const { mac: given, ...answer } = parsed.data;
   const isServer = timingSafeEqual(Buffer.from(given), Buffer.from(macOf(enrolAnswerMacText(answer))));
   if (!isServer || answer.nonce !== nonce.nonce) {
@@ -81,12 +91,17 @@ export async function enrol(options: EnrolOptions): Promise<Enrolled> {
 /** @throws enrol_failed where the server cannot be reached or answers something else */
 export async function fetchNonce(server: string): Promise<NonceAnswer> {
   const parsed = nonceAnswerSchema.safeParse(await requestJson(server + agentPaths.nonce, {}));
-  if (!parsed.success) throw new AppError("enrol_failed", `${server} is no Capstan control plane: its nonce has another form`);
+  if (!parsed.success)
+    throw new AppError("enrol_failed", `${server} is no Capstan control plane: its nonce has another form`);
   return parsed.data;
 }
 
 const told: ReadonlySet<string> = new Set<ErrorCode>([
-  "join_token_invalid", "join_token_cidr", "agent_name_taken", "protocol_unsupported", "agent_revoked",
+  "join_token_invalid",
+  "join_token_cidr",
+  "agent_name_taken",
+  "protocol_unsupported",
+  "agent_revoked",
 ]);
 
 async function requestJson(url: string, init: RequestInit): Promise<unknown> {
@@ -99,7 +114,8 @@ async function requestJson(url: string, init: RequestInit): Promise<unknown> {
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok) return body;
   const problem = typeof body === "object" && body !== null ? (body as { code?: unknown; detail?: unknown }) : {};
-  const code = typeof problem.code === "string" && told.has(problem.code) ? (problem.code as ErrorCode) : "enrol_failed";
+  const code =
+    typeof problem.code === "string" && told.has(problem.code) ? (problem.code as ErrorCode) : "enrol_failed";
   const detail = typeof problem.detail === "string" ? problem.detail.slice(0, 500) : `status ${response.status}`;
   throw new AppError(code, `${new URL(url).origin}: ${detail}`);
 }

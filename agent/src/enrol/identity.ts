@@ -4,7 +4,12 @@ import { AppError, enrolAnswerSchema } from "@capstan/proto";
 import { z } from "zod";
 import { keyPairOf, type KeyPair } from "./credential.ts";
 
-const privateJwkSchema = z.object({ kty: z.literal("OKP"), crv: z.enum(["Ed25519", "X25519"]), x: z.string(), d: z.string() });
+const privateJwkSchema = z.object({
+  kty: z.literal("OKP"),
+  crv: z.enum(["Ed25519", "X25519"]),
+  x: z.string(),
+  d: z.string(),
+});
 const identityFileSchema = z.object({
   version: z.literal(1),
   server: z.string(),
@@ -31,7 +36,9 @@ export async function readIdentity(dataDir: string): Promise<Identity> {
   try {
     text = readFileSync(pathOf(dataDir), "utf8");
   } catch (cause) {
-    throw new AppError("agent_not_enrolled", `no identity in ${dataDir}: enrol first with capstan agent join`, { cause });
+    throw new AppError("agent_not_enrolled", `no identity in ${dataDir}: enrol first with capstan agent join`, {
+      cause,
+    });
   }
   const file = identityFileSchema.parse(JSON.parse(text));
   return { agent: file.answer.agent, name: file.name, server: file.server, key: await keyPairOf(file.identity) };

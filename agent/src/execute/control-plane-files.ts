@@ -6,7 +6,15 @@ import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
-import { agentPaths, AppError, attemptHeader, bundleBytesMax, digestOf, specAnswerSchema, type CanonicalWorkflow } from "@capstan/proto";
+import {
+  agentPaths,
+  AppError,
+  attemptHeader,
+  bundleBytesMax,
+  digestOf,
+  specAnswerSchema,
+  type CanonicalWorkflow,
+} from "@capstan/proto";
 import { signAssertion } from "../enrol/credential.ts";
 import { fetchNonce } from "../enrol/enrol.ts";
 import type { Identity } from "../enrol/identity.ts";
@@ -75,14 +83,19 @@ export class ControlPlaneFiles {
     const url = agentPaths.file(sha256);
     const response = await fetch(this.#options.server + url, {
       method: "PUT",
-      headers: { ...(await this.#headers("PUT", url, attempt)), "content-length": String(size), "content-type": "application/octet-stream" },
+      headers: {
+        ...(await this.#headers("PUT", url, attempt)),
+        "content-length": String(size),
+        "content-type": "application/octet-stream",
+      },
       body: Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>, // the two declarations differ in name only
       duplex: "half",
       redirect: "error",
       signal: AbortSignal.timeout(requestMs * 10),
     } as RequestInit); // `duplex` is missing in the declarations and required for streams
     await response.body?.cancel();
-    if (!response.ok) throw new AppError("spec_unavailable", `storing file ${sha256} was answered with status ${response.status}`);
+    if (!response.ok)
+      throw new AppError("spec_unavailable", `storing file ${sha256} was answered with status ${response.status}`);
   }
 
   async #fetchSpec(digest: string): Promise<FetchedSpec> {
@@ -150,7 +163,11 @@ export class ControlPlaneFiles {
     });
     try {
       // fetch's stream and Node's are the same thing under two declarations
-      await pipeline(Readable.fromWeb(response.body as ReadableStream), check, createWriteStream(temporary, { mode: 0o400, flags: "wx" }));
+      await pipeline(
+        Readable.fromWeb(response.body as ReadableStream),
+        check,
+        createWriteStream(temporary, { mode: 0o400, flags: "wx" }),
+      );
       const found = hash.digest("hex");
       if (found !== sha256) throw new AppError("spec_unavailable", `${url} has digest ${found}`);
       await rename(temporary, path);
@@ -165,7 +182,11 @@ export class ControlPlaneFiles {
     const { server, identity } = this.#options;
     const nonce = await fetchNonce(server);
     const assertion = await signAssertion(identity.key, {
-      agent: identity.agent, audience: server + path, method, nonce: nonce.nonce, serverTimeMs: nonce.timeMs,
+      agent: identity.agent,
+      audience: server + path,
+      method,
+      nonce: nonce.nonce,
+      serverTimeMs: nonce.timeMs,
     });
     return { authorization: `Bearer ${assertion}`, ...(attempt === undefined ? {} : { [attemptHeader]: attempt }) };
   }

@@ -17,7 +17,10 @@ export interface FileTransfer {
    * Stores a regular file under its digest; resolves when the control plane has it. `path` must be a copy that no task
    * can change any more.
    */
-  upload(file: { readonly path: string; readonly sha256: string; readonly size: number }, signal: AbortSignal): Promise<void>;
+  upload(
+    file: { readonly path: string; readonly sha256: string; readonly size: number },
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 export interface ExecutorContext {

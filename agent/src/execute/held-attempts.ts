@@ -4,8 +4,20 @@
 //  E3. An attempt is forgotten when its result and its log are acknowledged, or when the control plane has disowned it
 //      and its tree is gone.
 import {
-  actionKindOf, taskOf, type AttemptPair, type Cancel, type CancelAck, type ClockReading, type FinishItem, type InventoryItem,
-  type OfferedAttempt, type ReportAck, type ReportItem, type RunnerReport, type StopReason, type Verdict,
+  actionKindOf,
+  taskOf,
+  type AttemptPair,
+  type Cancel,
+  type CancelAck,
+  type ClockReading,
+  type FinishItem,
+  type InventoryItem,
+  type OfferedAttempt,
+  type ReportAck,
+  type ReportItem,
+  type RunnerReport,
+  type StopReason,
+  type Verdict,
 } from "@capstan/proto";
 import type { Journal } from "../journal/journal.ts";
 import type { LogSender } from "../report/log-sender.ts";
@@ -61,7 +73,8 @@ export class HeldAttempts {
   }
   get shortestLeaseMs(): number | undefined {
     let shortest: number | undefined;
-    for (const { offer } of this.#held.values()) if (offer !== undefined && (shortest === undefined || offer.leaseMs < shortest)) shortest = offer.leaseMs;
+    for (const { offer } of this.#held.values())
+      if (offer !== undefined && (shortest === undefined || offer.leaseMs < shortest)) shortest = offer.leaseMs;
     return shortest;
   }
   has(attempt: string, epoch: number): boolean {
@@ -192,7 +205,8 @@ export class HeldAttempts {
     if (item.kind !== "finish") return;
     const held = this.#held.get(item.attempt);
     if (held === undefined || held.epoch !== item.epoch) return;
-    if (result.result === "lease_lost") this.#options.log("a result came too late", { attempt: item.attempt, epoch: item.epoch });
+    if (result.result === "lease_lost")
+      this.#options.log("a result came too late", { attempt: item.attempt, epoch: item.epoch });
     held.isReported = true;
     if (item.log === undefined) held.isLogDone = true;
     if (held.isLogDone) this.#forget(held);
@@ -297,7 +311,11 @@ export class HeldAttempts {
     held.link = link;
     link.attempts.add(offer.attempt);
     link.send({
-      t: "take", offer, base, documentPath: spec.documentPath, ...(spec.bundle === undefined ? {} : { bundle: spec.bundle }),
+      t: "take",
+      offer,
+      base,
+      documentPath: spec.documentPath,
+      ...(spec.bundle === undefined ? {} : { bundle: spec.bundle }),
     });
   }
 
@@ -306,7 +324,12 @@ export class HeldAttempts {
     held.startedMs = Date.now();
     const done = (finished: Finished): void => {
       void this.#finish(held, {
-        ...finished, kind: "finish", attempt: offer.attempt, epoch: offer.epoch, startedMs: held.startedMs ?? 0, endedMs: Date.now(),
+        ...finished,
+        kind: "finish",
+        attempt: offer.attempt,
+        epoch: offer.epoch,
+        startedMs: held.startedMs ?? 0,
+        endedMs: Date.now(),
       });
     };
     const finished = inline(offer);
@@ -320,7 +343,11 @@ export class HeldAttempts {
 
   #failSetup(held: HeldAttempt, code: string, message: string): void {
     void this.#finish(held, {
-      kind: "finish", attempt: held.attempt, epoch: held.epoch, outcome: "failed", failure: { class: "setup", code, message: message.slice(0, 8000) },
+      kind: "finish",
+      attempt: held.attempt,
+      epoch: held.epoch,
+      outcome: "failed",
+      failure: { class: "setup", code, message: message.slice(0, 8000) },
       endedMs: Date.now(),
     });
   }
@@ -331,8 +358,13 @@ export class HeldAttempts {
 
   #lost(held: HeldAttempt): void {
     void this.#finish(held, {
-      kind: "finish", attempt: held.attempt, epoch: held.epoch, outcome: "lost", cause: "runner_lost",
-      mayHaveStarted: held.startedMs !== undefined, endedMs: Date.now(),
+      kind: "finish",
+      attempt: held.attempt,
+      epoch: held.epoch,
+      outcome: "lost",
+      cause: "runner_lost",
+      mayHaveStarted: held.startedMs !== undefined,
+      endedMs: Date.now(),
       ...(held.startedMs === undefined ? {} : { startedMs: held.startedMs }),
     });
   }

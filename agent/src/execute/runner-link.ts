@@ -1,7 +1,14 @@
 // The agent's end of one runner: its two sockets, and whether the process behind them lives.
 //  N1. A pid alone names nothing: start time and boot id are compared before a signal is sent.
 import { connect, type Socket } from "node:net";
-import { runnerProtocolVersion, runnerReportSchema, type ClockReading, type RunnerCommand, type RunnerRecord, type RunnerReport } from "@capstan/proto";
+import {
+  runnerProtocolVersion,
+  runnerReportSchema,
+  type ClockReading,
+  type RunnerCommand,
+  type RunnerRecord,
+  type RunnerReport,
+} from "@capstan/proto";
 import { LineWriter, readLines } from "../runner/json-lines.ts";
 import { startTicksOf } from "../runner/process-identity.ts";
 
@@ -26,7 +33,13 @@ export class RunnerLink {
   /** What came before `begin`: it must not meet an agent that does not know the runner's attempts yet. */
   #early: RunnerReport[] | undefined = [];
 
-  private constructor(record: RunnerRecord, number: number, handlers: RunnerLinkHandlers, socket: Socket, leaseSocket: Socket) {
+  private constructor(
+    record: RunnerRecord,
+    number: number,
+    handlers: RunnerLinkHandlers,
+    socket: Socket,
+    leaseSocket: Socket,
+  ) {
     this.record = record;
     this.#handlers = handlers;
     this.number = number;

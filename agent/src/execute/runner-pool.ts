@@ -109,7 +109,9 @@ export class RunnerPool {
     closeSync(log);
     const died = new Promise<never>((_, reject) => {
       child.once("error", reject);
-      child.once("exit", (code) => reject(new Error(`runner ${number} ended with ${code}; see ${runnerFolder(dataDir)}/${number}.log`)));
+      child.once("exit", (code) =>
+        reject(new Error(`runner ${number} ended with ${code}; see ${runnerFolder(dataDir)}/${number}.log`)),
+      );
     });
     child.unref();
     const until = performance.now() + startMs;
@@ -148,7 +150,10 @@ export class RunnerPool {
   }
 
   #forget(number: number): void {
-    for (const path of [runnerRecordPath(this.#options.dataDir, number), `${runnerFolder(this.#options.dataDir)}/${number}.log`]) {
+    for (const path of [
+      runnerRecordPath(this.#options.dataDir, number),
+      `${runnerFolder(this.#options.dataDir)}/${number}.log`,
+    ]) {
       try {
         unlinkSync(path);
       } catch {

@@ -3,7 +3,18 @@
 //  J2. `taken` is written before the hand-over to a runner, without fsync: a crash of the host ends the attempt anyway.
 //  J3. A result is synced before it is reported.
 //  J4. Pieces of 8 MiB; a new piece begins with all that is still live, so older ones can go.
-import { closeSync, fdatasync, fdatasyncSync, mkdirSync, openSync, readFileSync, readdirSync, truncateSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fdatasync,
+  fdatasyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  truncateSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import type { AttemptId, EventItem, FinishItem } from "@capstan/proto";
 import { decodeRecords, encodeRecord, recordTypes, type JournalRecord, type RecordType } from "./record.ts";
 
@@ -171,7 +182,9 @@ export class Journal {
 
   /** Writes what is live into the current piece, syncs it, and deletes the older ones. */
   #compact(older: readonly number[]): void {
-    this.#pending.unshift(encodeRecord(recordTypes.connect, { connectNo: this.connectNo, incarnation: this.incarnation }));
+    this.#pending.unshift(
+      encodeRecord(recordTypes.connect, { connectNo: this.connectNo, incarnation: this.incarnation }),
+    );
     const live: Buffer[] = [];
     for (const { attempt, epoch, takenMs, startedMs, events, result, reported } of this.attempts.values()) {
       live.push(encodeRecord(recordTypes.taken, { attempt, epoch, takenMs }));

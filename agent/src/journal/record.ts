@@ -32,7 +32,10 @@ export function encodeRecord(type: RecordType, value: unknown): Buffer {
 }
 
 /** Reads whole records up to the first bad one; `goodBytes` is where it begins. */
-export function decodeRecords(bytes: Buffer): { readonly records: readonly JournalRecord[]; readonly goodBytes: number } {
+export function decodeRecords(bytes: Buffer): {
+  readonly records: readonly JournalRecord[];
+  readonly goodBytes: number;
+} {
   const records: JournalRecord[] = [];
   let at = 0;
   while (at + headBytes < bytes.length) {

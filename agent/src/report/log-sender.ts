@@ -130,7 +130,16 @@ export class LogSender {
     if (known !== undefined && known.epoch === epoch) return known;
     const first = firstPieceOf(this.#options.spoolFolder, attempt, epoch);
     const reader = new SpoolReader(this.#options.spoolFolder, attempt, epoch, first);
-    const stream: Stream = { attempt, epoch, reader, acked: 0, sent: 0, final: undefined, isLastSent: false, hasMore: true };
+    const stream: Stream = {
+      attempt,
+      epoch,
+      reader,
+      acked: 0,
+      sent: 0,
+      final: undefined,
+      isLastSent: false,
+      hasMore: true,
+    };
     this.#streams.set(attempt, stream);
     return stream;
   }
@@ -186,7 +195,13 @@ export class LogSender {
     const { segment, payload } = found;
     const gap = segment.gapBytes > 0;
     const header = {
-      ...head, codec: segment.codec, last: false, gap, rawLength: segment.rawLength, offset: segment.offset, crc32: segment.crc32,
+      ...head,
+      codec: segment.codec,
+      last: false,
+      gap,
+      rawLength: segment.rawLength,
+      offset: segment.offset,
+      crc32: segment.crc32,
     };
     const bytes = encodeLogFrame(header, gap ? encodeLogGap(segment.gapBytes, gapCauses.dropped) : payload);
     return { bytes, sent: segment.offset + segment.rawLength + segment.gapBytes, isLast: false };
@@ -197,10 +212,21 @@ export class LogSender {
     if (stream.final === undefined || stream.sent < stream.reader.availableBytes) return undefined;
     const missing = stream.final - stream.sent;
     const header = {
-      attempt: stream.attempt, epoch: stream.epoch, liveOnly: false, codec: 0 as const, last: false, gap: true, rawLength: 0,
-      offset: stream.sent, crc32: 0,
+      attempt: stream.attempt,
+      epoch: stream.epoch,
+      liveOnly: false,
+      codec: 0 as const,
+      last: false,
+      gap: true,
+      rawLength: 0,
+      offset: stream.sent,
+      crc32: 0,
     };
-    return { bytes: encodeLogFrame(header, encodeLogGap(missing, gapCauses.spoolLost)), sent: stream.final, isLast: false };
+    return {
+      bytes: encodeLogFrame(header, encodeLogGap(missing, gapCauses.spoolLost)),
+      sent: stream.final,
+      isLast: false,
+    };
   }
 }
 

@@ -39,7 +39,7 @@ export class Reporter {
   add(item: ReportItem): void {
     if (item.kind === "started") {
       this.#held.set(item.attempt, item);
-      this.#holdTimer ??= setTimeout(() => this.#releaseHeld(), startedHoldMs);
+      if (this.#holdTimer === undefined) this.#holdTimer = setTimeout(() => this.#releaseHeld(), startedHoldMs);
       return;
     }
     if (item.kind === "finish") this.#held.delete(item.attempt);
@@ -143,7 +143,12 @@ function takeFrame(queue: readonly ReportItem[], at: number): ReportItem[] {
 
 /** An upper bound that is cheap for the items of the hot path, which carry no JSON of their own. */
 function sizeOf(item: ReportItem): { bytes: number; keys: number } {
-  const own = item.kind === "finish" ? (item.outputs ?? item.failure ?? item.summary) : item.kind === "event" ? item.body : undefined;
+  const own =
+    item.kind === "finish"
+      ? (item.outputs ?? item.failure ?? item.summary)
+      : item.kind === "event"
+        ? item.body
+        : undefined;
   if (own === undefined) return { bytes: 1024, keys: 20 };
   const text = JSON.stringify(item);
   return { bytes: Buffer.byteLength(text), keys: text.split('":').length };

@@ -93,7 +93,8 @@ export class SpoolReader {
     const payload = Buffer.allocUnsafe(found.payloadBytes);
     if (found.payloadBytes === 0) return { segment: found, payload };
     const fd = this.#fdOf(found.piece);
-    if (fd === undefined || readSync(fd, payload, 0, payload.length, found.position) !== payload.length) return undefined;
+    if (fd === undefined || readSync(fd, payload, 0, payload.length, found.position) !== payload.length)
+      return undefined;
     return { segment: found, payload };
   }
 

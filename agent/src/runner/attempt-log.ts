@@ -25,7 +25,11 @@ export class AttemptLog {
   readonly #options: AttemptLogOptions;
   readonly #stream: LogStream;
   readonly #spool: Spool;
-  readonly #redactors: Readonly<Record<StreamName, Redactor>> = { o: new Redactor(), e: new Redactor(), s: new Redactor() };
+  readonly #redactors: Readonly<Record<StreamName, Redactor>> = {
+    o: new Redactor(),
+    e: new Redactor(),
+    s: new Redactor(),
+  };
   readonly #pipes = new Set<Readable>();
   readonly #startedMs: number;
   readonly #max: number;

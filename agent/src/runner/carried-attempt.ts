@@ -5,9 +5,22 @@
 import { once } from "node:events";
 import { mkdirSync, readFileSync, renameSync, rm, writeFileSync } from "node:fs";
 import {
-  actionKindOf, dangerIn, elapsedMs, inlineValueBytesMax, messageBytesMax, taskOf,
-  type CanonicalWorkflow, type ClockReading, type Failure, type FinishItem, type JsonObject, type OfferedAttempt,
-  type RunnerAttempt, type RunnerCommand, type RunnerReport, type StopReason,
+  actionKindOf,
+  dangerIn,
+  elapsedMs,
+  inlineValueBytesMax,
+  messageBytesMax,
+  taskOf,
+  type CanonicalWorkflow,
+  type ClockReading,
+  type Failure,
+  type FinishItem,
+  type JsonObject,
+  type OfferedAttempt,
+  type RunnerAttempt,
+  type RunnerCommand,
+  type RunnerReport,
+  type StopReason,
 } from "@capstan/proto";
 import type { ExecutorContext, Executors, FileTransfer, Finished, Prepared, ProcessExit } from "../execute/executor.ts";
 import { AttemptLog } from "./attempt-log.ts";
@@ -78,7 +91,14 @@ export class CarriedAttempt {
       onLogged: (bytes) => options.report({ t: "logged", attempt: offer.attempt, epoch: offer.epoch, bytes }),
     });
     options.leases.add(
-      { attempt: offer.attempt, epoch: offer.epoch, leaseMs: offer.leaseMs, graceMs: offer.graceMs, onLeaseEnd: offer.onLeaseEnd, tree: this.#tree },
+      {
+        attempt: offer.attempt,
+        epoch: offer.epoch,
+        leaseMs: offer.leaseMs,
+        graceMs: offer.graceMs,
+        onLeaseEnd: offer.onLeaseEnd,
+        tree: this.#tree,
+      },
       options.take.base,
     );
   }
@@ -162,7 +182,9 @@ export class CarriedAttempt {
 
   #onFull(): "block" | "drop" {
     try {
-      return taskOf(this.#options.documentAt(this.#options.take.documentPath), this.offer.task)?.logs?.onFull ?? "block";
+      return (
+        taskOf(this.#options.documentAt(this.#options.take.documentPath), this.offer.task)?.logs?.onFull ?? "block"
+      );
     } catch {
       return "block"; // the same error is told by `run`
     }
@@ -183,7 +205,8 @@ export class CarriedAttempt {
       files,
       mask: (values) => {
         const short = this.log.mask(values);
-        if (short > 0) this.log.note("capstan: secret_too_short_to_mask: a secret has fewer than 6 bytes and is not masked");
+        if (short > 0)
+          this.log.note("capstan: secret_too_short_to_mask: a secret has fewer than 6 bytes and is not masked");
       },
       note: (text) => this.log.note(text),
       signal: this.#abort.signal,
@@ -191,7 +214,8 @@ export class CarriedAttempt {
   }
 
   async #execute(context: ExecutorContext, executor: Executors[string]): Promise<Finished> {
-    if (executor === undefined) throw new Error(`this agent cannot run tasks of kind ${actionKindOf(context.task.action)}`);
+    if (executor === undefined)
+      throw new Error(`this agent cannot run tasks of kind ${actionKindOf(context.task.action)}`);
     const prepared: Prepared = await executor.prepare(context);
     if (prepared.kind === "failed") {
       const { failure, retryable } = prepared;
@@ -223,12 +247,21 @@ export class CarriedAttempt {
 
   async #runProcess(prepared: PreparedProcess): Promise<Finished> {
     this.#cancelFile = prepared.cancelFile;
-    const child = spawnProcess({ prepared, tree: this.#tree, cgroupParent: this.#options.cgroupParent, epoch: this.offer.epoch });
+    const child = spawnProcess({
+      prepared,
+      tree: this.#tree,
+      cgroupParent: this.#options.cgroupParent,
+      epoch: this.offer.epoch,
+    });
     if (child.pid === undefined) {
       const [error]: unknown[] = await once(child, "error");
       return {
         outcome: "failed",
-        failure: { class: "setup", code: "spawn_failed", message: `cannot start ${prepared.argv[0]}: ${messageOf(error)}` },
+        failure: {
+          class: "setup",
+          code: "spawn_failed",
+          message: `cannot start ${prepared.argv[0]}: ${messageOf(error)}`,
+        },
       };
     }
     const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
@@ -317,7 +350,9 @@ export class CarriedAttempt {
     const { reason, graceMs } = this.#stop;
     try {
       const temporary = `${this.#options.folders.work}/${this.offer.attempt}.cancel`;
-      writeFileSync(temporary, JSON.stringify({ reason: reason === "lease_over" ? "lease_end" : reason, graceMs }), { mode: 0o644 });
+      writeFileSync(temporary, JSON.stringify({ reason: reason === "lease_over" ? "lease_end" : reason, graceMs }), {
+        mode: 0o644,
+      });
       renameSync(temporary, this.#cancelFile);
     } catch (error) {
       this.log.note(`capstan: the cancel file could not be written: ${messageOf(error)}`);
@@ -347,7 +382,13 @@ export class CarriedAttempt {
         return { ...base, outcome: "lost", cause: "given_back", mayHaveStarted: started !== undefined, ...logged };
       case "timeout": {
         const message = `the task ran longer than its timeout of ${this.offer.timeoutMs ?? 0} ms`;
-        return { ...base, ...word, outcome: "timed_out", failure: { class: "timeout", code: "timeout", message }, ...logged };
+        return {
+          ...base,
+          ...word,
+          outcome: "timed_out",
+          failure: { class: "timeout", code: "timeout", message },
+          ...logged,
+        };
       }
       case "cancelled":
       case "abandoned": {
@@ -403,7 +444,8 @@ function oomKilled(tree: Tree): boolean {
 }
 
 function setupFailure(error: unknown): Failure {
-  const code = typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : "";
+  const code =
+    typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : "";
   return { class: "setup", code: /^[a-z_]+$/.test(code) ? code : "setup_failed", message: messageOf(error) };
 }
 

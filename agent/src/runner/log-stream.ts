@@ -108,7 +108,12 @@ export class LogStream {
   #line(stream: StreamName, bytes: Buffer, from: number, to: number, ended: boolean): void {
     let at = from;
     for (;;) {
-      if (this.#used > 0 && this.#used + recordRoom + (to - at) > logSegmentBytesMax && to - at < logSegmentBytesMax / 2) this.#cut();
+      if (
+        this.#used > 0 &&
+        this.#used + recordRoom + (to - at) > logSegmentBytesMax &&
+        to - at < logSegmentBytesMax / 2
+      )
+        this.#cut();
       if (this.#used + recordRoom >= logSegmentBytesMax) this.#cut();
       if (this.#used === 0) this.#begin();
       const room = logSegmentBytesMax - this.#used - recordRoom;

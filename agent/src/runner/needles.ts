@@ -5,7 +5,8 @@
 export const needleBytesMin = 6;
 const lineBytesMin = 8;
 
-const asBuffer = (value: string | Uint8Array): Buffer => (typeof value === "string" ? Buffer.from(value) : Buffer.from(value));
+const asBuffer = (value: string | Uint8Array): Buffer =>
+  typeof value === "string" ? Buffer.from(value) : Buffer.from(value);
 
 /** All needles of one secret value; empty where the value is too short to be masked. */
 export function needlesOf(secret: string | Uint8Array): readonly Buffer[] {
@@ -28,7 +29,14 @@ export function needlesOf(secret: string | Uint8Array): readonly Buffer[] {
     add(url);
     add(url.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()));
     add(url.replaceAll("%20", "+"));
-    add(value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;").replaceAll("'", "&#39;"));
+    add(
+      value
+        .replaceAll("&", "&amp;")
+        .replaceAll("<", "&lt;")
+        .replaceAll(">", "&gt;")
+        .replaceAll('"', "&quot;")
+        .replaceAll("'", "&#39;"),
+    );
     add(value.replaceAll("'", "'\\''"));
     add(value.replace(/[^A-Za-z0-9_@%+=:,./-]/g, (character) => `\\${character}`));
     add(bytes.toString("hex"));

@@ -29,5 +29,8 @@ export function readBootId(): string {
   } catch {
     // No such file outside Linux: the start time of pid 1 alone has to do.
   }
-  return createHash("sha256").update(`${bootId} ${startTicksOf(1) ?? 0}`).digest("hex").slice(0, 32);
+  return createHash("sha256")
+    .update(`${bootId} ${startTicksOf(1) ?? 0}`)
+    .digest("hex")
+    .slice(0, 32);
 }

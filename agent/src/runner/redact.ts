@@ -20,7 +20,8 @@ export class Automaton {
   constructor(needles: readonly Buffer[]) {
     this.classOf = new Uint16Array(256);
     let classes = 1; // class 0: bytes that are in no needle
-    for (const needle of needles) for (const byte of needle) if (this.classOf[byte] === 0) this.classOf[byte] = classes++;
+    for (const needle of needles)
+      for (const byte of needle) if (this.classOf[byte] === 0) this.classOf[byte] = classes++;
     this.classes = classes;
     const states = needles.reduce((sum, needle) => sum + needle.length, 1);
     const next = new Int32Array(states * classes);

@@ -6,8 +6,15 @@ import { randomBytes, timingSafeEqual } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import {
-  runnerCommandSchema, runnerProtocolVersion, AppError,
-  type CanonicalWorkflow, type ClockReading, type FinishItem, type RunnerCommand, type RunnerRecord, type RunnerReport,
+  runnerCommandSchema,
+  runnerProtocolVersion,
+  AppError,
+  type CanonicalWorkflow,
+  type ClockReading,
+  type FinishItem,
+  type RunnerCommand,
+  type RunnerRecord,
+  type RunnerReport,
 } from "@capstan/proto";
 import type { Executors, FileTransfer } from "../execute/executor.ts";
 import { CarriedAttempt } from "./carried-attempt.ts";
@@ -67,7 +74,8 @@ export class Runner {
     for (const path of [socket, leaseSocket]) removeFile(path);
     this.#leases = await LeaseClock.start({ socket: leaseSocket, secret: this.#secret }, (notice) => {
       const attempt = this.#attempts.get(notice.attempt);
-      if (attempt?.offer.epoch === notice.epoch) attempt.stop("lease_over", notice.stopped === "kill" ? 0 : attempt.offer.graceMs);
+      if (attempt?.offer.epoch === notice.epoch)
+        attempt.stop("lease_over", notice.stopped === "kill" ? 0 : attempt.offer.graceMs);
     });
     const server = createServer((peer) => this.#onPeer(peer));
     await new Promise<void>((resolve, reject) => {
@@ -115,7 +123,12 @@ export class Runner {
     this.#agent?.socket.destroy();
     this.#agent = { socket, lines: new LineWriter(socket) };
     const attempts = [...this.#attempts.values()];
-    this.#report({ t: "state", version: runnerProtocolVersion, pid: process.pid, attempts: attempts.map((a) => a.state) });
+    this.#report({
+      t: "state",
+      version: runnerProtocolVersion,
+      pid: process.pid,
+      attempts: attempts.map((a) => a.state),
+    });
     for (const attempt of attempts) for (const report of attempt.history) this.#report(report);
     for (const transfer of this.#transfers.values()) this.#report(transfer.request);
   }
@@ -201,7 +214,10 @@ export class Runner {
   }
 
   #filesOf(attempt: CarriedAttempt["offer"]["attempt"]): FileTransfer {
-    const ask = (request: Pick<Extract<RunnerReport, { t: "file" }>, "do" | "sha256" | "size" | "path">, signal: AbortSignal) =>
+    const ask = (
+      request: Pick<Extract<RunnerReport, { t: "file" }>, "do" | "sha256" | "size" | "path">,
+      signal: AbortSignal,
+    ) =>
       new Promise<string>((resolve, reject) => {
         const n = ++this.#transferNo;
         const whole: Extract<RunnerReport, { t: "file" }> = { t: "file", n, attempt, ...request };

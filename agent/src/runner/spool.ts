@@ -5,7 +5,13 @@
 //      with their number (`drop`).
 import { closeSync, fdatasync, openSync, writeSync } from "node:fs";
 import { crc32, gzipSync } from "node:zlib";
-import { encodeSpoolHeader, spoolHeaderBytes, spoolPieceBytesMax, spoolPieceName, type SpoolSegment } from "@capstan/proto";
+import {
+  encodeSpoolHeader,
+  spoolHeaderBytes,
+  spoolPieceBytesMax,
+  spoolPieceName,
+  type SpoolSegment,
+} from "@capstan/proto";
 import type { RawSegment } from "./log-stream.ts";
 
 /** Below this, gzip costs more than it saves. */
@@ -32,7 +38,14 @@ export class Spool {
     const packed = bytes.length >= compressBytesMin ? gzipSync(bytes, { level: 1 }) : bytes;
     const payload = packed.length < bytes.length ? packed : bytes;
     this.#write(
-      { payloadBytes: payload.length, codec: payload === bytes ? 0 : 1, rawLength: bytes.length, offset, crc32: crc32(bytes), gapBytes: 0 },
+      {
+        payloadBytes: payload.length,
+        codec: payload === bytes ? 0 : 1,
+        rawLength: bytes.length,
+        offset,
+        crc32: crc32(bytes),
+        gapBytes: 0,
+      },
       payload,
     );
   }

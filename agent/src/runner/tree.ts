@@ -64,7 +64,8 @@ export function pidsOf(tree: Tree): number[] {
 function pidsOfCgroup(cgroup: string): number[] {
   const pids: number[] = [];
   try {
-    for (const line of readFileSync(`${cgroup}/cgroup.procs`, "utf8").split("\n")) if (line !== "") pids.push(Number(line));
+    for (const line of readFileSync(`${cgroup}/cgroup.procs`, "utf8").split("\n"))
+      if (line !== "") pids.push(Number(line));
     // A task may make cgroups below its own.
     if (isPopulated(cgroup)) {
       for (const entry of readdirSync(cgroup, { withFileTypes: true })) {
@@ -171,7 +172,9 @@ export function removeCgroup(cgroup: string): void {
 export async function killAllBelow(parent: string): Promise<void> {
   let names: string[] = [];
   try {
-    names = readdirSync(parent, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    names = readdirSync(parent, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
   } catch {
     return;
   }

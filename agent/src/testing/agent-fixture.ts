@@ -26,7 +26,10 @@ export async function makeAgentFixture(): Promise<AgentFixture> {
     dataDir,
     start: async (options = {}) => {
       const agent = await startAgent({
-        config: readConfig({ env: { CAPSTAN_AGENT__SLOTS: "64", CAPSTAN_AGENT__RUNNERS: "1" }, flags: { dataDir, name: "test" } }),
+        config: readConfig({
+          env: { CAPSTAN_AGENT__SLOTS: "64", CAPSTAN_AGENT__RUNNERS: "1" },
+          flags: { dataDir, name: "test" },
+        }),
         env: process.env,
         runnerEntry: new URL("./script-runner.ts", import.meta.url),
         ...options,

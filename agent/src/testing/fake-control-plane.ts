@@ -7,13 +7,39 @@ import { crc32, gunzipSync } from "node:zlib";
 import { calculateJwkThumbprint, decodeJwt, importJWK, jwtVerify } from "jose";
 import { WebSocketServer, type WebSocket } from "ws";
 import {
-  agentPaths, agentSubprotocol, assertionType, decodeFrame, decodeLogFrame, digestOf, encodeFrame, enrolAnswerMacText, enrolKeyInfo,
-  enrolMacText, enrolProofSchema, enrolProofType, enrolRequestSchema, formatJoinToken, idFromUuid, protocolRange, uuidV7,
-  type AgentFrame, type AttemptId, type CanonicalWorkflow, type ControlBody, type ControlFrame, type ControlFrameType, type EnrolAnswer,
-  type FinishItem, type OfferedAttempt, type PublicJwk, type ReportItem, type Verdict,
+  agentPaths,
+  agentSubprotocol,
+  assertionType,
+  decodeFrame,
+  decodeLogFrame,
+  digestOf,
+  encodeFrame,
+  enrolAnswerMacText,
+  enrolKeyInfo,
+  enrolMacText,
+  enrolProofSchema,
+  enrolProofType,
+  enrolRequestSchema,
+  formatJoinToken,
+  idFromUuid,
+  protocolRange,
+  uuidV7,
+  type AgentFrame,
+  type AttemptId,
+  type CanonicalWorkflow,
+  type ControlBody,
+  type ControlFrame,
+  type ControlFrameType,
+  type EnrolAnswer,
+  type FinishItem,
+  type OfferedAttempt,
+  type PublicJwk,
+  type ReportItem,
+  type Verdict,
 } from "@capstan/proto";
 
-const newId = <P extends "ag" | "att" | "jt" | "run" | "tr">(prefix: P) => idFromUuid(prefix, uuidV7(Date.now(), randomBytes(10)));
+const newId = <P extends "ag" | "att" | "jt" | "run" | "tr">(prefix: P) =>
+  idFromUuid(prefix, uuidV7(Date.now(), randomBytes(10)));
 
 export interface FakeSession {
   readonly socket: WebSocket;
@@ -102,9 +128,25 @@ export class FakeControlPlane {
     const { session } = this;
     if (session === undefined) throw new Error("no session");
     const attempts = Array.from({ length: count }, (): OfferedAttempt => ({
-      seq: ++session.seq, attempt: newId("att"), epoch: 1, taskRun: newId("tr"), run: newId("run"), runName: "test-1", project: "default",
-      task, index: 0, number: 1, specDigest, inputs: {}, leaseMs: 300_000, onLeaseEnd: "stop", graceMs: 10_000, isolation: "L0",
-      secrets: [], traceparent: "", ...more,
+      seq: ++session.seq,
+      attempt: newId("att"),
+      epoch: 1,
+      taskRun: newId("tr"),
+      run: newId("run"),
+      runName: "test-1",
+      project: "default",
+      task,
+      index: 0,
+      number: 1,
+      specDigest,
+      inputs: {},
+      leaseMs: 300_000,
+      onLeaseEnd: "stop",
+      graceMs: 10_000,
+      isolation: "L0",
+      secrets: [],
+      traceparent: "",
+      ...more,
     }));
     for (const { attempt, epoch } of attempts) this.#epochs.set(attempt, epoch);
     this.send("offer", { heartbeat: session.heartbeat, attempts });
@@ -141,7 +183,8 @@ export class FakeControlPlane {
       return answer(200, { nonce, timeMs: Date.now(), incarnation: 0, protocol: protocolRange });
     }
     if (path === agentPaths.enrol) return this.#enrol(await bodyOf(request), answer);
-    if (!(await this.#isAgent(request, path))) return answer(401, { code: "assertion_invalid", detail: "bad assertion" });
+    if (!(await this.#isAgent(request, path)))
+      return answer(401, { code: "assertion_invalid", detail: "bad assertion" });
     const document = this.#documents.get(decodeURIComponent(path.slice(agentPaths.spec("").length)));
     if (document !== undefined) return answer(200, { digest: digestOf(document), document });
     answer(404, { code: "not_found", detail: path });
@@ -150,7 +193,10 @@ export class FakeControlPlane {
   async #enrol(body: string, answer: (status: number, body: object) => void): Promise<void> {
     const request = enrolRequestSchema.parse(JSON.parse(body));
     const proof = enrolProofSchema.parse(decodeJwt(request.proof));
-    await jwtVerify(request.proof, await importJWK({ ...proof.identity }, "EdDSA"), { algorithms: ["EdDSA"], typ: enrolProofType });
+    await jwtVerify(request.proof, await importJWK({ ...proof.identity }, "EdDSA"), {
+      algorithms: ["EdDSA"],
+      typ: enrolProofType,
+    });
     const key = Buffer.from(hkdfSync("sha256", this.#joinToken.secret, this.#joinToken.id, enrolKeyInfo, 32));
     const macOf = (text: string): string => createHmac("sha256", key).update(text).digest("base64url");
     const wanted = macOf(
@@ -166,7 +212,14 @@ export class FakeControlPlane {
     }
     this.#agentKey = proof.identity;
     const rest: Omit<EnrolAnswer, "mac"> = {
-      agent: newId("ag"), nonce: proof.nonce, project: "default", pool: "default", labels: {}, state: "active", serverKeys: [], roots: [],
+      agent: newId("ag"),
+      nonce: proof.nonce,
+      project: "default",
+      pool: "default",
+      labels: {},
+      state: "active",
+      serverKeys: [],
+      roots: [],
     };
     answer(200, { ...rest, mac: macOf(enrolAnswerMacText(rest)) });
   }
@@ -176,7 +229,9 @@ export class FakeControlPlane {
     if (token === undefined || this.#agentKey === undefined) return false;
     try {
       const { payload } = await jwtVerify(token, await importJWK({ ...this.#agentKey }, "EdDSA"), {
-        algorithms: ["EdDSA"], typ: assertionType, audience: this.url + path,
+        algorithms: ["EdDSA"],
+        typ: assertionType,
+        audience: this.url + path,
       });
       const { nonce, htm } = payload;
       return typeof nonce === "string" && this.#nonces.delete(nonce) && htm === (request.method ?? "GET");
@@ -191,7 +246,8 @@ export class FakeControlPlane {
     socket.on("message", (data: Buffer, isBinary: boolean) => {
       if (isBinary) return this.#onLog(data);
       const decoded = decodeFrame(data.toString(), "agent");
-      if (decoded.kind !== "frame" || decoded.refused.length > 0) throw new Error(`bad frame: ${JSON.stringify(decoded)} ${data.toString().slice(0, 500)}`);
+      if (decoded.kind !== "frame" || decoded.refused.length > 0)
+        throw new Error(`bad frame: ${JSON.stringify(decoded)} ${data.toString().slice(0, 500)}`);
       if (decoded.frame.id !== ++received) throw new Error("frame out of order");
       this.#onFrame(decoded.frame, socket);
     });
@@ -204,12 +260,25 @@ export class FakeControlPlane {
       this.connectNos.push(frame.b.connectNo);
       this.session = { socket, number: this.connectNos.length, heartbeat: 0, seq: 0, isReady: false };
       const verdicts = frame.b.inventory.map(({ attempt, epoch }): Verdict => ({
-        attempt, epoch, do: this.abandoned.has(attempt) ? "abandon" : "continue", logBytes: this.logOf(attempt).length, eventSeq: 0,
+        attempt,
+        epoch,
+        do: this.abandoned.has(attempt) ? "abandon" : "continue",
+        logBytes: this.logOf(attempt).length,
+        eventSeq: 0,
       }));
       this.send("welcome", {
-        session: this.session.number, incarnation: 0, serverTimeMs: Date.now(), heartbeatMs: this.heartbeatMs, pool: "default", labels: {},
-        config: { logWindow: { attempt: 1024 * 1024, connection: 8 * 1024 * 1024 }, logFlushMs: 1000 }, minVersion: "0.1.0", full: false,
-        verdicts, agent: frame.b.agent, name: "test",
+        session: this.session.number,
+        incarnation: 0,
+        serverTimeMs: Date.now(),
+        heartbeatMs: this.heartbeatMs,
+        pool: "default",
+        labels: {},
+        config: { logWindow: { attempt: 1024 * 1024, connection: 8 * 1024 * 1024 }, logFlushMs: 1000 },
+        minVersion: "0.1.0",
+        full: false,
+        verdicts,
+        agent: frame.b.agent,
+        name: "test",
       });
       return;
     }
@@ -218,7 +287,11 @@ export class FakeControlPlane {
     if (frame.t === "ready") session.isReady = true;
     if (frame.t === "heartbeat" && this.acknowledgesHeartbeats) {
       session.heartbeat = frame.b.n;
-      this.send("heartbeat.ack", { n: frame.b.n, unknown: [], cancels: [], watch: [], serverTimeMs: Date.now() }, frame.id);
+      this.send(
+        "heartbeat.ack",
+        { n: frame.b.n, unknown: [], cancels: [], watch: [], serverTimeMs: Date.now() },
+        frame.id,
+      );
     }
     if (frame.t === "report") this.#onReport(frame.b.items, frame.id);
   }
@@ -243,7 +316,10 @@ export class FakeControlPlane {
     const have = this.logOf(attempt).length;
     if (frame.last) {
       const log = this.#acked.get(attempt)?.log;
-      if (frame.offset === have && (log === undefined || log.sha256 === createHash("sha256").update(this.logOf(attempt)).digest("hex"))) {
+      if (
+        frame.offset === have &&
+        (log === undefined || log.sha256 === createHash("sha256").update(this.logOf(attempt)).digest("hex"))
+      ) {
         this.completeLogs.add(attempt);
         this.send("log.ack", { attempt, bytes: have, complete: true });
       } else this.send("log.nack", { attempt, expect: have, reason: "gap" });

@@ -16,7 +16,12 @@ const script: Executor = {
       kind: "process",
       argv: ["/bin/sh", "-c", text],
       cwd: context.attemptDir,
-      env: { PATH: process.env["PATH"] ?? "/bin", OUT: outputs, SECRET: secret ?? "", EVENTS: `${context.attemptDir}/events` },
+      env: {
+        PATH: process.env["PATH"] ?? "/bin",
+        OUT: outputs,
+        SECRET: secret ?? "",
+        EVENTS: `${context.attemptDir}/events`,
+      },
       eventsFile: `${context.attemptDir}/events`,
       cancelFile: `${context.attemptDir}/cancel`,
       collect: ({ exitCode, signal }) => {

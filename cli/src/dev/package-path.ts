@@ -31,7 +31,8 @@ export function consoleServer(): string | undefined {
   const candidates = [standalone, join(standalone, "web"), ...folders(standalone)].map((folder) =>
     join(folder, "server.js"),
   );
-  return candidates.find((path) => existsSync(path));
+  // The static files are copied last: a server that starts before would answer 404 for them until its end.
+  return candidates.find((path) => existsSync(path) && existsSync(join(dirname(path), ".next", "static")));
 }
 
 function folders(path: string): string[] {

@@ -237,8 +237,12 @@ export class Stack {
       return true;
     };
     if (!start()) {
+      let isThere = false;
       this.#consoleTimer = setInterval(() => {
-        if (this.#isStopping || start()) clearInterval(this.#consoleTimer);
+        // Seen twice: what the build copies last has had a second to become whole.
+        const wasThere = isThere;
+        isThere = consoleServer() !== undefined;
+        if (this.#isStopping || (wasThere && isThere && start())) clearInterval(this.#consoleTimer);
       }, consoleWatchMs);
     }
     return `http://127.0.0.1:${port}`;

@@ -39,7 +39,10 @@ export class AuthController {
     const made = await this.auth.exchange(call.body.token);
     const seconds = Math.max(0, Math.floor((made.expiresMs - Date.now()) / 1000));
     const answer: Exchange = { user: made.user, expiresAt: new Date(made.expiresMs).toISOString() };
-    void call.reply.header("set-cookie", setCookie(made.session, seconds, this.site.cookie)).header("cache-control", "no-store").send(answer);
+    void call.reply
+      .header("set-cookie", setCookie(made.session, seconds, this.site.cookie))
+      .header("cache-control", "no-store")
+      .send(answer);
   }
 
   @Handles("logout")

@@ -35,9 +35,13 @@ function place() {
 
 test("the token of this machine is taken from loopback only", async () => {
   const { auth, local } = place();
-  expect(await auth.authenticate({ bearer: local, cookie: undefined, loopback: true })).toMatchObject({ kind: "local" });
+  expect(await auth.authenticate({ bearer: local, cookie: undefined, loopback: true })).toMatchObject({
+    kind: "local",
+  });
   expect(await auth.authenticate({ bearer: local, cookie: undefined, loopback: false })).toBeUndefined();
-  expect(await auth.authenticate({ bearer: makeToken("local").text, cookie: undefined, loopback: true })).toBeUndefined();
+  expect(
+    await auth.authenticate({ bearer: makeToken("local").text, cookie: undefined, loopback: true }),
+  ).toBeUndefined();
 });
 
 test("a token is taken only in the place that is its own", async () => {
@@ -45,7 +49,10 @@ test("a token is taken only in the place that is its own", async () => {
   expect(await auth.authenticate({ bearer: undefined, cookie: local, loopback: true })).toBeUndefined();
   const session = signIn();
   expect(await auth.authenticate({ bearer: session, cookie: undefined, loopback: true })).toBeUndefined();
-  expect(await auth.authenticate({ bearer: undefined, cookie: session, loopback: true })).toMatchObject({ name: "ana", via: "cookie" });
+  expect(await auth.authenticate({ bearer: undefined, cookie: session, loopback: true })).toMatchObject({
+    name: "ana",
+    via: "cookie",
+  });
 });
 
 test("what is no token never reaches the database", async () => {

@@ -73,9 +73,15 @@ export class AuthService {
     return mine;
   }
 
-  async makeLink(principal: Principal, publicUrl: string): Promise<{ readonly url: string; readonly expiresAtMs: number }> {
+  async makeLink(
+    principal: Principal,
+    publicUrl: string,
+  ): Promise<{ readonly url: string; readonly expiresAtMs: number }> {
     if (principal.via !== "token") {
-      throw new AppError("reauth_required", "A sign-in link is made with the token of this machine: run `capstan open`");
+      throw new AppError(
+        "reauth_required",
+        "A sign-in link is made with the token of this machine: run `capstan open`",
+      );
     }
     const link = makeToken("link");
     const made = await this.store.createLink(hashToken(link.text), principal.userId, linkLifeMs);
@@ -83,8 +89,14 @@ export class AuthService {
   }
 
   /** @throws token_expired for anything but a link that was never used and is younger than 15 minutes */
-  async exchange(text: string): Promise<{ readonly session: string; readonly user: string; readonly expiresMs: number }> {
-    const refuse = (): AppError => new AppError("token_expired", "This link was used before or is older than 15 minutes. Run `capstan open` for a new one.");
+  async exchange(
+    text: string,
+  ): Promise<{ readonly session: string; readonly user: string; readonly expiresMs: number }> {
+    const refuse = (): AppError =>
+      new AppError(
+        "token_expired",
+        "This link was used before or is older than 15 minutes. Run `capstan open` for a new one.",
+      );
     if (parseToken(text)?.kind !== "link") throw refuse();
     const session = makeToken("session");
     const row = await this.store.exchange(hashToken(text), hashToken(session.text), sessionLifeMs);

@@ -4,7 +4,10 @@ import { Handles, OwnProof } from "../http/handle.ts";
 import { checkDeclared } from "./declared.ts";
 
 // Decorators are applied by hand: what is tested is the check, not the compiler.
-function controller(prefix: string, decorate: (prototype: object, name: string, descriptor: PropertyDescriptor) => void) {
+function controller(
+  prefix: string,
+  decorate: (prototype: object, name: string, descriptor: PropertyDescriptor) => void,
+) {
   class Planted {
     answer(): void {}
   }
@@ -20,11 +23,15 @@ test("a handler of the route table is known by its route", () => {
 });
 
 test("a handler without a route does not start", () => {
-  expect(() => checkDeclared([controller("", Get("/api/v1/secret"))])).toThrow(expect.objectContaining({ code: "route_undeclared" }));
+  expect(() => checkDeclared([controller("", Get("/api/v1/secret"))])).toThrow(
+    expect.objectContaining({ code: "route_undeclared" }),
+  );
 });
 
 test("a route has one handler", () => {
-  expect(() => checkDeclared([controller("", Handles("runGet")), controller("", Handles("runGet"))])).toThrow(/has a handler already/);
+  expect(() => checkDeclared([controller("", Handles("runGet")), controller("", Handles("runGet"))])).toThrow(
+    /has a handler already/,
+  );
 });
 
 test("own proof is for the agents' paths alone", () => {

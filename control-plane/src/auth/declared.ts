@@ -16,19 +16,23 @@ export function checkDeclared(controllers: readonly Controller[]): ReadonlySet<s
     for (const name of Object.getOwnPropertyNames(controller.prototype)) {
       const handler: unknown = Reflect.get(controller.prototype, name);
       if (typeof handler !== "function" || name === "constructor") continue;
-      const path: unknown = Reflect.getMetadata(pathKey, handler);
-      if (path === undefined) continue;
+      const found: unknown = Reflect.getMetadata(pathKey, handler);
+      if (found === undefined) continue;
+      // A handler of several paths is checked as one that has none of ours.
+      const path = typeof found === "string" ? found : JSON.stringify(found);
       const where = `${controller.name}.${name}`;
       if (Reflect.getMetadata(ownProofKey, handler) === true) {
-        const full = `/${prefix}/${String(path)}`.replace(/\/+/g, "/");
-        if (!full.startsWith("/agent/v1/")) throw new AppError("route_undeclared", `${where} has its own proof outside /agent/v1`);
+        const full = `/${prefix}/${path}`.replace(/\/+/g, "/");
+        if (!full.startsWith("/agent/v1/"))
+          throw new AppError("route_undeclared", `${where} has its own proof outside /agent/v1`);
         continue;
       }
       const route: unknown = Reflect.getMetadata(routeKey, handler);
       if (typeof route !== "string" || !Object.hasOwn(routes, route)) {
-        throw new AppError("route_undeclared", `${where} answers ${String(path)} and declares no route`);
+        throw new AppError("route_undeclared", `${where} answers ${path} and declares no route`);
       }
-      if (seen.has(route)) throw new AppError("route_undeclared", `${where} handles ${route}, which has a handler already`);
+      if (seen.has(route))
+        throw new AppError("route_undeclared", `${where} handles ${route}, which has a handler already`);
       seen.add(route);
     }
   }

@@ -1,7 +1,19 @@
 // The folder of keys: made in place, mode 0700, files 0600. Keys are files and never rows, so that reading the database
 // does not become making tokens.
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, fchmodSync, fstatSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import path from "node:path";
 import { AppError } from "@capstan/proto";
 import { makeToken, parseToken } from "./opaque-token.ts";
@@ -21,19 +33,30 @@ export function openKeys(dir: string): Keys {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const mode = statSync(dir).mode & 0o777;
     if ((mode & 0o077) !== 0 && process.platform !== "win32") {
-      throw new AppError("keys_unusable", `${dir} has mode ${mode.toString(8)}, so others may read the keys in it; it must be 700`);
+      throw new AppError(
+        "keys_unusable",
+        `${dir} has mode ${mode.toString(8)}, so others may read the keys in it; it must be 700`,
+      );
     }
     const roleKey = binaryKey(dir, "database-roles");
     const sealKey = binaryKey(dir, "seal");
-    if (roleKey.equals(sealKey)) throw new AppError("keys_unusable", `two keys in ${dir} are the same; remove the one that was copied`);
+    if (roleKey.equals(sealKey))
+      throw new AppError("keys_unusable", `two keys in ${dir} are the same; remove the one that was copied`);
     const localToken = keyFile(dir, "local", () => makeToken("local").text).trim();
     if (parseToken(localToken)?.kind !== "local") {
-      throw new AppError("keys_unusable", `${path.join(dir, "local")} does not hold a token of this machine; remove it and start again`);
+      throw new AppError(
+        "keys_unusable",
+        `${path.join(dir, "local")} does not hold a token of this machine; remove it and start again`,
+      );
     }
     return { localToken, roleKey, sealKey };
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
-    throw new AppError("keys_unusable", `the folder ${dir} cannot be used: ${cause instanceof Error ? cause.message : "unknown"}`, { cause });
+    throw new AppError(
+      "keys_unusable",
+      `the folder ${dir} cannot be used: ${cause instanceof Error ? cause.message : "unknown"}`,
+      { cause },
+    );
   }
 }
 
@@ -59,7 +82,10 @@ function keyFile(dir: string, name: string, make: () => string): string {
     try {
       const mode = fstatSync(fd).mode & 0o777;
       if ((mode & 0o077) !== 0 && process.platform !== "win32") {
-        throw new AppError("keys_unusable", `${file} has mode ${mode.toString(8)}, so others may read it; it must be 600`);
+        throw new AppError(
+          "keys_unusable",
+          `${file} has mode ${mode.toString(8)}, so others may read it; it must be 600`,
+        );
       }
       return readFileSync(fd, "utf8");
     } finally {

@@ -30,7 +30,8 @@ function hostAllowed(host: string, origins: Origins): boolean {
 export function checkOrigin(request: Request, origins: Origins): void {
   const origin = request.headers.origin;
   const host = request.headers.host ?? "";
-  const same = origin === origins.publicUrl || (origin === `http://${host}` && hostAllowed(host, { publicUrl: undefined }));
+  const same =
+    origin === origins.publicUrl || (origin === `http://${host}` && hostAllowed(host, { publicUrl: undefined }));
   if (origin !== undefined && same) return;
   throw new AppError(
     "origin_refused",

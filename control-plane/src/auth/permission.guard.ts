@@ -1,7 +1,16 @@
 // The one guard: deny by default. What a handler asks for stands in the route table.
 import type { CanActivate, ExecutionContext } from "@nestjs/common";
 import type { FastifyRequest } from "fastify";
-import { AppError, permissions, roleAllows, routes, type PermissionEntry, type Role, type Route, type RouteName } from "@capstan/proto";
+import {
+  AppError,
+  permissions,
+  roleAllows,
+  routes,
+  type PermissionEntry,
+  type Role,
+  type Route,
+  type RouteName,
+} from "@capstan/proto";
 import { isLoopback } from "../config.ts";
 import { ownProofKey, routeKey } from "../http/handle.ts";
 import { setContext, type Principal } from "../http/request-context.ts";
@@ -38,14 +47,21 @@ export class PermissionGuard implements CanActivate {
   private async admit(name: RouteName, request: FastifyRequest): Promise<void> {
     const route: Route = routes[name];
     const principal = await authenticateRequest(request, this.auth, this.options.cookie);
-    if (route.idempotency !== "safe" && (principal?.via === "cookie" || (route.permission === "none" && hasCookieOrOrigin(request)))) {
+    if (
+      route.idempotency !== "safe" &&
+      (principal?.via === "cookie" || (route.permission === "none" && hasCookieOrOrigin(request)))
+    ) {
       checkOrigin(request, this.options.origins);
     }
     if (route.permission === "none") {
       setContext(request, { route: name, principal, project: undefined });
       return;
     }
-    if (principal === undefined) throw new AppError("unauthenticated", "You are not signed in: the request carries no credential that is known here.");
+    if (principal === undefined)
+      throw new AppError(
+        "unauthenticated",
+        "You are not signed in: the request carries no credential that is known here.",
+      );
     if (route.permission === "signed_in") {
       setContext(request, { route: name, principal, project: undefined });
       return;
@@ -56,12 +72,24 @@ export class PermissionGuard implements CanActivate {
     if (project === undefined) throw new AppError("not_found", `There is no project ${projectName} that you may see.`);
     const entry: PermissionEntry = permissions[route.permission];
     if (!roleAllows(project.role, route.permission)) {
-      throw new AppError("forbidden", `You need ${route.permission} in project ${project.name}; your role there is ${project.role}.`, {
-        evidence: { permission: route.permission, project: project.name, role: project.role, roles: [...entry.roles] },
-      });
+      throw new AppError(
+        "forbidden",
+        `You need ${route.permission} in project ${project.name}; your role there is ${project.role}.`,
+        {
+          evidence: {
+            permission: route.permission,
+            project: project.name,
+            role: project.role,
+            roles: [...entry.roles],
+          },
+        },
+      );
     }
     if (entry.reauth && principal.via === "cookie" && Date.now() - principal.signedInMs > reauthMs) {
-      throw new AppError("reauth_required", `${route.permission} needs a sign-in that is at most five minutes old. Run \`capstan open\`.`);
+      throw new AppError(
+        "reauth_required",
+        `${route.permission} needs a sign-in that is at most five minutes old. Run \`capstan open\`.`,
+      );
     }
     setContext(request, { route: name, principal, project });
   }

@@ -12,8 +12,32 @@ import type { Site } from "../auth/site.ts";
 import { isOurs, sendProblem, type Rim } from "../http/problem.filter.ts";
 import { unavailablePage, unavailablePolicy } from "./unavailable-page.ts";
 
-const passedOn = ["accept", "accept-language", "cookie", "if-none-match", "if-modified-since", "range", "user-agent", "rsc", "next-router-state-tree", "next-router-prefetch", "next-router-segment-prefetch", "next-url"];
-const passedBack = ["content-type", "content-length", "content-encoding", "cache-control", "etag", "last-modified", "location", "vary", "content-range", "accept-ranges"];
+const passedOn = [
+  "accept",
+  "accept-language",
+  "cookie",
+  "if-none-match",
+  "if-modified-since",
+  "range",
+  "user-agent",
+  "rsc",
+  "next-router-state-tree",
+  "next-router-prefetch",
+  "next-router-segment-prefetch",
+  "next-url",
+];
+const passedBack = [
+  "content-type",
+  "content-length",
+  "content-encoding",
+  "cache-control",
+  "etag",
+  "last-modified",
+  "location",
+  "vary",
+  "content-range",
+  "accept-ranges",
+];
 
 export interface ProxyParts {
   readonly consoleUrl: string;
@@ -40,13 +64,20 @@ export function registerConsole(fastify: FastifyInstance, parts: ProxyParts): ()
   return () => dispatcher.close();
 }
 
-async function handle(request: FastifyRequest, reply: FastifyReply, parts: ProxyParts, dispatcher: Agent): Promise<void> {
+async function handle(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  parts: ProxyParts,
+  dispatcher: Agent,
+): Promise<void> {
   const path = request.url.split("?", 1)[0] ?? "/";
-  if (isOurs(path)) throw new AppError("not_found", "There is nothing at this path.");
+  // A request line may name a whole URL; only a path may be put behind the console's address.
+  if (!path.startsWith("/") || isOurs(path)) throw new AppError("not_found", "There is nothing at this path.");
   if (!path.startsWith("/_next/static/") && path !== "/favicon.ico" && path !== "/icon.svg") {
     const principal = await authenticateRequest(request, parts.auth, parts.site.cookie);
     if (principal === undefined) {
-      if (!(request.headers.accept ?? "").includes("text/html")) throw new AppError("unauthenticated", "You are not signed in.");
+      if (!(request.headers.accept ?? "").includes("text/html"))
+        throw new AppError("unauthenticated", "You are not signed in.");
       void reply.header("cache-control", "no-store").redirect(`/login?return=${encodeURIComponent(request.url)}`, 303);
       return;
     }
@@ -54,7 +85,12 @@ async function handle(request: FastifyRequest, reply: FastifyReply, parts: Proxy
   await forward(request, reply, parts, dispatcher);
 }
 
-async function forward(request: FastifyRequest, reply: FastifyReply, parts: ProxyParts, dispatcher: Agent): Promise<void> {
+async function forward(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  parts: ProxyParts,
+  dispatcher: Agent,
+): Promise<void> {
   const headers: Record<string, string> = {};
   for (const name of passedOn) {
     const value = request.headers[name];
@@ -66,7 +102,11 @@ async function forward(request: FastifyRequest, reply: FastifyReply, parts: Prox
   headers["x-capstan-origin"] = parts.site.url();
   let answer: Awaited<ReturnType<typeof send>>;
   try {
-    answer = await send(`${parts.consoleUrl}${request.url}`, { method: request.method === "HEAD" ? "HEAD" : "GET", headers, dispatcher });
+    answer = await send(`${parts.consoleUrl}${request.url}`, {
+      method: request.method === "HEAD" ? "HEAD" : "GET",
+      headers,
+      dispatcher,
+    });
   } catch {
     unavailable(request, reply, parts.rim);
     return;
@@ -82,7 +122,14 @@ async function forward(request: FastifyRequest, reply: FastifyReply, parts: Prox
 
 function unavailable(request: FastifyRequest, reply: FastifyReply, rim: Rim): void {
   if (!(request.headers.accept ?? "").includes("text/html")) {
-    sendProblem(request, reply, new AppError("console_unavailable", "The console does not answer; API and agents go on.", { retryAfterMs: 2_000 }), rim);
+    sendProblem(
+      request,
+      reply,
+      new AppError("console_unavailable", "The console does not answer; API and agents go on.", {
+        retryAfterMs: 2_000,
+      }),
+      rim,
+    );
     return;
   }
   void reply

@@ -12,7 +12,9 @@ export async function ensureDefaults(url: string, api: pg.Pool): Promise<void> {
   await owner.connect();
   let projectId: string | undefined;
   try {
-    await owner.query("INSERT INTO projects (id, name) VALUES ($1, 'default') ON CONFLICT (name) DO NOTHING", [newId()]);
+    await owner.query("INSERT INTO projects (id, name) VALUES ($1, 'default') ON CONFLICT (name) DO NOTHING", [
+      newId(),
+    ]);
     await owner.query(
       "INSERT INTO users (id, name, kind, system_admin) VALUES ($1, 'local', 'local', true) ON CONFLICT (name) DO NOTHING",
       [newId()],
@@ -25,6 +27,9 @@ export async function ensureDefaults(url: string, api: pg.Pool): Promise<void> {
   if (projectId === undefined) throw new Error("the project default could not be made");
   const id = projectId;
   await withProject(api, id, (client) =>
-    client.query("INSERT INTO pools (project_id, id, name) VALUES ($1, $2, 'default') ON CONFLICT (project_id, name) DO NOTHING", [id, newId()]),
+    client.query(
+      "INSERT INTO pools (project_id, id, name) VALUES ($1, $2, 'default') ON CONFLICT (project_id, name) DO NOTHING",
+      [id, newId()],
+    ),
   );
 }

@@ -65,7 +65,12 @@ export class ExplainService {
     };
     if (record.failure !== null) {
       const where = record.failure.task === undefined ? "" : `${record.failure.task}: `;
-      return { ...head, code: record.failure.code, detail: `${name} ${said(record.state)}. ${where}${record.failure.message}`, do: logsOf(name, record.failure.task) };
+      return {
+        ...head,
+        code: record.failure.code,
+        detail: `${name} ${said(record.state)}. ${where}${record.failure.message}`,
+        do: logsOf(name, record.failure.task),
+      };
     }
     const holding = tasks.find((task) => task.state !== "waiting") ?? tasks[0];
     if (isRunEnded(record.state) || holding === undefined) {
@@ -103,7 +108,13 @@ function explainTask(scene: Scene, task: TaskRecord): Explanation {
     case "retrying": {
       const at = task.due === null ? "" : ` at ${clock(task.due)}`;
       const why = task.failure === null ? "" : `: ${task.failure.message}`;
-      return { ...head, code: "retry_backoff", since: task.ended ?? task.queued, detail: `${task.key} failed${why}. Attempt ${task.attempts + 1} starts${at}.`, do: null };
+      return {
+        ...head,
+        code: "retry_backoff",
+        since: task.ended ?? task.queued,
+        detail: `${task.key} failed${why}. Attempt ${task.attempts + 1} starts${at}.`,
+        do: null,
+      };
     }
     case "dispatched":
     case "running":
@@ -112,7 +123,13 @@ function explainTask(scene: Scene, task: TaskRecord): Explanation {
     case "skipped":
     case "suspended": {
       const code = task.reason?.code ?? task.state;
-      return { ...head, code, since: task.ended ?? task.created, detail: `${task.key} is ${task.state}. ${reasonText(code)}`, do: null };
+      return {
+        ...head,
+        code,
+        since: task.ended ?? task.created,
+        detail: `${task.key} is ${task.state}. ${reasonText(code)}`,
+        do: null,
+      };
     }
     case "failed":
     case "timed_out": {
@@ -120,7 +137,13 @@ function explainTask(scene: Scene, task: TaskRecord): Explanation {
       const agent = task.agent === null ? "" : ` on ${task.agent}`;
       const message = task.failure === null ? "" : ` ${task.failure.message}`;
       const tries = task.attempts > 1 ? ` after ${task.attempts} attempts` : "";
-      return { ...head, code, since: task.ended, detail: `${task.key} ${said(task.state)}${agent}${tries}.${message}`, do: logsOf(name, task.key) };
+      return {
+        ...head,
+        code,
+        since: task.ended,
+        detail: `${task.key} ${said(task.state)}${agent}${tries}.${message}`,
+        do: logsOf(name, task.key),
+      };
     }
     case "cancelled":
     case "succeeded":
@@ -155,17 +178,32 @@ function queued(scene: Scene, task: TaskRecord, head: Head): Explanation {
   const selector = row.selector as unknown as LaneSelector; // written by the commit stage
   const wanted = { poolId: row.poolId, executor: selector.executor, labels: selector.labels, slots: selector.slots };
   const funnel = funnelOf(wanted, row.pool, scene.agents);
-  const code: ReasonCode = funnel.reason ?? (task.reason?.code === "dispatch_backoff" ? "dispatch_backoff" : "behind_others");
-  const wants = [`pool=${row.pool}`, ...Object.entries(selector.labels).map(([label, values]) => `${label}=${values.join("|")}`)];
+  const code: ReasonCode =
+    funnel.reason ?? (task.reason?.code === "dispatch_backoff" ? "dispatch_backoff" : "behind_others");
+  const wants = [
+    `pool=${row.pool}`,
+    ...Object.entries(selector.labels).map(([label, values]) => `${label}=${values.join("|")}`),
+  ];
   return {
     ...head,
     code,
     since,
     detail: `${task.key} has been queued${age}. ${reasonText(code)}`,
     evidence: {
-      wants: { pool: row.pool, executor: selector.executor, slots: selector.slots, labels: structuredClone(selector.labels) as Record<string, string[]> },
-      busy: funnel.matching.filter((agent) => agent.online).slice(0, 10).map((agent) => ({ agent: agent.name, slotsUsed: agent.slotsUsed, slots: agent.slots })),
-      offline: funnel.matching.filter((agent) => !agent.online).slice(0, 10).map((agent) => ({ agent: agent.name, seenAt: agent.seen ?? null })),
+      wants: {
+        pool: row.pool,
+        executor: selector.executor,
+        slots: selector.slots,
+        labels: structuredClone(selector.labels) as Record<string, string[]>,
+      },
+      busy: funnel.matching
+        .filter((agent) => agent.online)
+        .slice(0, 10)
+        .map((agent) => ({ agent: agent.name, slotsUsed: agent.slotsUsed, slots: agent.slots })),
+      offline: funnel.matching
+        .filter((agent) => !agent.online)
+        .slice(0, 10)
+        .map((agent) => ({ agent: agent.name, seenAt: agent.seen ?? null })),
     },
     funnel: funnel.steps,
     ...(funnel.nearest === undefined ? {} : { nearest: funnel.nearest }),
@@ -173,7 +211,12 @@ function queued(scene: Scene, task: TaskRecord, head: Head): Explanation {
   };
 }
 
-function queueAdvice(code: ReasonCode, pool: string, wants: readonly string[], nearest: Explanation["nearest"]): string | null {
+function queueAdvice(
+  code: ReasonCode,
+  pool: string,
+  wants: readonly string[],
+  nearest: Explanation["nearest"],
+): string | null {
   switch (code) {
     case "no_agent_matches":
       return nearest === undefined
@@ -215,6 +258,8 @@ const evidenceOf = (task: TaskRecord): Explanation["evidence"] => ({
 
 const isReason = (code: string): code is ReasonCode => Object.hasOwn(reasonCodes, code);
 const reasonText = (code: string): string => (isReason(code) ? reasonCodes[code] : code);
-const said = (state: string): string => (state === "timed_out" ? "ran out of time" : state === "cancelled" ? "was cancelled" : state);
+const said = (state: string): string =>
+  state === "timed_out" ? "ran out of time" : state === "cancelled" ? "was cancelled" : state;
 const clock = (iso: string): string => `${iso.slice(11, 19)} UTC`;
-const logsOf = (run: string, task: string | undefined): string => `read the log: capstan logs ${run}${task === undefined ? "" : `/${task}`}`;
+const logsOf = (run: string, task: string | undefined): string =>
+  `read the log: capstan logs ${run}${task === undefined ? "" : `/${task}`}`;

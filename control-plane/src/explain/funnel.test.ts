@@ -3,16 +3,31 @@ import type { PicturedAgent } from "./agent-picture.ts";
 import { funnelOf } from "./funnel.ts";
 
 const agent = (name: string, part: Partial<PicturedAgent> = {}): PicturedAgent => ({
-  id: name, name, poolId: "p", state: "active", online: true, slots: 2, slotsUsed: 0, seen: undefined,
-  labels: { os: "linux" }, executors: ["run", "python"], ...part,
+  id: name,
+  name,
+  poolId: "p",
+  state: "active",
+  online: true,
+  slots: 2,
+  slotsUsed: 0,
+  seen: undefined,
+  labels: { os: "linux" },
+  executors: ["run", "python"],
+  ...part,
 });
 const wanted = { poolId: "p", executor: "python", labels: { os: ["linux"] }, slots: 1 };
 const ask = (agents: readonly PicturedAgent[]) => funnelOf(wanted, "onprem", agents);
 
 test("each requirement narrows, and the numbers say where agents are lost", () => {
   const { steps, reason } = ask([
-    agent("a"), agent("b", { poolId: "q" }), agent("c", { labels: { os: "mac" } }), agent("d", { executors: ["run"] }),
-    agent("e", { online: false }), agent("f", { state: "draining" }), agent("g", { slotsUsed: 2 }), agent("h", { state: "revoked" }),
+    agent("a"),
+    agent("b", { poolId: "q" }),
+    agent("c", { labels: { os: "mac" } }),
+    agent("d", { executors: ["run"] }),
+    agent("e", { online: false }),
+    agent("f", { state: "draining" }),
+    agent("g", { slotsUsed: 2 }),
+    agent("h", { state: "revoked" }),
   ]);
   expect(steps.map((step) => step.count)).toEqual([7, 6, 5, 4, 3, 2, 1]);
   expect(reason).toBeUndefined();

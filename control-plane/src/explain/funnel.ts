@@ -23,27 +23,55 @@ export interface Funnel {
 
 const unusable = new Set(["revoked", "suspended", "pending"]);
 
-export function funnelOf(wanted: Wanted & { readonly slots: number }, poolName: string, agents: readonly PicturedAgent[]): Funnel {
+export function funnelOf(
+  wanted: Wanted & { readonly slots: number },
+  poolName: string,
+  agents: readonly PicturedAgent[],
+): Funnel {
   const steps: FunnelStep[] = [];
   const narrow = (step: string, left: readonly PicturedAgent[]): readonly PicturedAgent[] => {
     steps.push({ step, count: left.length, agents: left.slice(0, 3).map((agent) => agent.name) });
     return left;
   };
-  let left = narrow("in the project", agents.filter((agent) => !unusable.has(agent.state)));
+  let left = narrow(
+    "in the project",
+    agents.filter((agent) => !unusable.has(agent.state)),
+  );
   const known = left;
-  left = narrow(`in pool ${poolName}`, left.filter((agent) => agent.poolId === wanted.poolId));
+  left = narrow(
+    `in pool ${poolName}`,
+    left.filter((agent) => agent.poolId === wanted.poolId),
+  );
   for (const [label, accepted] of Object.entries(wanted.labels)) {
     const one: Wanted = { poolId: wanted.poolId, labels: { [label]: accepted }, executor: "" };
-    left = narrow(`${label}=${accepted.join("|")}`, left.filter((agent) => mismatch(one, agent)?.kind !== "label"));
+    left = narrow(
+      `${label}=${accepted.join("|")}`,
+      left.filter((agent) => mismatch(one, agent)?.kind !== "label"),
+    );
   }
-  const matching = narrow(`can execute ${wanted.executor}`, left.filter((agent) => mismatch(wanted, agent) === undefined));
-  const online = narrow("online", matching.filter((agent) => agent.online));
-  const taking = narrow("not draining", online.filter((agent) => agent.state === "active"));
+  const matching = narrow(
+    `can execute ${wanted.executor}`,
+    left.filter((agent) => mismatch(wanted, agent) === undefined),
+  );
+  const online = narrow(
+    "online",
+    matching.filter((agent) => agent.online),
+  );
+  const taking = narrow(
+    "not draining",
+    online.filter((agent) => agent.state === "active"),
+  );
   const able = narrow(
     wanted.slots === 1 ? "with a free slot" : `with ${wanted.slots} free slots`,
     taking.filter((agent) => agent.slots - agent.slotsUsed >= wanted.slots),
   );
-  return { steps, reason: reasonOf(matching, online, taking, able), nearest: nearestOf(wanted, known, poolName, matching), matching, able };
+  return {
+    steps,
+    reason: reasonOf(matching, online, taking, able),
+    nearest: nearestOf(wanted, known, poolName, matching),
+    matching,
+    able,
+  };
 }
 
 function reasonOf(
@@ -74,8 +102,10 @@ function nearestOf(
       const accepted = wanted.labels[label] ?? [];
       return mismatch({ poolId: agent.poolId, executor: "", labels: { [label]: accepted } }, agent)?.kind === "label";
     });
-    const missing = labels.length + (agent.poolId === wanted.poolId ? 0 : 1) + (agent.executors.includes(wanted.executor) ? 0 : 1);
-    if (best === undefined || missing < best.missing) best = { agent: agent.name, missing, lacks: lackText(first, poolName) };
+    const missing =
+      labels.length + (agent.poolId === wanted.poolId ? 0 : 1) + (agent.executors.includes(wanted.executor) ? 0 : 1);
+    if (best === undefined || missing < best.missing)
+      best = { agent: agent.name, missing, lacks: lackText(first, poolName) };
   }
   return best === undefined ? undefined : { agent: best.agent, lacks: best.lacks };
 }

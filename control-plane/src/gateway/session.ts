@@ -237,6 +237,8 @@ export class AgentSession implements OfferingSession, LogSource {
   close(code: number, reason: string): void {
     if (this.phase === "closed") return;
     this.end("closed");
+    // A socket that is not read would never see the other side's half of the close.
+    this.link.resume();
     this.link.close(code, reason);
   }
 
@@ -324,6 +326,7 @@ export class AgentSession implements OfferingSession, LogSource {
   private dead(reason: string): void {
     if (this.phase === "closed") return;
     this.end("dead");
+    this.link.resume();
     this.link.close(closeCodes.silent, reason);
   }
 

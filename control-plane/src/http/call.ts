@@ -2,7 +2,15 @@
 import { createParamDecorator, type ExecutionContext } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { z } from "zod";
-import { AppError, routes, type Problem, type Route, type RouteName, type RouteParams, type RouteTable } from "@capstan/proto";
+import {
+  AppError,
+  routes,
+  type Problem,
+  type Route,
+  type RouteName,
+  type RouteParams,
+  type RouteTable,
+} from "@capstan/proto";
 import { contextOf, type Principal, type ProjectScope } from "./request-context.ts";
 
 type Parsed<N extends RouteName, K extends "query" | "body"> = RouteTable[N] extends { readonly [key in K]: infer S }
@@ -48,7 +56,8 @@ function readCall(name: RouteName, execution: ExecutionContext): unknown {
   };
 }
 
-export const actorOf = (principal: Principal): string => (principal.kind === "local" ? "local" : `user:${principal.name}`);
+export const actorOf = (principal: Principal): string =>
+  principal.kind === "local" ? "local" : `user:${principal.name}`;
 
 /** A body that was left out is an empty object: every field of such routes may be left out as well. */
 function checkedBody(request: FastifyRequest): unknown {
@@ -62,7 +71,8 @@ export function parse(schema: z.ZodType, value: unknown, pointer: string): unkno
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const problems = result.error.issues.flatMap((issue): Problem[] => {
-    const base = pointer + issue.path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+    const base =
+      pointer + issue.path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
     if (issue.code === "unrecognized_keys") {
       return issue.keys.map((key) => ({
         code: "unknown_key",

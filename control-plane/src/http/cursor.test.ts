@@ -11,7 +11,9 @@ test.each([
   ["no cursor", "%%%", 1],
   ["other JSON", Buffer.from('{"a":1}').toString("base64url"), 1],
 ])("%s is refused", (_, cursor, length) => {
-  expect(() => readCursor({ state: "failed" }, cursor, length)).toThrow(expect.objectContaining({ code: "cursor_invalid" }));
+  expect(() => readCursor({ state: "failed" }, cursor, length)).toThrow(
+    expect.objectContaining({ code: "cursor_invalid" }),
+  );
 });
 
 test("a position cannot smuggle an object into a query", () => {

@@ -25,6 +25,8 @@ export function readCursor(filter: unknown, cursor: string, length: number): rea
   }
   if (!Array.isArray(value) || value.length !== length + 1 || value[0] !== bindingOf(filter)) return refuse();
   const position: unknown[] = value.slice(1);
-  const texts = position.filter((part): part is string | number => typeof part === "string" || typeof part === "number");
+  const texts = position.filter(
+    (part): part is string | number => typeof part === "string" || typeof part === "number",
+  );
   return texts.length === length ? texts : refuse();
 }

@@ -17,7 +17,8 @@ export function makeAdapter(rim: Rim): FastifyAdapter {
     requestTimeout: 300_000,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 512, caseSensitive: true, ignoreTrailingSlash: false },
-    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => sendProblem(request, reply, error, rim),
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+      sendProblem(request, reply, error, rim),
   });
 }
 
@@ -37,12 +38,17 @@ export function prepareFrontDoor(fastify: FastifyInstance, site: Site, rim: Rim)
   });
   // Answers of the API are nobody's to keep.
   fastify.addHook("onSend", (request, reply, payload, done) => {
-    if (request.url.startsWith("/api/") && !reply.hasHeader("cache-control")) void reply.header("cache-control", "no-store");
+    if (request.url.startsWith("/api/") && !reply.hasHeader("cache-control"))
+      void reply.header("cache-control", "no-store");
     done(null, payload);
   });
   fastify.removeContentTypeParser("text/plain");
   // Bytes are passed on as a stream; whoever takes them counts and hashes them.
-  fastify.addContentTypeParser("application/octet-stream", { bodyLimit: Number.MAX_SAFE_INTEGER }, (_request, payload, done) => {
-    done(null, payload instanceof Readable ? payload : undefined);
-  });
+  fastify.addContentTypeParser(
+    "application/octet-stream",
+    { bodyLimit: Number.MAX_SAFE_INTEGER },
+    (_request, payload, done) => {
+      done(null, payload instanceof Readable ? payload : undefined);
+    },
+  );
 }

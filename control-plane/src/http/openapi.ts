@@ -1,6 +1,14 @@
 // OpenAPI 3.1 from the route table. Nothing is written by hand, so nothing can disagree with what the server checks.
 import { z } from "zod";
-import { commonErrors, errorEntry, problemMediaType, problemSchema, routeParams, routes, type Route } from "@capstan/proto";
+import {
+  commonErrors,
+  errorEntry,
+  problemMediaType,
+  problemSchema,
+  routeParams,
+  routes,
+  type Route,
+} from "@capstan/proto";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -27,10 +35,22 @@ export function openApiDocument(version: string): Json {
 
 function operation(name: string, route: Route): Json {
   const parameters = [
-    ...routeParams(route.path).map((parameter) => ({ name: parameter, in: "path", required: true, schema: { type: "string" } })),
+    ...routeParams(route.path).map((parameter) => ({
+      name: parameter,
+      in: "path",
+      required: true,
+      schema: { type: "string" },
+    })),
     ...queryParameters(route),
     ...(route.idempotency === "key"
-      ? [{ name: "Idempotency-Key", in: "header", required: false, schema: { type: "string", minLength: 1, maxLength: 255 } }]
+      ? [
+          {
+            name: "Idempotency-Key",
+            in: "header",
+            required: false,
+            schema: { type: "string", minLength: 1, maxLength: 255 },
+          },
+        ]
       : []),
   ];
   return {
@@ -61,7 +81,9 @@ function queryParameters(route: Route): Json[] {
 function requestBody(route: Route): Json {
   if (route.rawBody !== undefined) return { requestBody: { required: true, content: { [route.rawBody]: {} } } };
   if (route.body === undefined) return {};
-  return { requestBody: { required: true, content: { "application/json": { schema: schemaOf(route.body, "input") } } } };
+  return {
+    requestBody: { required: true, content: { "application/json": { schema: schemaOf(route.body, "input") } } },
+  };
 }
 
 function responses(route: Route): Json {

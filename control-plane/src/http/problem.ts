@@ -22,7 +22,10 @@ const byStatus: Readonly<Record<number, { code: ErrorCode; detail: string }>> = 
 export type IsUnavailable = (error: unknown) => boolean;
 
 /** The AppError that stands for anything thrown. */
-export function appErrorOf(thrown: unknown, isUnavailable: IsUnavailable): { readonly error: AppError; readonly unexpected: boolean } {
+export function appErrorOf(
+  thrown: unknown,
+  isUnavailable: IsUnavailable,
+): { readonly error: AppError; readonly unexpected: boolean } {
   if (thrown instanceof AppError) return { error: thrown, unexpected: false };
   if (isUnavailable(thrown)) {
     return {
@@ -35,7 +38,8 @@ export function appErrorOf(thrown: unknown, isUnavailable: IsUnavailable): { rea
   }
   const status = statusOf(thrown);
   const known = status === undefined ? undefined : byStatus[status];
-  if (known !== undefined) return { error: new AppError(known.code, known.detail, { cause: thrown }), unexpected: false };
+  if (known !== undefined)
+    return { error: new AppError(known.code, known.detail, { cause: thrown }), unexpected: false };
   return {
     error: new AppError("internal", "The control plane could not do this. Nothing was changed.", { cause: thrown }),
     unexpected: true,

@@ -25,7 +25,14 @@ function frameOf(events: LoggedEvents, item: HistoryItem): TypedFrame {
   const name = runName(events.workflow, events.number);
   if (told.has(item.type)) {
     const detail = item.detail === undefined ? null : structuredClone(item.detail);
-    return { type: "event", frame: { ...base, subject: `${run}/${task ?? ""}`, patch: { type: item.type, detail: detail as LiveFrame["patch"][string] } } };
+    return {
+      type: "event",
+      frame: {
+        ...base,
+        subject: `${run}/${task ?? ""}`,
+        patch: { type: item.type, detail: detail as LiveFrame["patch"][string] },
+      },
+    };
   }
   const kind = item.type.slice(0, item.type.indexOf("."));
   const state = item.to ?? item.type.slice(kind.length + 1);
@@ -35,17 +42,40 @@ function frameOf(events: LoggedEvents, item: HistoryItem): TypedFrame {
   if (kind === "attempt") {
     const ended = endedAttempt.has(item.type) ? { endedAt: events.at } : {};
     const subject = item.attempt === undefined ? `${run}/${task ?? ""}` : idFromUuid("att", item.attempt);
-    return { type: "attempt", frame: { ...base, subject, patch: { task: task ?? "", state, ...started, ...ended, ...agent, ...reason } } };
+    return {
+      type: "attempt",
+      frame: { ...base, subject, patch: { task: task ?? "", state, ...started, ...ended, ...agent, ...reason } },
+    };
   }
   if (kind === "task") {
     const ended = endedTask.has(item.type) ? { endedAt: events.at } : {};
     const waits = item.type === "task.queued" ? { queuedAt: events.at } : {};
-    return { type: "task", frame: { ...base, subject: `${run}/${task ?? ""}`, patch: { task: task ?? "", state, ...waits, ...started, ...ended, ...agent, ...reason } } };
+    return {
+      type: "task",
+      frame: {
+        ...base,
+        subject: `${run}/${task ?? ""}`,
+        patch: { task: task ?? "", state, ...waits, ...started, ...ended, ...agent, ...reason },
+      },
+    };
   }
   const ended = endedRun.has(item.type) ? { endedAt: events.at } : {};
   const created = item.type === "run.queued" ? { createdAt: events.at } : {};
   return {
     type: "run",
-    frame: { ...base, subject: run, patch: { name, workflow: events.workflow, number: events.number, state, ...created, ...started, ...ended, ...reason } },
+    frame: {
+      ...base,
+      subject: run,
+      patch: {
+        name,
+        workflow: events.workflow,
+        number: events.number,
+        state,
+        ...created,
+        ...started,
+        ...ended,
+        ...reason,
+      },
+    },
   };
 }

@@ -8,7 +8,15 @@ import { QueueService } from "../explain/queue.service.ts";
 import { Call, type CallOf } from "../http/call.ts";
 import { Handles } from "../http/handle.ts";
 import { SseStream } from "../http/sse.ts";
-import { EVENT_LOG, isAfter, parsePosition, positionText, type EventLog, type LoggedEvents, type Position } from "./event-log.ts";
+import {
+  EVENT_LOG,
+  isAfter,
+  parsePosition,
+  positionText,
+  type EventLog,
+  type LoggedEvents,
+  type Position,
+} from "./event-log.ts";
 import { EventReader } from "./event-reader.ts";
 import { framesOf } from "./frames.ts";
 import { parseTopics, wants, type Topics } from "./topic.ts";
@@ -116,7 +124,8 @@ export class LiveController {
       busy = true;
       try {
         if (topics.agents) {
-          for (const agent of await this.picture.agents(projectId)) tell("agent", idFromUuid("ag", agent.id), agentPatch(agent));
+          for (const agent of await this.picture.agents(projectId))
+            tell("agent", idFromUuid("ag", agent.id), agentPatch(agent));
         }
         if (topics.queue) {
           const queue = await this.queue.show(projectId);

@@ -5,7 +5,13 @@ import { parseTopics, wants } from "./topic.ts";
 
 const runId = "01a20a8e-20bc-7ff5-a91e-e8b265cf64ec";
 const events = (items: LoggedEvents["items"]): LoggedEvents => ({
-  position: { tx: "9", id: "1" }, projectId: "p", runId, workflow: "hello", number: 3, at: "2026-11-23T22:00:00.000Z", items,
+  position: { tx: "9", id: "1" },
+  projectId: "p",
+  runId,
+  workflow: "hello",
+  number: 3,
+  at: "2026-11-23T22:00:00.000Z",
+  items,
 });
 
 test("positions are ordered by transaction, then by row, beyond what a double can hold", () => {
@@ -18,14 +24,23 @@ test("positions are ordered by transaction, then by row, beyond what a double ca
 });
 
 test("a reader of one run gets its tasks; a reader of lists gets runs only", () => {
-  const row = events([{ type: "run.started", from: "queued", to: "running" }, { type: "task.running", task: "a", to: "running" }]);
-  const got = (topics: string) => framesOf(row).filter((frame) => wants(parseTopics(topics), row, frame)).map((frame) => frame.type);
+  const row = events([
+    { type: "run.started", from: "queued", to: "running" },
+    { type: "task.running", task: "a", to: "running" },
+  ]);
+  const got = (topics: string) =>
+    framesOf(row)
+      .filter((frame) => wants(parseTopics(topics), row, frame))
+      .map((frame) => frame.type);
   expect(got("run:hello-3")).toEqual(["run", "task"]);
   expect(got("runs")).toEqual(["run"]);
   expect(got("workflow:hello")).toEqual(["run"]);
   expect(got("run:hello-33,workflow:hell,agents")).toEqual([]);
 });
 
-test.each(["", "run:", "everything", "run:hello", "runs,", `${"runs,".repeat(20)}runs`])("topics %j are refused", (topics) => {
-  expect(() => parseTopics(topics)).toThrow(expect.objectContaining({ code: "malformed" }));
-});
+test.each(["", "run:", "everything", "run:hello", "runs,", `${"runs,".repeat(20)}runs`])(
+  "topics %j are refused",
+  (topics) => {
+    expect(() => parseTopics(topics)).toThrow(expect.objectContaining({ code: "malformed" }));
+  },
+);

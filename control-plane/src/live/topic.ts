@@ -14,16 +14,19 @@ export interface Topics {
 /** @throws malformed */
 export function parseTopics(text: string): Topics {
   const topics = text.split(",");
-  if (topics.length > liveTopicsMax) throw new AppError("malformed", `at most ${liveTopicsMax} topics, got ${topics.length}`);
+  if (topics.length > liveTopicsMax)
+    throw new AppError("malformed", `at most ${liveTopicsMax} topics, got ${topics.length}`);
   const runs = new Set<string>();
   const workflows = new Set<string>();
   for (const topic of topics) {
-    if (!liveTopicPattern.test(topic)) throw new AppError("malformed", `${topic} is not a topic: run:R, workflow:W, runs, agents or queue`);
+    if (!liveTopicPattern.test(topic))
+      throw new AppError("malformed", `${topic} is not a topic: run:R, workflow:W, runs, agents or queue`);
     const [kind, name = ""] = topic.split(":");
     if (kind === "workflow") workflows.add(name);
     if (kind !== "run") continue;
     const uuid = uuidFromId("run", name);
-    if (uuid === undefined && parseRunName(name) === undefined) throw new AppError("malformed", `${name} is neither a run's id nor its name`);
+    if (uuid === undefined && parseRunName(name) === undefined)
+      throw new AppError("malformed", `${name} is neither a run's id nor its name`);
     runs.add(uuid ?? name);
   }
   return {

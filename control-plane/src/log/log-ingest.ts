@@ -167,7 +167,7 @@ export class LogIngest {
     if (frame.offset !== stream.expected) return this.refuse(stream, "gap");
     stream.nacked = false;
     if (frame.gap) {
-      if (length > 0) this.put(stream, { frame, lengthBytes: length, lines: 1, baseMs: 0, flags: 2, codec: 0 });
+      if (length > 0) this.put(stream, { frame, lengthBytes: length, lines: 1, baseMs: Date.now(), flags: 2, codec: 0 });
     } else if (length > 0) {
       const checked = checkSegment(frame);
       if (checked === undefined) {

@@ -1,5 +1,12 @@
 import { Controller, Inject } from "@nestjs/common";
-import { idFromUuid, permissionsOf, protocolRange, type Me, type RouteResponse, type ServerVersion } from "@capstan/proto";
+import {
+  idFromUuid,
+  permissionsOf,
+  protocolRange,
+  type Me,
+  type RouteResponse,
+  type ServerVersion,
+} from "@capstan/proto";
 import { AuthService } from "../auth/auth.service.ts";
 import { Call, type CallOf } from "../http/call.ts";
 import { Handles } from "../http/handle.ts";

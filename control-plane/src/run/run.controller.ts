@@ -29,7 +29,9 @@ export class RunController {
   }
 
   @Handles("runList")
-  async list(@Call("runList") { project, query, reply, request }: CallOf<"runList">): Promise<RouteResponse<"runList">> {
+  async list(
+    @Call("runList") { project, query, reply, request }: CallOf<"runList">,
+  ): Promise<RouteResponse<"runList">> {
     const page = await this.runs.list(project, runFilter(query), {
       limit: query.limit ?? 50,
       cursor: query.cursor,
@@ -65,7 +67,9 @@ export class RunController {
   }
 
   @Handles("attemptList")
-  async attempts(@Call("attemptList") { project, params }: CallOf<"attemptList">): Promise<{ data: AttemptView[]; nextCursor: null }> {
+  async attempts(
+    @Call("attemptList") { project, params }: CallOf<"attemptList">,
+  ): Promise<{ data: AttemptView[]; nextCursor: null }> {
     return { data: await this.runs.attempts(project, params.run, params.task), nextCursor: null };
   }
 
@@ -82,7 +86,10 @@ export class RunController {
   @Handles("fileGet")
   async file(@Call("fileGet") { project, params, reply }: CallOf<"fileGet">): Promise<void> {
     const file = await this.runs.file(project, params.run, params.name);
-    const handle = await open(this.paths.file(project.id, file.sha256), constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
+    const handle = await open(
+      this.paths.file(project.id, file.sha256),
+      constants.O_RDONLY | constants.O_NOFOLLOW,
+    ).catch(() => undefined);
     if (handle === undefined) throw new AppError("not_found", `${params.name} is not stored here any more.`);
     const { size } = await handle.stat();
     // Untrusted bytes: never shown by a browser as a page of ours.

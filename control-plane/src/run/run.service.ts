@@ -75,7 +75,8 @@ export class RunService {
     page: RunPage,
   ): Promise<{ data: RunSummary[]; nextCursor: string | null; total?: number }> {
     const after = page.cursor === undefined ? undefined : readCursor(filter, page.cursor, 1)[0];
-    if (after !== undefined && !/^[0-9a-f-]{36}$/.test(String(after))) throw new AppError("cursor_invalid", "the cursor holds no run");
+    if (after !== undefined && !/^[0-9a-f-]{36}$/.test(String(after)))
+      throw new AppError("cursor_invalid", "the cursor holds no run");
     const found = await this.store.list(project.id, filter, {
       limit: page.limit + 1,
       after: after === undefined ? undefined : String(after),
@@ -133,7 +134,8 @@ export class RunService {
   async file(project: ProjectScope, run: string, name: string): Promise<StoredFile> {
     const record = await this.find(project, run);
     const file = filesOf(await this.store.tasks(project.id, record.id)).find((candidate) => candidate.name === name);
-    if (file === undefined) throw new AppError("not_found", `${runName(record.workflow, record.number)} has no file ${name}.`);
+    if (file === undefined)
+      throw new AppError("not_found", `${runName(record.workflow, record.number)} has no file ${name}.`);
     return file;
   }
 
@@ -151,7 +153,12 @@ export class RunService {
   async cancel(
     project: ProjectScope,
     run: string,
-    by: { readonly actor: string; readonly reason: string; readonly force: boolean; readonly graceMs: number | undefined },
+    by: {
+      readonly actor: string;
+      readonly reason: string;
+      readonly force: boolean;
+      readonly graceMs: number | undefined;
+    },
   ): Promise<Cancelled> {
     const record = await this.find(project, run);
     const name = runName(record.workflow, record.number);
@@ -167,7 +174,12 @@ export class RunService {
     return this.cancelled(project, name, run, by.actor, outcome);
   }
 
-  async cancelTask(project: ProjectScope, run: string, key: string, by: { readonly actor: string; readonly reason: string }): Promise<Cancelled> {
+  async cancelTask(
+    project: ProjectScope,
+    run: string,
+    key: string,
+    by: { readonly actor: string; readonly reason: string },
+  ): Promise<Cancelled> {
     const { record, task } = await this.findTask(project, run, key);
     const name = `${runName(record.workflow, record.number)}/${key}`;
     if (task.state === "cancelled") return { run: name, state: task.state, already: true };
@@ -181,9 +193,16 @@ export class RunService {
     return this.cancelled(project, name, run, by.actor, outcome);
   }
 
-  private async cancelled(project: ProjectScope, name: string, run: string, actor: string, outcome: EventOutcome): Promise<Cancelled> {
+  private async cancelled(
+    project: ProjectScope,
+    name: string,
+    run: string,
+    actor: string,
+    outcome: EventOutcome,
+  ): Promise<Cancelled> {
     if (outcome.kind === "refused") throw ended(name, outcome.state);
-    if (outcome.kind === "not_found") throw new AppError("not_found", `There is no run ${run} in project ${project.name}.`);
+    if (outcome.kind === "not_found")
+      throw new AppError("not_found", `There is no run ${run} in project ${project.name}.`);
     if (outcome.kind !== "accepted" && outcome.kind !== "duplicate") {
       throw new AppError("state_conflict", `${name} could not be cancelled: ${outcome.kind}`);
     }
@@ -195,7 +214,11 @@ export class RunService {
   }
 
   /** @throws not_found */
-  async findTask(project: ProjectScope, run: string, key: string): Promise<{ readonly record: RunRecord; readonly task: TaskRecord }> {
+  async findTask(
+    project: ProjectScope,
+    run: string,
+    key: string,
+  ): Promise<{ readonly record: RunRecord; readonly task: TaskRecord }> {
     const record = await this.find(project, run);
     const tasks = await this.store.tasks(project.id, record.id);
     const task = tasks.find((candidate) => candidate.key === key);

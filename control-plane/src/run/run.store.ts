@@ -62,7 +62,11 @@ export interface AttemptRecord {
   readonly ended: string | null;
   readonly failure: Failure | null;
   readonly result: JsonObject | null;
-  readonly log: { readonly bytes: number; readonly lines: number; readonly state: "open" | "complete" | "incomplete" } | null;
+  readonly log: {
+    readonly bytes: number;
+    readonly lines: number;
+    readonly state: "open" | "complete" | "incomplete";
+  } | null;
 }
 
 export interface EventRecord {
@@ -97,7 +101,11 @@ export interface QueuedTask {
 
 export interface RunStore {
   find(projectId: string, ref: RunRef): Promise<RunRecord | undefined>;
-  list(projectId: string, filter: RunFilter, page: { readonly limit: number; readonly after: string | undefined }): Promise<readonly RunRecord[]>;
+  list(
+    projectId: string,
+    filter: RunFilter,
+    page: { readonly limit: number; readonly after: string | undefined },
+  ): Promise<readonly RunRecord[]>;
   /** At most 10,000. */
   count(projectId: string, filter: RunFilter): Promise<number>;
   tasks(projectId: string, runId: string): Promise<readonly TaskRecord[]>;

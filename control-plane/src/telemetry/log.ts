@@ -7,7 +7,16 @@ import type { LogLevel } from "../config.ts";
 export type Log = Logger;
 
 const secretPaths = [
-  "token", "password", "secret", "authorization", "cookie", "inputs", "outputs", "headers", "query", "body",
+  "token",
+  "password",
+  "secret",
+  "authorization",
+  "cookie",
+  "inputs",
+  "outputs",
+  "headers",
+  "query",
+  "body",
 ];
 
 export function createLog(options: { readonly level: LogLevel; readonly format: "json" | "pretty" }): Log {
@@ -35,7 +44,14 @@ function errorFields(error: unknown): unknown {
 const prettyStream = {
   write(line: string): void {
     const { time, level, component, msg, ...rest } = JSON.parse(line) as Record<string, unknown>; // pino wrote it
-    const fields = Object.entries(rest).map(([key, value]) => ` ${key}=${typeof value === "string" ? value : JSON.stringify(value)}`);
-    process.stderr.write(`${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${String(component ?? "")} ${String(msg)}${fields.join("")}\n`);
+    const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+    const fields = Object.entries(rest).map(([key, value]) => ` ${key}=${text(value)}`);
+    const head = [
+      text(time).slice(11, 23),
+      text(level).padEnd(5),
+      component === undefined ? "" : text(component),
+      text(msg),
+    ];
+    process.stderr.write(`${head.join(" ")}${fields.join("")}\n`);
   },
 };

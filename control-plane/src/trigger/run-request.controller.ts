@@ -42,7 +42,8 @@ export class RunRequestController {
         ? await this.editions.active(project, params.workflow)
         : await this.editions.version(project, params.workflow, body.version);
     if (edition === undefined) {
-      const what = body.version === undefined ? `workflow ${params.workflow}` : `version ${body.version} of ${params.workflow}`;
+      const what =
+        body.version === undefined ? `workflow ${params.workflow}` : `version ${body.version} of ${params.workflow}`;
       throw new AppError("not_found", `There is no ${what} in project ${project.name}.`);
     }
     const inputs = completeInputs(edition.document, body.inputs ?? {});
@@ -77,7 +78,10 @@ export class RunRequestController {
 
 function runIdOf(outcome: StartOutcome): string {
   if (outcome.kind === "key_reused") {
-    throw new AppError("idempotency_key_reused", "This Idempotency-Key was used for another run within the last 24 hours.");
+    throw new AppError(
+      "idempotency_key_reused",
+      "This Idempotency-Key was used for another run within the last 24 hours.",
+    );
   }
   return outcome.runId;
 }
@@ -113,10 +117,15 @@ function startedView(
 
 /** `?wait=30s` or `Prefer: wait=30`, in milliseconds; 0 without either. @throws malformed */
 export function waitOf(query: string | undefined, prefer: string | string[] | undefined): number {
-  const preferred = typeof prefer === "string" ? /(?:^|[,;]\s*)wait=(\d{1,4})(?:$|\s*[,;])/.exec(prefer)?.[1] : undefined;
+  const preferred =
+    typeof prefer === "string" ? /(?:^|[,;]\s*)wait=(\d{1,4})(?:$|\s*[,;])/.exec(prefer)?.[1] : undefined;
   if (query === undefined) return preferred === undefined ? 0 : Math.min(Number(preferred) * 1000, waitMsMax);
   const waitMs = parseDuration(query);
   if (waitMs === undefined) throw new AppError("malformed", `wait must be a duration such as 30s, got ${query}`);
-  if (waitMs > waitMsMax) throw new AppError("malformed", `wait is at most 55s, got ${query}: longer waits are cut by proxies; ask again instead`);
+  if (waitMs > waitMsMax)
+    throw new AppError(
+      "malformed",
+      `wait is at most 55s, got ${query}: longer waits are cut by proxies; ask again instead`,
+    );
   return waitMs;
 }

@@ -18,7 +18,11 @@ export function changesBetween(before: CanonicalWorkflow, after: CanonicalWorkfl
   return found.length <= limit ? found : [...found.slice(0, limit - 1), `${found.length - limit + 1} more changes`];
 }
 
-function membersChanged(kind: string, before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): string[] {
+function membersChanged(
+  kind: string,
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+): string[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].toSorted();
   return names.flatMap((name) => {
     if (!Object.hasOwn(before, name)) return [`${kind} ${name} added`];

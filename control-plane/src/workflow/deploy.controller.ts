@@ -1,6 +1,13 @@
 import type { Readable } from "node:stream";
 import { Controller, Inject } from "@nestjs/common";
-import { AppError, bundleBytesMax, type BundleView, type DeployView, type RouteResponse, type Validation } from "@capstan/proto";
+import {
+  AppError,
+  bundleBytesMax,
+  type BundleView,
+  type DeployView,
+  type RouteResponse,
+  type Validation,
+} from "@capstan/proto";
 import { Call, type CallOf } from "../http/call.ts";
 import { Handles } from "../http/handle.ts";
 import { requestHash } from "../http/request-hash.ts";
@@ -33,10 +40,15 @@ export class DeployController {
   @Handles("bundlePut")
   async putBundle(@Call("bundlePut") { project, params, request }: CallOf<"bundlePut">): Promise<BundleView> {
     const { sha256 } = params;
-    if (!/^[0-9a-f]{64}$/.test(sha256)) throw new AppError("malformed", "the last part of the path must be a SHA-256 in lower-case hex");
+    if (!/^[0-9a-f]{64}$/.test(sha256))
+      throw new AppError("malformed", "the last part of the path must be a SHA-256 in lower-case hex");
     const source = request.body as Readable | undefined; // the parser of application/octet-stream passes the stream on
-    if (source === undefined || source === null) throw new AppError("media_type_refused", "the body must be application/octet-stream");
-    const { sizeBytes } = await receive(source, this.paths.bundle(project.id, sha256), { sha256, bytesMax: bundleBytesMax });
+    if (source === undefined || source === null)
+      throw new AppError("media_type_refused", "the body must be application/octet-stream");
+    const { sizeBytes } = await receive(source, this.paths.bundle(project.id, sha256), {
+      sha256,
+      bytesMax: bundleBytesMax,
+    });
     const created = await this.store.addBundle(project.id, sha256, sizeBytes);
     return { sha256, sizeBytes, created };
   }
@@ -49,7 +61,11 @@ export class DeployController {
       idempotency:
         idempotencyKey === undefined
           ? undefined
-          : { caller: principal.userId, key: idempotencyKey, requestSha256: requestHash("POST", `${project.id}/deploys`, body) },
+          : {
+              caller: principal.userId,
+              key: idempotencyKey,
+              requestSha256: requestHash("POST", `${project.id}/deploys`, body),
+            },
     });
     if (done.replayed) void reply.header("idempotency-replayed", "true");
     return done.view;

@@ -38,7 +38,11 @@ export class DeployService {
     return {
       ok: !read.problems.some(isError),
       problems: read.problems.map((problem) => ({ ...problem })),
-      workflows: read.documents.map((one) => ({ workflow: one.document.name, file: one.source.file, digest: one.digest })),
+      workflows: read.documents.map((one) => ({
+        workflow: one.document.name,
+        file: one.source.file,
+        digest: one.digest,
+      })),
     };
   }
 
@@ -46,7 +50,12 @@ export class DeployService {
   async deploy(
     project: ProjectScope,
     body: DeployBody,
-    by: { readonly actor: string; readonly idempotency: { readonly caller: string; readonly key: string; readonly requestSha256: string } | undefined },
+    by: {
+      readonly actor: string;
+      readonly idempotency:
+        | { readonly caller: string; readonly key: string; readonly requestSha256: string }
+        | undefined;
+    },
   ): Promise<{ readonly view: DeployView; readonly replayed: boolean }> {
     const read = readDocuments(body.documents);
     refuseErrors(read);
@@ -84,15 +93,27 @@ export class DeployService {
       }),
     });
     if (outcome.kind === "key_reused") {
-      throw new AppError("idempotency_key_reused", "This Idempotency-Key was used for another deploy within the last 24 hours.");
+      throw new AppError(
+        "idempotency_key_reused",
+        "This Idempotency-Key was used for another deploy within the last 24 hours.",
+      );
     }
     if (outcome.kind === "replayed") return { view: deployView(outcome.deploy), replayed: true };
     for (const one of read.documents) this.editions.forget(project.id, one.document.name);
-    const record = { id, actor: by.actor, message: body.message, createdMs: outcome.createdMs, workflows: outcome.workflows };
+    const record = {
+      id,
+      actor: by.actor,
+      message: body.message,
+      createdMs: outcome.createdMs,
+      workflows: outcome.workflows,
+    };
     return { view: deployView(record), replayed: false };
   }
 
-  async list(project: ProjectScope, page: { readonly limit: number; readonly cursor: string | undefined }): Promise<{ data: DeployView[]; nextCursor: string | null }> {
+  async list(
+    project: ProjectScope,
+    page: { readonly limit: number; readonly cursor: string | undefined },
+  ): Promise<{ data: DeployView[]; nextCursor: string | null }> {
     const before = page.cursor === undefined ? undefined : String(readCursor("deploys", page.cursor, 1)[0]);
     const found = await this.store.deploys(project.id, { limit: page.limit + 1, before });
     const rows = found.slice(0, page.limit);
@@ -103,9 +124,14 @@ export class DeployService {
   private async refuseMissingBundles(project: ProjectScope, documents: readonly ReadDocument[]): Promise<void> {
     const wanted = [...new Set(documents.flatMap((one) => one.source.bundleSha256 ?? []))];
     const there = await this.store.hasBundles(project.id, wanted);
-    const missing = documents.find((one) => one.source.bundleSha256 !== undefined && !there.has(one.source.bundleSha256));
+    const missing = documents.find(
+      (one) => one.source.bundleSha256 !== undefined && !there.has(one.source.bundleSha256),
+    );
     if (missing === undefined) return;
-    throw new AppError("bundle_missing", `The code bundle of ${missing.source.file} (${missing.source.bundleSha256 ?? ""}) was not uploaded.`);
+    throw new AppError(
+      "bundle_missing",
+      `The code bundle of ${missing.source.file} (${missing.source.bundleSha256 ?? ""}) was not uploaded.`,
+    );
   }
 
   private async plan(project: ProjectScope, documents: readonly ReadDocument[]): Promise<DeployedWorkflow[]> {

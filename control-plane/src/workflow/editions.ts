@@ -22,7 +22,10 @@ export class WorkflowEditions {
   private readonly store: WorkflowStore;
   private readonly nowMs: () => number;
   private readonly byDigest = new Map<string, NumberedEdition>();
-  private readonly activeNames = new Map<string, { readonly edition: Promise<NumberedEdition | undefined>; readonly untilMs: number }>();
+  private readonly activeNames = new Map<
+    string,
+    { readonly edition: Promise<NumberedEdition | undefined>; readonly untilMs: number }
+  >();
 
   constructor(store: WorkflowStore, nowMs: () => number = () => performance.now()) {
     this.store = store;

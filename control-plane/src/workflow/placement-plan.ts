@@ -1,5 +1,15 @@
 // Who could take each task of a version now, told before it is deployed.
-import { actionKindOf, hookKeysOf, hookNames, isExpr, isText, slotsOf, taskOf, type CanonicalWorkflow, type TaskPlacement } from "@capstan/proto";
+import {
+  actionKindOf,
+  hookKeysOf,
+  hookNames,
+  isExpr,
+  isText,
+  slotsOf,
+  taskOf,
+  type CanonicalWorkflow,
+  type TaskPlacement,
+} from "@capstan/proto";
 import type { PicturedAgent, PicturedPool } from "../explain/agent-picture.ts";
 import { funnelOf } from "../explain/funnel.ts";
 

@@ -1,5 +1,13 @@
 // A set of workflow files, read and checked together.
-import { AppError, canonicalJsonOf, digestOf, readWorkflow, type CanonicalWorkflow, type Problem, type SourceDocument } from "@capstan/proto";
+import {
+  AppError,
+  canonicalJsonOf,
+  digestOf,
+  readWorkflow,
+  type CanonicalWorkflow,
+  type Problem,
+  type SourceDocument,
+} from "@capstan/proto";
 
 export interface ReadDocument {
   readonly source: SourceDocument;
@@ -61,5 +69,7 @@ export function refuseErrors(read: ReadDocuments): void {
   if (first === undefined) return;
   const place = [first.file, first.line, first.column].filter((part) => part !== undefined).join(":");
   const more = errors.length === 1 ? "" : ` (and ${errors.length - 1} more)`;
-  throw new AppError("spec_invalid", `${place === "" ? "" : `${place} `}${first.detail}${more}`, { problems: read.problems });
+  throw new AppError("spec_invalid", `${place === "" ? "" : `${place} `}${first.detail}${more}`, {
+    problems: read.problems,
+  });
 }

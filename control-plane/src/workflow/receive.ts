@@ -19,20 +19,28 @@ export async function receive(
 ): Promise<Received> {
   await mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
   const draft = `${target}.${randomBytes(6).toString("hex")}`;
-  const handle = await open(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  const handle = await open(
+    draft,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    0o600,
+  );
   try {
     const hash = createHash("sha256");
     let sizeBytes = 0;
     for await (const chunk of source) {
       sizeBytes += chunk.length;
       if (sizeBytes > expected.bytesMax) {
-        throw new AppError("body_too_large", `The body is larger than ${Math.floor(expected.bytesMax / 1_048_576)} MiB.`);
+        throw new AppError(
+          "body_too_large",
+          `The body is larger than ${Math.floor(expected.bytesMax / 1_048_576)} MiB.`,
+        );
       }
       hash.update(chunk);
       await handle.writeFile(chunk);
     }
     const found = hash.digest("hex");
-    if (found !== expected.sha256) throw new AppError("hash_mismatch", `The ${sizeBytes} bytes have SHA-256 ${found}, not ${expected.sha256}.`);
+    if (found !== expected.sha256)
+      throw new AppError("hash_mismatch", `The ${sizeBytes} bytes have SHA-256 ${found}, not ${expected.sha256}.`);
     await handle.sync();
     await handle.close();
     await rename(draft, target);

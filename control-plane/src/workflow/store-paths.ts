@@ -24,7 +24,8 @@ export class StorePaths {
   }
 
   private at(kind: string, projectId: string, sha256: string): string {
-    if (!uuid.test(projectId) || !sha.test(sha256)) throw new Error("a path of the store is made of a project id and a SHA-256");
+    if (!uuid.test(projectId) || !sha.test(sha256))
+      throw new Error("a path of the store is made of a project id and a SHA-256");
     return path.join(this.dataDir, "store", kind, projectId, sha256.slice(0, 2), sha256);
   }
 }

@@ -58,7 +58,9 @@ export class WorkflowController {
   }
 
   @Handles("versionList")
-  async versions(@Call("versionList") { project, params, query }: CallOf<"versionList">): Promise<RouteResponse<"versionList">> {
+  async versions(
+    @Call("versionList") { project, params, query }: CallOf<"versionList">,
+  ): Promise<RouteResponse<"versionList">> {
     const limit = query.limit ?? 50;
     const filter = ["versions", params.workflow];
     const before = query.cursor === undefined ? undefined : Number(readCursor(filter, query.cursor, 1)[0]);
@@ -74,7 +76,10 @@ export class WorkflowController {
     const wanted = /^[1-9]\d{0,8}$/.test(params.version) ? Number(params.version) : params.version;
     const record = await this.store.version(project.id, params.workflow, wanted);
     if (record === undefined) {
-      throw new AppError("not_found", `There is no version ${params.version} of workflow ${params.workflow} in project ${project.name}.`);
+      throw new AppError(
+        "not_found",
+        `There is no version ${params.version} of workflow ${params.workflow} in project ${project.name}.`,
+      );
     }
     return {
       ...versionRow(record),

@@ -73,12 +73,24 @@ export interface WorkflowStore {
   edition(projectId: string, workflowId: string, digest: string): Promise<EditionRow | undefined>;
   list(
     projectId: string,
-    page: { readonly limit: number; readonly after: string | undefined; readonly q: string | undefined; readonly name: string | undefined },
+    page: {
+      readonly limit: number;
+      readonly after: string | undefined;
+      readonly q: string | undefined;
+      readonly name: string | undefined;
+    },
   ): Promise<readonly WorkflowRow[]>;
-  versions(projectId: string, name: string, page: { readonly limit: number; readonly before: number | undefined }): Promise<readonly VersionRecord[]>;
+  versions(
+    projectId: string,
+    name: string,
+    page: { readonly limit: number; readonly before: number | undefined },
+  ): Promise<readonly VersionRecord[]>;
   /** One transaction: versions that are new are added and made active, all or none. */
   deploy(projectId: string, deploy: NewDeploy): Promise<DeployOutcome>;
-  deploys(projectId: string, page: { readonly limit: number; readonly before: string | undefined }): Promise<readonly DeployRecord[]>;
+  deploys(
+    projectId: string,
+    page: { readonly limit: number; readonly before: string | undefined },
+  ): Promise<readonly DeployRecord[]>;
   hasBundles(projectId: string, sha256: readonly string[]): Promise<ReadonlySet<string>>;
   addBundle(projectId: string, sha256: string, sizeBytes: number): Promise<boolean>;
 }

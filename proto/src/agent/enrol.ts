@@ -84,8 +84,15 @@ export const enrolMacText = (part: {
 /** What the server's MAC covers: the answer without `mac`, in this fixed order. */
 export const enrolAnswerMacText = (answer: Omit<EnrolAnswer, "mac">): string =>
   JSON.stringify([
-    "capstan enrol answer v1", answer.agent, answer.nonce, answer.project, answer.pool,
-    Object.entries(answer.labels).toSorted(([a], [b]) => (a < b ? -1 : 1)), answer.state, answer.serverKeys, answer.roots,
+    "capstan enrol answer v1",
+    answer.agent,
+    answer.nonce,
+    answer.project,
+    answer.pool,
+    Object.entries(answer.labels).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    answer.state,
+    answer.serverKeys,
+    answer.roots,
   ]);
 
 /** Claims of a connection's assertion (header: `alg` EdDSA, `typ` agent-assert+jwt, `kid` = key thumbprint). */

@@ -24,11 +24,17 @@ test("unknown fields are dropped and unknown types are told apart from broken on
   const ack = { t: "drain.ack", id: 2, re: 1, b: { running: 0, colour: "red" } };
   expect(decodeFrame(JSON.stringify(ack), "agent")).toMatchObject({ frame: { b: { running: 0 } } });
   expect(decodeFrame(JSON.stringify(ack), "agent")).not.toHaveProperty("frame.b.colour");
-  expect(decodeFrame(JSON.stringify({ t: "later", id: 3, b: {} }), "agent")).toEqual({ kind: "unsupported", id: 3, t: "later" });
+  expect(decodeFrame(JSON.stringify({ t: "later", id: 3, b: {} }), "agent")).toEqual({
+    kind: "unsupported",
+    id: 3,
+    t: "later",
+  });
   expect(decodeFrame(JSON.stringify({ t: "toString", id: 3, b: {} }), "agent").kind).toBe("unsupported");
   expect(decodeFrame(fixture("control.welcome.json"), "agent").kind).toBe("unsupported");
   expect(decodeFrame(JSON.stringify({ t: "ask", id: 3, b: { free: -1, offers: 0 } }), "agent")).toMatchObject({
-    kind: "malformed", id: 3, path: "/free",
+    kind: "malformed",
+    id: 3,
+    path: "/free",
   });
 });
 
@@ -39,7 +45,11 @@ test("a bad item of a report is left out and the others count", () => {
     // a foreign peer's mistake, which our types would not let us write
     b: { ...frame.b, items: [...frame.b.items, { kind: "started", attempt: "att_x", epoch: 1, atMs: 1 } as never] },
   });
-  expect(decodeFrame(text, "agent")).toEqual({ kind: "frame", frame, refused: [{ index: 5, path: "/items/5/attempt" }] });
+  expect(decodeFrame(text, "agent")).toEqual({
+    kind: "frame",
+    frame,
+    refused: [{ index: 5, path: "/items/5/attempt" }],
+  });
 });
 
 test.each([

@@ -77,7 +77,13 @@ export type Decoded<F> =
   /** Close 4400; nothing applied. */
   | { readonly kind: "broken"; readonly detail: string }
   /** Answer `error { code: "malformed" }`; ten in 60 s → 4400. */
-  | { readonly kind: "malformed"; readonly id: number; readonly t: string; readonly path: string; readonly detail: string }
+  | {
+      readonly kind: "malformed";
+      readonly id: number;
+      readonly t: string;
+      readonly path: string;
+      readonly detail: string;
+    }
   /** Answer `error { code: "unsupported" }`. */
   | { readonly kind: "unsupported"; readonly id: number; readonly t: string };
 
@@ -110,7 +116,8 @@ export function decodeFrame<D extends Direction>(text: string, direction: D): De
   if (danger !== undefined) return { kind: "broken", detail: danger };
   const { t, id, re, b } = value;
   if (typeof t !== "string" || t.length > 64) return { kind: "broken", detail: "t is not a text" };
-  if (typeof id !== "number" || !Number.isSafeInteger(id) || id < 1) return { kind: "broken", detail: "id is not a number" };
+  if (typeof id !== "number" || !Number.isSafeInteger(id) || id < 1)
+    return { kind: "broken", detail: "id is not a number" };
   if (re !== undefined && (typeof re !== "number" || !Number.isSafeInteger(re) || re < 1)) {
     return { kind: "broken", detail: "re is not a number" };
   }
@@ -135,7 +142,8 @@ export function decodeFrame<D extends Direction>(text: string, direction: D): De
   return { kind: "frame", frame: frameOf(t, id, re, parsed.data), refused };
 
   function frameOf(type: string, number: number, answers: unknown, body: unknown): FrameByDirection[D] {
-    const frame = answers === undefined ? { t: type, id: number, b: body } : { t: type, id: number, re: answers, b: body };
+    const frame =
+      answers === undefined ? { t: type, id: number, b: body } : { t: type, id: number, re: answers, b: body };
     return frame as FrameByDirection[D]; // the schema of this type and direction has just accepted the body
   }
 }
@@ -152,10 +160,18 @@ interface ItemArray {
 // Arrays in which a bad item is left out and the others count (§3).
 const itemArrays: Readonly<Record<string, ItemArray | undefined>> = {
   report: {
-    key: "items", max: reportItemsMax, item: reportItemSchema, rest: reportSchema, isPlain: isPlainReportItem,
+    key: "items",
+    max: reportItemsMax,
+    item: reportItemSchema,
+    rest: reportSchema,
+    isPlain: isPlainReportItem,
   },
   offer: {
-    key: "attempts", max: offerAttemptsMax, item: offeredAttemptSchema, rest: offerRestSchema, isPlain: isPlainOffer,
+    key: "attempts",
+    max: offerAttemptsMax,
+    item: offeredAttemptSchema,
+    rest: offerRestSchema,
+    isPlain: isPlainOffer,
   },
 };
 
@@ -178,7 +194,8 @@ function malformed(id: number, t: string, error: z.ZodError): Decoded<never> {
   return { kind: "malformed", id, t, path: pointerOf(error), detail: error.issues[0]?.message ?? "malformed" };
 }
 
-const pointerOf = (error: z.ZodError): string => (error.issues[0]?.path ?? []).map((part) => `/${String(part)}`).join("");
+const pointerOf = (error: z.ZodError): string =>
+  (error.issues[0]?.path ?? []).map((part) => `/${String(part)}`).join("");
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

@@ -65,7 +65,13 @@ function isPlainLog(log: unknown): boolean {
 }
 
 const offerTexts: Readonly<Record<string, number>> = {
-  taskRun: 64, run: 64, runName: 96, project: 128, task: 160, isolation: 32, traceparent: 64,
+  taskRun: 64,
+  run: 64,
+  runName: 96,
+  project: 128,
+  task: 160,
+  isolation: 32,
+  traceparent: 64,
 };
 
 /** An offered attempt that needs no further look. */

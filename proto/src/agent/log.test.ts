@@ -6,7 +6,15 @@ import { crc32Hex, formatJoinToken, parseJoinToken } from "./join-token.ts";
 
 const attempt = idFromUuid("att", uuidV7(1_795_000_000_000, new Uint8Array(10).fill(7)));
 const header: LogFrameHeader = {
-  attempt, epoch: 3_000_001, codec: 1, last: false, gap: false, liveOnly: false, rawLength: 5, offset: 2 ** 40, crc32: 0xdeadbeef,
+  attempt,
+  epoch: 3_000_001,
+  codec: 1,
+  last: false,
+  gap: false,
+  liveOnly: false,
+  rawLength: 5,
+  offset: 2 ** 40,
+  crc32: 0xdeadbeef,
 };
 
 test("a log frame decodes to what was encoded, also inside a larger buffer", () => {
@@ -22,7 +30,9 @@ test("a log frame decodes to what was encoded, also inside a larger buffer", () 
 });
 
 test("a gap and an end have no raw bytes", () => {
-  const gap = decodeLogFrame(encodeLogFrame({ ...header, codec: 0, gap: true, rawLength: 0, crc32: 0 }, encodeLogGap(1432, 2)));
+  const gap = decodeLogFrame(
+    encodeLogFrame({ ...header, codec: 0, gap: true, rawLength: 0, crc32: 0 }, encodeLogGap(1432, 2)),
+  );
   expect(gap).toMatchObject({ gap: true, gapBytes: 1432, gapCause: 2 });
   const last = encodeLogFrame({ ...header, codec: 0, last: true, rawLength: 0, crc32: 0 }, new Uint8Array());
   expect(decodeLogFrame(last)).toMatchObject({ last: true, offset: 2 ** 40 });
@@ -30,7 +40,14 @@ test("a gap and an end have no raw bytes", () => {
 
 test("reserved bits, unknown codecs and wrong lengths are refused", () => {
   const good = encodeLogFrame(header, Uint8Array.of(1));
-  for (const [at, value] of [[0, 2], [1, 3], [2, 1], [3, 8], [5, 2], [8, 1]] as const) {
+  for (const [at, value] of [
+    [0, 2],
+    [1, 3],
+    [2, 1],
+    [3, 8],
+    [5, 2],
+    [8, 1],
+  ] as const) {
     const bad = good.slice();
     bad[at] = value;
     expect(decodeLogFrame(bad), `byte ${at}`).toBeUndefined();
@@ -41,7 +58,12 @@ test("reserved bits, unknown codecs and wrong lengths are refused", () => {
 
 test("no bytes make the decoder throw", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => void decodeLogFrame(bytes)));
-  fc.assert(fc.property(fc.uint8Array({ minLength: 43, maxLength: 60 }), (bytes) => void decodeLogFrame(Uint8Array.of(1, ...bytes))));
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ minLength: 43, maxLength: 60 }),
+      (bytes) => void decodeLogFrame(Uint8Array.of(1, ...bytes)),
+    ),
+  );
 });
 
 test("a join token survives its text, and a mistyped one does not", () => {

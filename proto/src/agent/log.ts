@@ -100,7 +100,9 @@ export function decodeLogFrame(bytes: Uint8Array): LogFrame | undefined {
   const gap = (flags & 2) !== 0;
   const liveOnly = (flags & 4) !== 0;
   const payload = bytes.subarray(logHeaderBytes);
-  if (gap ? payload.length !== 9 || rawLength !== 0 : rawLength === 0 ? !last || payload.length > 0 : payload.length === 0) {
+  if (
+    gap ? payload.length !== 9 || rawLength !== 0 : rawLength === 0 ? !last || payload.length > 0 : payload.length === 0
+  ) {
     return undefined;
   }
   const attempt = idFromUuid("att", uuidFromBytes(bytes.subarray(16, 32)));
@@ -112,7 +114,20 @@ export function decodeLogFrame(bytes: Uint8Array): LogFrame | undefined {
     if (!Number.isSafeInteger(gapBytes) || cause === undefined) return undefined;
     gapCause = cause;
   }
-  return { attempt, epoch, codec, last, gap, liveOnly, rawLength, offset, crc32: view.getUint32(40), payload, gapBytes, gapCause };
+  return {
+    attempt,
+    epoch,
+    codec,
+    last,
+    gap,
+    liveOnly,
+    rawLength,
+    offset,
+    crc32: view.getUint32(40),
+    payload,
+    gapBytes,
+    gapCause,
+  };
 }
 
 const codecOf = (byte: number): LogCodec | undefined => (byte === 0 || byte === 1 || byte === 2 ? byte : undefined);

@@ -12,9 +12,7 @@ export const offerAttemptsMax = 64;
 export const askSchema = z.object({
   free: countSchema,
   offers: countSchema,
-  resources: z
-    .object({ cpu: z.number().min(0), memoryBytes: countSchema, gpu: countSchema })
-    .optional(),
+  resources: z.object({ cpu: z.number().min(0), memoryBytes: countSchema, gpu: countSchema }).optional(),
 });
 export type Ask = z.infer<typeof askSchema>;
 

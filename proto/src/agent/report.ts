@@ -11,13 +11,27 @@ import { jsonObjectSchema } from "./offer.ts";
 export const reportItemsMax = 256;
 
 export const rejectReasons = [
-  "offer_stale", "no_slot", "agent_stopping", "disk_full", "spool_full", "policy_denied", "signature_invalid",
-  "isolation_unavailable", "data_rule_blocks", "unsupported", "secret_missing", "spec_invalid",
+  "offer_stale",
+  "no_slot",
+  "agent_stopping",
+  "disk_full",
+  "spool_full",
+  "policy_denied",
+  "signature_invalid",
+  "isolation_unavailable",
+  "data_rule_blocks",
+  "unsupported",
+  "secret_missing",
+  "spec_invalid",
 ] as const;
 export type RejectReason = (typeof rejectReasons)[number];
 /** Reasons that count against no round of dispatch. The others do, and `spec_invalid` ends the task run. */
 export const uncountedRejectReasons: readonly RejectReason[] = [
-  "offer_stale", "no_slot", "agent_stopping", "disk_full", "spool_full",
+  "offer_stale",
+  "no_slot",
+  "agent_stopping",
+  "disk_full",
+  "spool_full",
 ];
 
 const fence = { attempt: attemptIdSchema, epoch: epochSchema };
@@ -37,7 +51,15 @@ export type StartedItem = z.infer<typeof startedItemSchema>;
 
 /** `preparing exited cleanup warning` are the agent's, the others the task's (`CAPSTAN_EVENTS`). */
 export const attemptEventTypes = [
-  "preparing", "exited", "cleanup", "warning", "progress", "metric", "asset", "note", "link",
+  "preparing",
+  "exited",
+  "cleanup",
+  "warning",
+  "progress",
+  "metric",
+  "asset",
+  "note",
+  "link",
 ] as const;
 export type AttemptEventType = (typeof attemptEventTypes)[number];
 
@@ -88,7 +110,10 @@ export const finishItemSchema = z.object({
   signal: textSchema(16).optional(),
   /** At most 256 KiB as JSON; a file is `{ "$file": { name, size, sha256, mediaType } }`. */
   outputs: jsonObjectSchema.optional(),
-  summary: z.string().max(256 * 1024).optional(),
+  summary: z
+    .string()
+    .max(256 * 1024)
+    .optional(),
   retryable: z.boolean().optional(),
   retryAfterMs: countSchema.optional(),
   startedMs: atMsSchema.optional(),
@@ -100,7 +125,10 @@ export const finishItemSchema = z.object({
 export type FinishItem = z.infer<typeof finishItemSchema>;
 
 export const reportItemSchema = z.discriminatedUnion("kind", [
-  rejectItemSchema, startedItemSchema, eventItemSchema, finishItemSchema,
+  rejectItemSchema,
+  startedItemSchema,
+  eventItemSchema,
+  finishItemSchema,
 ]);
 export type ReportItem = z.infer<typeof reportItemSchema>;
 

@@ -8,7 +8,10 @@ export const specAnswerSchema = z.object({
   digest: specDigestSchema,
   document: z.custom<CanonicalWorkflow>((value) => typeof value === "object" && value !== null, "must be an object"),
   /** SHA-256 of the code bundle (`GET /agent/v1/bundles/{sha256}`); absent where the version has no code. */
-  bundle: z.string().regex(/^[0-9a-f]{64}$/).optional(),
+  bundle: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
 });
 export type SpecAnswer = z.infer<typeof specAnswerSchema>;
 

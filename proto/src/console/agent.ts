@@ -28,7 +28,13 @@ export const agentDetailSchema = agentSchema.extend({
   fingerprint: z.string().nullable(),
   /** What it may be executing now. */
   attempts: z.array(
-    z.object({ id: z.string(), run: z.string(), task: z.string(), state: z.string(), startedAt: timeSchema.nullable() }),
+    z.object({
+      id: z.string(),
+      run: z.string(),
+      task: z.string(),
+      state: z.string(),
+      startedAt: timeSchema.nullable(),
+    }),
   ),
 });
 export type AgentDetail = z.infer<typeof agentDetailSchema>;

@@ -9,9 +9,7 @@ export const meSchema = z.object({
     kind: z.enum(["person", "service", "local"]),
     systemAdmin: z.boolean(),
   }),
-  projects: z.array(
-    z.object({ name: z.string(), role: z.enum(roles), permissions: z.array(z.string()) }),
-  ),
+  projects: z.array(z.object({ name: z.string(), role: z.enum(roles), permissions: z.array(z.string()) })),
   /** When the sign-in ends; null for tokens that say nothing. */
   expiresAt: timeSchema.nullable(),
 });

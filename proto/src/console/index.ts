@@ -12,3 +12,4 @@ export * from "./log.ts";
 export * from "./agent.ts";
 export * from "./live.ts";
 export * from "./routes.ts";
+export type * from "./route-types.ts";

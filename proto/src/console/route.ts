@@ -53,11 +53,13 @@ export function routePath(path: string, params: Readonly<Record<string, string |
 export const routeParams = (path: string): readonly string[] =>
   [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? "");
 
+export type QueryValue = string | number | boolean | null | undefined;
+
 /** Query text of an object: arrays repeat their key, undefined is left out. Begins with `?` unless empty. */
-export function routeQuery(query: Readonly<Record<string, unknown>> = {}): string {
+export function routeQuery(query: Readonly<Record<string, QueryValue | readonly QueryValue[]>> = {}): string {
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(query)) {
-    const values: readonly unknown[] = Array.isArray(value) ? value : [value];
+    const values = typeof value === "object" && value !== null ? value : [value];
     for (const item of values) if (item !== undefined && item !== null) search.append(key, String(item));
   }
   const text = search.toString();

@@ -8,14 +8,17 @@ const table: [string, Route][] = Object.entries(routes);
 
 test("every route names a permission of the table, signed_in or none", () => {
   for (const [, route] of table) {
-    const known = route.permission === "signed_in" || route.permission === "none" || Object.hasOwn(permissions, route.permission);
+    const known =
+      route.permission === "signed_in" || route.permission === "none" || Object.hasOwn(permissions, route.permission);
     expect(known, route.path).toBe(true);
   }
 });
 
 test("no permission stands in the table that no route requires", () => {
   const used = new Set(table.map(([, route]) => route.permission));
-  expect(Object.keys(permissions).filter((permission) => !used.has(permission as keyof typeof permissions))).toEqual([]);
+  expect(Object.keys(permissions).filter((permission) => !used.has(permission as keyof typeof permissions))).toEqual(
+    [],
+  );
 });
 
 test("only these paths need no sign-in", () => {
@@ -43,7 +46,8 @@ test("reads are safe, and every POST says how it may be repeated", () => {
 
 test("every error of a route is in the catalogue with a status", () => {
   for (const [, route] of table) {
-    for (const code of [...commonErrors, ...(route.errors ?? [])]) expect(errorEntry(code)?.status, `${route.path} ${code}`).toBeGreaterThanOrEqual(400);
+    for (const code of [...commonErrors, ...(route.errors ?? [])])
+      expect(errorEntry(code)?.status, `${route.path} ${code}`).toBeGreaterThanOrEqual(400);
   }
 });
 
@@ -67,11 +71,17 @@ test("a path is filled with encoded parameters, and never with a missing one", (
   );
   expect(() => routePath(routes.runGet.path, { project: "default" })).toThrow(/run/);
   expect(routeParams(routes.taskGet.path)).toEqual(["project", "run", "task"]);
-  expect(routeQuery({ state: ["failed", "queued"], limit: 5, q: undefined })).toBe("?state=failed&state=queued&limit=5");
+  expect(routeQuery({ state: ["failed", "queued"], limit: 5, q: undefined })).toBe(
+    "?state=failed&state=queued&limit=5",
+  );
 });
 
 test("a query that is repeated once is a list as well, and unknown keys are refused", () => {
-  expect(routes.runList.query.parse({ state: "failed", limit: "5", count: "1" })).toEqual({ state: ["failed"], limit: 5, count: true });
+  expect(routes.runList.query.parse({ state: "failed", limit: "5", count: "1" })).toEqual({
+    state: ["failed"],
+    limit: 5,
+    count: true,
+  });
   expect(routes.runList.query.safeParse({ sate: "failed" }).success).toBe(false);
   expect(routes.runList.query.safeParse({ limit: "501" }).success).toBe(false);
 });

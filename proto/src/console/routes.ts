@@ -1,6 +1,5 @@
 // The route table: every path that people and their tools call. Guard, validation, OpenAPI, typed clients and the
 // documentation are made from it; the routes of agents are in `agent/`.
-import type { z } from "zod";
 import {
   agentDetailSchema,
   agentListQuery,
@@ -13,7 +12,7 @@ import {
   queueSchema,
   revokeBodySchema,
 } from "./agent.ts";
-import { exchangeBodySchema, exchangeSchema, meSchema, signInLinkSchema, versionSchema } from "./auth.ts";
+import { meSchema, versionSchema } from "./auth.ts";
 import {
   bundleSchema,
   deployBodySchema,
@@ -44,6 +43,7 @@ import {
   taskListQuery,
   taskRunSchema,
 } from "./run.ts";
+import { signInRoutes } from "./sign-in-routes.ts";
 import {
   versionDetailSchema,
   versionListQuery,
@@ -431,75 +431,5 @@ export const routes = {
     response: queueSchema,
   },
 
-  signInLink: {
-    method: "POST",
-    path: "/auth/links",
-    summary: "Make a one-time sign-in link for this machine",
-    permission: "signed_in",
-    idempotency: "no",
-    response: signInLinkSchema,
-    status: 201,
-    errors: ["reauth_required"],
-  },
-  exchange: {
-    method: "POST",
-    path: "/auth/exchange",
-    summary: "Swap a one-time link for a session cookie",
-    permission: "none",
-    idempotency: "no",
-    body: exchangeBodySchema,
-    response: exchangeSchema,
-    errors: ["token_expired", "rate_limited", "origin_refused"],
-  },
-  logout: {
-    method: "POST",
-    path: "/auth/logout",
-    summary: "End the session of the cookie",
-    permission: "none",
-    idempotency: "yes",
-    status: 204,
-    errors: ["origin_refused"],
-  },
-  login: {
-    method: "GET",
-    path: "/login",
-    summary: "The sign-in page",
-    permission: "none",
-    idempotency: "safe",
-    responseType: "text/html",
-  },
-  livez: {
-    method: "GET",
-    path: "/livez",
-    summary: "The process answers",
-    permission: "none",
-    idempotency: "safe",
-    status: 204,
-  },
-  readyz: {
-    method: "GET",
-    path: "/readyz",
-    summary: "The database is reachable and the process is not draining",
-    permission: "none",
-    idempotency: "safe",
-    status: 204,
-  },
+  ...signInRoutes,
 } as const satisfies Record<string, Route>;
-
-export type RouteTable = typeof routes;
-export type RouteName = keyof RouteTable;
-
-type SchemaAt<N extends RouteName, K extends string> = RouteTable[N] extends { readonly [key in K]: infer S } ? S : never;
-
-/** What a client sends and gets, by the route's name; `never` where the route has none. */
-export type RouteBody<N extends RouteName> = SchemaAt<N, "body"> extends z.ZodType ? z.input<SchemaAt<N, "body">> : never;
-export type RouteQuery<N extends RouteName> =
-  SchemaAt<N, "query"> extends z.ZodType ? z.input<SchemaAt<N, "query">> : never;
-export type RouteResponse<N extends RouteName> =
-  SchemaAt<N, "response"> extends z.ZodType ? z.output<SchemaAt<N, "response">> : never;
-
-type ParamsIn<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
-  ? Name | ParamsIn<Rest>
-  : never;
-/** Parameters of the route's path. */
-export type RouteParams<N extends RouteName> = { readonly [key in ParamsIn<RouteTable[N]["path"]>]: string | number };

@@ -6,7 +6,8 @@ export const agentCodes = errorEntries({
     title: "The join token is not valid",
     status: 401,
     retryable: false,
-    meaning: "The token is unknown, spent, expired or mistyped. Which of these is not told, so that nobody can try tokens.",
+    meaning:
+      "The token is unknown, spent, expired or mistyped. Which of these is not told, so that nobody can try tokens.",
     do: "Make a new one with `capstan pools token POOL` and give it to `capstan agent join` within its life.",
   },
   join_token_cidr: {
@@ -33,7 +34,8 @@ export const agentCodes = errorEntries({
   enrol_answer_invalid: {
     title: "The answer to the enrolment is not the control plane's",
     retryable: false,
-    meaning: "The answer does not carry the proof that only the maker of the join token can give. Something between the two has changed it.",
+    meaning:
+      "The answer does not carry the proof that only the maker of the join token can give. Something between the two has changed it.",
     do: "Check the URL and any proxy that opens TLS, then enrol with a new token.",
   },
   enrol_failed: {

@@ -34,7 +34,8 @@ export const apiCodes = errorEntries({
     title: "The sign-in or link has ended",
     status: 401,
     retryable: false,
-    meaning: "A sign-in link works once and for 15 minutes; a session ends 12 hours after its last use, or after 7 days.",
+    meaning:
+      "A sign-in link works once and for 15 minutes; a session ends 12 hours after its last use, or after 7 days.",
     do: "Run `capstan open` for a new link.",
   },
   forbidden: {
@@ -104,7 +105,8 @@ export const apiCodes = errorEntries({
     title: "The request names another host",
     status: 421,
     retryable: false,
-    meaning: "The Host header is neither loopback nor the host of CAPSTAN_PUBLIC_URL. A page elsewhere may have led a browser here.",
+    meaning:
+      "The Host header is neither loopback nor the host of CAPSTAN_PUBLIC_URL. A page elsewhere may have led a browser here.",
     do: "Use the public address, or set CAPSTAN_PUBLIC_URL to the address that you use.",
   },
   idempotency_key_reused: {
@@ -153,7 +155,8 @@ export const apiCodes = errorEntries({
     title: "The control plane could not do this",
     status: 500,
     retryable: false,
-    meaning: "A fault of Capstan's own. The request changed nothing that it did not report; the log has the stack under the reference.",
+    meaning:
+      "A fault of Capstan's own. The request changed nothing that it did not report; the log has the stack under the reference.",
     do: "Look for the reference in the control plane's log, and report it.",
   },
   console_unavailable: {
@@ -167,13 +170,15 @@ export const apiCodes = errorEntries({
     title: "The control plane cannot work at the moment",
     status: 503,
     retryable: true,
-    meaning: "The database is starting, away or overloaded, or this process is shutting down. Nothing is lost; runs go on where they were.",
+    meaning:
+      "The database is starting, away or overloaded, or this process is shutting down. Nothing is lost; runs go on where they were.",
     do: "Repeat after the time in Retry-After. If it stays so, look whether PostgreSQL runs.",
   },
   config_unknown: {
     title: "A setting is not known",
     retryable: false,
-    meaning: "An environment variable begins with CAPSTAN_ and is no setting. A typing error would otherwise be ignored.",
+    meaning:
+      "An environment variable begins with CAPSTAN_ and is no setting. A typing error would otherwise be ignored.",
     do: "Correct or remove it; the message names the nearest one.",
   },
   config_invalid: {

@@ -42,7 +42,8 @@ export function decodeSpoolHeader(bytes: Uint8Array): SpoolSegment | undefined {
   const gap = view.getUint8(5);
   const length = view.getUint32(8);
   const offset = Number(view.getBigUint64(12));
-  if ((codec !== 0 && codec !== 1) || gap > 1 || view.getUint16(6) !== 0 || !Number.isSafeInteger(offset)) return undefined;
+  if ((codec !== 0 && codec !== 1) || gap > 1 || view.getUint16(6) !== 0 || !Number.isSafeInteger(offset))
+    return undefined;
   if (length === 0 || (gap === 0 && (length > logSegmentBytesMax || payloadBytes === 0))) return undefined;
   // gzip of bytes that do not compress grows them a little
   if (payloadBytes > logSegmentBytesMax + 1024) return undefined;

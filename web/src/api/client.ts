@@ -34,7 +34,10 @@ export async function api<N extends ConsoleRoute>(name: N, call: Call<N> = {}): 
   try {
     answer = await fetch(apiUrl(name, call), {
       method: consoleRoutes[name].method,
-      headers: { accept: "application/json", ...(call.body === undefined ? {} : { "content-type": "application/json" }) },
+      headers: {
+        accept: "application/json",
+        ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+      },
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
       ...(call.signal === undefined ? {} : { signal: call.signal }),
       credentials: "same-origin",

@@ -2,10 +2,21 @@
 // differs from the route table does not compile.
 import type { RouteTable } from "@capstan/proto";
 
-type PathsOf<N extends keyof RouteTable> = { readonly [K in N]: { readonly method: RouteTable[K]["method"]; readonly path: RouteTable[K]["path"] } };
+type PathsOf<N extends keyof RouteTable> = {
+  readonly [K in N]: { readonly method: RouteTable[K]["method"]; readonly path: RouteTable[K]["path"] };
+};
 
 export type ConsoleRoute =
-  | "me" | "runList" | "runGet" | "taskList" | "attemptList" | "taskExplain" | "taskLogs" | "rawLogs" | "runCancel" | "eventStream";
+  | "me"
+  | "runList"
+  | "runGet"
+  | "taskList"
+  | "attemptList"
+  | "taskExplain"
+  | "taskLogs"
+  | "rawLogs"
+  | "runCancel"
+  | "eventStream";
 
 export const consoleRoutes = {
   me: { method: "GET", path: "/api/v1/me" },

@@ -1,7 +1,13 @@
 "use client";
 import { Button } from "../ui/button.tsx";
 
-export default function PageError({ error, reset }: { readonly error: Error & { readonly digest?: string }; readonly reset: () => void }) {
+export default function PageError({
+  error,
+  reset,
+}: {
+  readonly error: Error & { readonly digest?: string };
+  readonly reset: () => void;
+}) {
   return (
     <div role="alert" className="m-auto flex max-w-md flex-col items-center gap-3 py-16 text-center">
       <h1 className="text-xl font-semibold">This page could not be drawn</h1>

@@ -5,7 +5,11 @@ import { runEnded, stateLooks } from "./states.ts";
 export type Allowed = { readonly allowed: true } | { readonly allowed: false; readonly why: string };
 
 export function canCancelRun(state: RunState, permissions: readonly string[] | undefined, project: string): Allowed {
-  if (runEnded[state]) return { allowed: false, why: `The run has ended: it ${state === "timed_out" ? "timed out" : state === "cancelled" ? "was cancelled" : stateLooks[state].word}.` };
+  if (runEnded[state])
+    return {
+      allowed: false,
+      why: `The run has ended: it ${state === "timed_out" ? "timed out" : state === "cancelled" ? "was cancelled" : stateLooks[state].word}.`,
+    };
   if (state === "cancelling") return { allowed: false, why: "It is being cancelled already." };
   if (permissions !== undefined && !permissions.includes("runs:cancel"))
     return { allowed: false, why: `You need runs:cancel in project ${project}.` };

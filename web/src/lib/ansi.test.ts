@@ -13,5 +13,7 @@ test("256 and true colours fall to the sixteen of the theme", () => {
 });
 test("a progress bar keeps its last frame, and titles, links and cursor moves are dropped", () => {
   expect(lastFrame("10%\r50%\r100%\r")).toBe("100%");
-  expect(ansiSpans("\u001b]8;;javascript:alert(1)\u0007here\u001b]8;;\u0007\u001b[2K\u001b[1A")).toEqual([{ text: "here", className: "" }]);
+  expect(ansiSpans("\u001b]8;;javascript:alert(1)\u0007here\u001b]8;;\u0007\u001b[2K\u001b[1A")).toEqual([
+    { text: "here", className: "" },
+  ]);
 });

@@ -13,7 +13,13 @@ const otherEscapes = /\u001b(?:\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\[[0-9;?]*[
 // oxlint-disable-next-line no-control-regex
 const controls = /[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f]/g;
 
-const named: Readonly<Record<string, string>> = { bold: "ansi-bold", dim: "ansi-dim", italic: "ansi-italic", underline: "ansi-underline", strikethrough: "ansi-strike" };
+const named: Readonly<Record<string, string>> = {
+  bold: "ansi-bold",
+  dim: "ansi-dim",
+  italic: "ansi-italic",
+  underline: "ansi-underline",
+  strikethrough: "ansi-strike",
+};
 
 /** A progress bar that redraws itself with `\r` keeps its last frame. */
 export function lastFrame(text: string): string {

@@ -28,7 +28,8 @@ const bySystem = new Intl.NumberFormat("en-US");
 export const formatCount = (count: number): string => bySystem.format(count);
 
 /** `1 run`, `1,214 runs` */
-export const formatPlural = (count: number, word: string): string => `${formatCount(count)} ${word}${count === 1 ? "" : "s"}`;
+export const formatPlural = (count: number, word: string): string =>
+  `${formatCount(count)} ${word}${count === 1 ? "" : "s"}`;
 
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;

@@ -15,7 +15,13 @@ export interface RowWindow {
   readonly top: number;
 }
 
-export function rowWindow(rows: number, rowHeight: number, viewHeight: number, scrollTop: number, overscan = 12): RowWindow {
+export function rowWindow(
+  rows: number,
+  rowHeight: number,
+  viewHeight: number,
+  scrollTop: number,
+  overscan = 12,
+): RowWindow {
   const rowsHeight = rows * rowHeight;
   const scrollHeight = Math.min(rowsHeight, scrollHeightMax);
   const scrollRange = Math.max(1, scrollHeight - viewHeight);
@@ -25,13 +31,4 @@ export function rowWindow(rows: number, rowHeight: number, viewHeight: number, s
   const first = Math.max(0, Math.floor(rowsTop / rowHeight) - overscan);
   const end = Math.min(rows, Math.ceil((rowsTop + viewHeight) / rowHeight) + overscan);
   return { scrollHeight, first, end, top: at - (rowsTop - first * rowHeight) };
-}
-
-/** The scroll position that brings a row to the top third of the view. */
-export function scrollTopOfRow(row: number, rows: number, rowHeight: number, viewHeight: number): number {
-  const rowsHeight = rows * rowHeight;
-  const scrollHeight = Math.min(rowsHeight, scrollHeightMax);
-  const wanted = Math.min(Math.max(0, row * rowHeight - viewHeight / 3), Math.max(0, rowsHeight - viewHeight));
-  if (scrollHeight === rowsHeight) return wanted;
-  return (wanted / (rowsHeight - viewHeight)) * (scrollHeight - viewHeight);
 }

@@ -19,7 +19,10 @@ export function patchRun(run: RunView, frames: readonly LiveFrame[]): RunView {
 }
 
 /** The rows with the frames applied, and the ids of runs that are not among them. */
-export function patchRuns(runs: readonly RunSummary[], frames: readonly LiveFrame[]): { readonly runs: readonly RunSummary[]; readonly unknown: readonly string[] } {
+export function patchRuns(
+  runs: readonly RunSummary[],
+  frames: readonly LiveFrame[],
+): { readonly runs: readonly RunSummary[]; readonly unknown: readonly string[] } {
   const places = new Map(runs.map((run, place) => [run.id, place]));
   const next = [...runs];
   const unknown = new Set<string>();

@@ -16,7 +16,12 @@ const hiddenMaxMs = 5 * 60_000;
  * One stream for the topics. Frames are gathered for 100 ms and handed on together; `onReset` says that the position
  * was too old and everything must be fetched again. A tab hidden for 5 minutes closes its stream and catches up on return.
  */
-export function useLive(project: string, topics: string | undefined, onBatch: (batch: LiveBatch) => void, onReset: () => void): StreamState {
+export function useLive(
+  project: string,
+  topics: string | undefined,
+  onBatch: (batch: LiveBatch) => void,
+  onReset: () => void,
+): StreamState {
   const [state, setState] = useState<StreamState>("connecting");
   const handlers = useRef({ onBatch, onReset });
   useEffect(() => {

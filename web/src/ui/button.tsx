@@ -17,6 +17,10 @@ export const buttonLook = cva(
   },
 );
 
-export function Button({ look, className, ...rest }: ButtonHTMLAttributes<HTMLButtonElement> & VariantProps<typeof buttonLook>) {
+export function Button({
+  look,
+  className,
+  ...rest
+}: ButtonHTMLAttributes<HTMLButtonElement> & VariantProps<typeof buttonLook>) {
   return <button type="button" className={cn(buttonLook({ look }), className)} {...rest} />;
 }

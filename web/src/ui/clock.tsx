@@ -19,7 +19,11 @@ export function Clock({ ticking, children }: { readonly ticking: boolean; readon
 export function Ago({ at }: { readonly at: string }) {
   const now = use(Now);
   const time = Date.parse(at);
-  return <time dateTime={at} title={new Date(time).toLocaleString()}>{formatAgo(time, now)}</time>;
+  return (
+    <time dateTime={at} title={new Date(time).toLocaleString()}>
+      {formatAgo(time, now)}
+    </time>
+  );
 }
 
 /** How long something took, or takes so far. */

@@ -16,10 +16,23 @@ export async function appendAudit(client: pg.PoolClient, projectId: string, entr
   const row = head.rows[0];
   if (row === undefined) throw new Error("the audit chain has no head");
   const seq = Number(row.seq) + 1;
-  const sha256 = createHash("sha256").update(row.sha256).update(auditText(seq, row.at, entry)).digest("hex");
+  const sha256 = createHash("sha256")
+    .update(row.sha256)
+    .update(auditText(seq, row.at, entry))
+    .digest("hex");
   await client.query(
     `INSERT INTO audit_records (project_id, seq, at, actor, action, subject, detail, previous_sha256, sha256)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-    [projectId, seq, row.at, entry.actor, entry.action, entry.subject, JSON.stringify(entry.detail), row.sha256, sha256],
+    [
+      projectId,
+      seq,
+      row.at,
+      entry.actor,
+      entry.action,
+      entry.subject,
+      JSON.stringify(entry.detail),
+      row.sha256,
+      sha256,
+    ],
   );
 }

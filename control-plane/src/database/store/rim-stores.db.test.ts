@@ -26,11 +26,20 @@ const newId = (): string => uuidV7(Date.now(), randomBytes(10));
 const deployOf = (part: Partial<NewDeploy> & { readonly canonical?: string } = {}): NewDeploy => {
   const canonical = part.canonical ?? '{"name":"hello","tasks":{},"version":1}';
   return {
-    id: newId(), actor: "local", message: undefined, idempotency: undefined,
-    versions: [{
-      name: "hello", digest: `sha256:${createHash("sha256").update(canonical).digest("hex")}`, canonical,
-      source: "", sourceFile: "hello.yaml", bundleSha256: undefined,
-    }],
+    id: newId(),
+    actor: "local",
+    message: undefined,
+    idempotency: undefined,
+    versions: [
+      {
+        name: "hello",
+        digest: `sha256:${createHash("sha256").update(canonical).digest("hex")}`,
+        canonical,
+        source: "",
+        sourceFile: "hello.yaml",
+        bundleSha256: undefined,
+      },
+    ],
     answer: () => ({ workflows: [] }),
     ...part,
   };
@@ -69,17 +78,24 @@ test("an equal digest is the same version, another one the next, and going back 
   const other = deployOf({ canonical: '{"name":"hello","tasks":{},"title":"x","version":1}' });
   const numbers: number[] = [];
   for (const deploy of [deployOf(), deployOf(), other, deployOf()]) {
-    await workflows.deploy(project.id, { ...deploy, answer: (found) => (numbers.push(found.get("hello") ?? 0), { workflows: [] }) });
+    await workflows.deploy(project.id, {
+      ...deploy,
+      answer: (found) => (numbers.push(found.get("hello") ?? 0), { workflows: [] }),
+    });
   }
   expect(numbers).toEqual([1, 1, 2, 1]);
   expect((await workflows.active(project.id, "hello"))?.number).toBe(1);
-  expect((await workflows.versions(project.id, "hello", { limit: 10, before: undefined })).map((one) => one.number)).toEqual([2, 1]);
+  expect(
+    (await workflows.versions(project.id, "hello", { limit: 10, before: undefined })).map((one) => one.number),
+  ).toEqual([2, 1]);
 });
 
 test("a repeated deploy key answers the first deploy, and refuses another body", async () => {
   const idempotency = { caller: "c", key: "k", requestSha256: "1" };
   const first = deployOf({ idempotency });
-  const outcomes = await Promise.all([first, deployOf({ idempotency })].map((deploy) => workflows.deploy(project.id, deploy)));
+  const outcomes = await Promise.all(
+    [first, deployOf({ idempotency })].map((deploy) => workflows.deploy(project.id, deploy)),
+  );
   expect(outcomes.map((one) => one.kind).toSorted()).toEqual(["deployed", "replayed"]);
   const reused = await workflows.deploy(project.id, deployOf({ idempotency: { ...idempotency, requestSha256: "2" } }));
   expect(reused.kind).toBe("key_reused");
@@ -100,24 +116,50 @@ test("a deploy that fails half way leaves nothing", async () => {
 
 test("another project sees none of it", async () => {
   expect(await workflows.active(newId(), "hello")).toBeUndefined();
-  expect(await new PgRunStore(pools.api).list(newId(), {
-    states: undefined, workflows: undefined, labels: undefined, createdAfter: undefined, createdBefore: undefined,
-    text: undefined, number: undefined, newestFirst: true,
-  }, { limit: 10, after: undefined })).toEqual([]);
+  expect(
+    await new PgRunStore(pools.api).list(
+      newId(),
+      {
+        states: undefined,
+        workflows: undefined,
+        labels: undefined,
+        createdAfter: undefined,
+        createdBefore: undefined,
+        text: undefined,
+        number: undefined,
+        newestFirst: true,
+      },
+      { limit: 10, after: undefined },
+    ),
+  ).toEqual([]);
 });
 
 test("the audit chain has no gap under concurrency, and each record covers the one before", async () => {
   const audit = new PgAudit(pools.api);
-  await Promise.all(Array.from({ length: 12 }, (_, i) =>
-    audit.append(project.id, { actor: "local", action: "runs:cancel", subject: `hello-${i}`, detail: { b: 1, a: [{ d: i, c: null }] } })));
+  await Promise.all(
+    Array.from({ length: 12 }, (_, i) =>
+      audit.append(project.id, {
+        actor: "local",
+        action: "runs:cancel",
+        subject: `hello-${i}`,
+        detail: { b: 1, a: [{ d: i, c: null }] },
+      }),
+    ),
+  );
   const found = await withProject(pools.api, project.id, (client) =>
     client.query(`SELECT seq::int, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at, actor, action, subject, detail,
-      previous_sha256, sha256 FROM audit_records ORDER BY seq`));
+      previous_sha256, sha256 FROM audit_records ORDER BY seq`),
+  );
   let previous = firstPrevious;
   for (const [index, row] of found.rows.entries()) {
     expect(row.seq).toBe(index + 1);
     expect(row.previous_sha256).toBe(previous);
-    expect(createHash("sha256").update(previous).update(auditText(row.seq, row.at, row)).digest("hex")).toBe(row.sha256);
+    expect(
+      createHash("sha256")
+        .update(previous)
+        .update(auditText(row.seq, row.at, row))
+        .digest("hex"),
+    ).toBe(row.sha256);
     previous = row.sha256;
   }
   expect(found.rows.length).toBeGreaterThanOrEqual(12);
@@ -125,7 +167,9 @@ test("the audit chain has no gap under concurrency, and each record covers the o
 
 test("audit records cannot be changed or removed by the role of requests", async () => {
   for (const statement of ["UPDATE audit_records SET actor = 'x'", "DELETE FROM audit_records"]) {
-    await expect(withProject(pools.api, project.id, (client) => client.query(statement))).rejects.toMatchObject({ code: "42501" });
+    await expect(withProject(pools.api, project.id, (client) => client.query(statement))).rejects.toMatchObject({
+      code: "42501",
+    });
   }
 });
 
@@ -135,8 +179,11 @@ test("an event of a transaction that is open holds back those after it, and none
   const runId = newId();
   await pools.engine.query(
     `INSERT INTO runs (project_id, id, workflow_id, workflow_name, number, digest, state, version, event_seq, priority, inputs, labels, trigger, created_at)
-     VALUES ($1, $2, $3, 'hello', 1, 'd', 'running', 1, 2, 3, '{}', '{}', '{}', clock_timestamp())`, [project.id, runId, edition?.workflowId]);
-  const insert = "INSERT INTO run_events (project_id, run_id, first_seq, at, items) VALUES ($1, $2, $3, clock_timestamp(), '[]')";
+     VALUES ($1, $2, $3, 'hello', 1, 'd', 'running', 1, 2, 3, '{}', '{}', '{}', clock_timestamp())`,
+    [project.id, runId, edition?.workflowId],
+  );
+  const insert =
+    "INSERT INTO run_events (project_id, run_id, first_seq, at, items) VALUES ($1, $2, $3, clock_timestamp(), '[]')";
   const start = await log.head();
   const slow = await pools.engine.connect();
   try {

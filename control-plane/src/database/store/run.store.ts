@@ -48,7 +48,9 @@ export class PgRunStore implements RunStore {
 
   async find(projectId: string, ref: RunRef): Promise<RunRecord | undefined> {
     const [condition, values] =
-      "id" in ref ? ["r.id = $2", [projectId, ref.id]] : ["r.workflow_name = $2 AND r.number = $3", [projectId, ref.workflow, ref.number]];
+      "id" in ref
+        ? ["r.id = $2", [projectId, ref.id]]
+        : ["r.workflow_name = $2 AND r.number = $3", [projectId, ref.workflow, ref.number]];
     const rows = await this.rows<RunRecord & pg.QueryResultRow>(
       projectId,
       `SELECT ${runColumns}, r.inputs, r.outputs, v.number AS version,

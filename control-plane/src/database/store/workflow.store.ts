@@ -35,7 +35,9 @@ interface WorkflowColumns extends EditionColumns {
   readonly deployed_ms: number;
   readonly created_by: string;
   readonly source_file: string;
-  readonly last_runs: readonly { id: string; number: number; state: RunState; created: number; ended: number | null }[] | null;
+  readonly last_runs:
+    | readonly { id: string; number: number; state: RunState; created: number; ended: number | null }[]
+    | null;
 }
 interface DeployColumns {
   readonly id: string;
@@ -112,7 +114,12 @@ export class PgWorkflowStore implements WorkflowStore {
 
   async list(
     projectId: string,
-    page: { readonly limit: number; readonly after: string | undefined; readonly q: string | undefined; readonly name: string | undefined },
+    page: {
+      readonly limit: number;
+      readonly after: string | undefined;
+      readonly q: string | undefined;
+      readonly name: string | undefined;
+    },
   ): Promise<readonly WorkflowRow[]> {
     const rows = await this.rows<WorkflowColumns>(
       projectId,
@@ -175,7 +182,8 @@ export class PgWorkflowStore implements WorkflowStore {
       // Deploys of a project go one after another, so that numbers and "active" are never decided by two at once.
       await client.query("SELECT pg_advisory_xact_lock(hashtextextended('deploy ' || $1, 0))", [projectId]);
       const numbers = new Map<string, number>();
-      for (const version of deploy.versions) numbers.set(version.name, await addVersion(client, projectId, version, deploy.actor));
+      for (const version of deploy.versions)
+        numbers.set(version.name, await addVersion(client, projectId, version, deploy.actor));
       const time = await client.query<{ ms: number }>(`SELECT ${msOf("clock_timestamp()")} AS ms`);
       const createdMs = time.rows[0]?.ms ?? 0;
       const answer = deploy.answer(numbers, createdMs);
@@ -258,7 +266,17 @@ async function addVersion(
       `INSERT INTO workflow_versions
          (project_id, workflow_id, digest, number, canonical, source, source_file, bundle_sha256, created_by)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-      [projectId, row.id, version.digest, row.next, version.canonical, version.source, version.sourceFile, version.bundleSha256 ?? null, actor],
+      [
+        projectId,
+        row.id,
+        version.digest,
+        row.next,
+        version.canonical,
+        version.source,
+        version.sourceFile,
+        version.bundleSha256 ?? null,
+        actor,
+      ],
     );
   }
   await client.query(

@@ -10,8 +10,16 @@ import { Button, buttonLook } from "../../ui/button.tsx";
 import { Command } from "../../ui/command.tsx";
 import { ProblemNotice } from "./problem-notice.tsx";
 
-export function CancelRun({ project, run, allowed, onCancelled }: {
-  readonly project: string; readonly run: RunView; readonly allowed: Allowed; readonly onCancelled: () => void;
+export function CancelRun({
+  project,
+  run,
+  allowed,
+  onCancelled,
+}: {
+  readonly project: string;
+  readonly run: RunView;
+  readonly allowed: Allowed;
+  readonly onCancelled: () => void;
 }) {
   const [open, setOpen] = useState(false);
   const cancel = useMutation({
@@ -24,8 +32,12 @@ export function CancelRun({ project, run, allowed, onCancelled }: {
   if (!allowed.allowed) {
     return (
       <span className="inline-flex flex-wrap items-center gap-2">
-        <span id="cancel-why" className="text-xs text-ink-soft">{allowed.why}</span>
-        <Button aria-disabled="true" aria-describedby="cancel-why">Cancel run</Button>
+        <span id="cancel-why" className="text-xs text-ink-soft">
+          {allowed.why}
+        </span>
+        <Button aria-disabled="true" aria-describedby="cancel-why">
+          Cancel run
+        </Button>
       </span>
     );
   }
@@ -38,14 +50,20 @@ export function CancelRun({ project, run, allowed, onCancelled }: {
         <AlertDialog.Popup className="fixed top-1/2 left-1/2 flex w-[min(28rem,calc(100vw-2rem))] -translate-1/2 flex-col gap-3 rounded-xl border border-line bg-raised p-5 shadow-xl">
           <AlertDialog.Title className="text-base font-semibold">Cancel {run.name}?</AlertDialog.Title>
           <AlertDialog.Description className="text-ink-soft">
-            {running === 0 ? "No task is running." : `${formatPlural(running, "task")} ${running === 1 ? "is" : "are"} running and told to stop; each has its grace time to do so.`}
-            {" "}Tasks that wait do not start. Hooks for a cancelled run do.
+            {running === 0
+              ? "No task is running."
+              : `${formatPlural(running, "task")} ${running === 1 ? "is" : "are"} running and told to stop; each has its grace time to do so.`}{" "}
+            Tasks that wait do not start. Hooks for a cancelled run do.
           </AlertDialog.Description>
-          <div><Command text={`capstan cancel ${run.name}`} /></div>
+          <div>
+            <Command text={`capstan cancel ${run.name}`} />
+          </div>
           {cancel.isError ? <ProblemNotice error={cancel.error} onRetry={() => cancel.mutate()} /> : null}
           <div className="flex justify-end gap-2">
             <AlertDialog.Close className={buttonLook()}>Keep it running</AlertDialog.Close>
-            <Button look="danger" onClick={() => cancel.mutate()} aria-disabled={cancel.isPending}>{cancel.isPending ? "Cancelling …" : "Cancel run"}</Button>
+            <Button look="danger" onClick={() => cancel.mutate()} aria-disabled={cancel.isPending}>
+              {cancel.isPending ? "Cancelling …" : "Cancel run"}
+            </Button>
           </div>
         </AlertDialog.Popup>
       </AlertDialog.Portal>

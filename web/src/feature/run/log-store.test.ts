@@ -2,14 +2,25 @@ import type { LogLine } from "@capstan/proto";
 import { expect, test } from "vitest";
 import { logStore, windowLines } from "./log-store.ts";
 
-const line = (number: number, text = `line ${number}`): LogLine => ({ task: "t", attempt: 1, line: number, at: "2026-01-01T00:00:00.000Z", stream: "stdout", text });
+const line = (number: number, text = `line ${number}`): LogLine => ({
+  task: "t",
+  attempt: 1,
+  line: number,
+  at: "2026-01-01T00:00:00.000Z",
+  stream: "stdout",
+  text,
+});
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test("only the windows around what is shown are fetched, and at most five are held", async () => {
   const asked: number[] = [];
   const store = logStore((from, limit) => {
     asked.push(from);
-    return Promise.resolve({ lines: Array.from({ length: limit }, (_, place) => line(from + place)), total: 1_000_000, bytes: 1 });
+    return Promise.resolve({
+      lines: Array.from({ length: limit }, (_, place) => line(from + place)),
+      total: 1_000_000,
+      bytes: 1,
+    });
   });
   store.want(0, 1);
   await settle();
@@ -34,7 +45,9 @@ test("lines that follow brings twice are there once, and grow the log", async ()
 
 test("a window that cannot be fetched is told and asked for again only on retry", async () => {
   let calls = 0;
-  const store = logStore(() => (calls++ === 0 ? Promise.reject(new Error("away")) : Promise.resolve({ lines: [line(0)], total: 1, bytes: 1 })));
+  const store = logStore(() =>
+    calls++ === 0 ? Promise.reject(new Error("away")) : Promise.resolve({ lines: [line(0)], total: 1, bytes: 1 }),
+  );
   store.want(0, 1);
   await settle();
   store.want(0, 1);

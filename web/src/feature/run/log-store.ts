@@ -6,7 +6,10 @@ import type { LogLine } from "@capstan/proto";
 export const windowLines = 2000;
 const windowsMax = 5;
 
-export type LoadLines = (fromLine: number, limit: number) => Promise<{ readonly lines: readonly LogLine[]; readonly total: number; readonly bytes: number }>;
+export type LoadLines = (
+  fromLine: number,
+  limit: number,
+) => Promise<{ readonly lines: readonly LogLine[]; readonly total: number; readonly bytes: number }>;
 
 export interface LogStore {
   readonly subscribe: (listener: () => void) => () => void;
@@ -27,6 +30,8 @@ export interface LogStore {
 export function logStore(load: LoadLines, notifySoon: (notify: () => void) => void = (notify) => notify()): LogStore {
   const windows = new Map<number, (LogLine | undefined)[]>();
   const loading = new Set<number>();
+  /** How long the log was when a window was fetched: one that came back short is not asked for again until it grows. */
+  const fetchedAt = new Map<number, number>();
   const listeners = new Set<() => void>();
   let version = 0;
   let total = 0;
@@ -53,6 +58,7 @@ export function logStore(load: LoadLines, notifySoon: (notify: () => void) => vo
       const oldest = windows.keys().next().value;
       if (oldest === undefined) break;
       windows.delete(oldest);
+      fetchedAt.delete(oldest);
     }
     return held;
   };
@@ -75,6 +81,7 @@ export function logStore(load: LoadLines, notifySoon: (notify: () => void) => vo
       put(got.lines);
       total = Math.max(total, got.total);
       bytes = Math.max(bytes, got.bytes);
+      fetchedAt.set(index, total);
       error = undefined;
       ready = true;
     } catch (cause) {
@@ -109,7 +116,7 @@ export function logStore(load: LoadLines, notifySoon: (notify: () => void) => vo
       const last = Math.max(first, end - 1);
       for (let index = Math.floor(first / windowLines); index <= Math.floor(last / windowLines); index++) {
         if (ready && index * windowLines >= total) continue;
-        if (complete(index) && ready) touch(index);
+        if (ready && (complete(index) || fetchedAt.get(index) === total)) touch(index);
         else void fetchWindow(index);
       }
     },

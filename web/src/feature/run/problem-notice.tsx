@@ -8,7 +8,10 @@ import { Notice } from "../../ui/notice.tsx";
 /** A part that could not be fetched: what the API said, and what to do next. The rest of the page lives. */
 export function ProblemNotice({ error, onRetry }: { readonly error: unknown; readonly onRetry: () => void }) {
   const path = usePathname();
-  const problem = error instanceof ApiProblem ? error : new ApiProblem({ code: "internal", detail: "The console could not read the answer." });
+  const problem =
+    error instanceof ApiProblem
+      ? error
+      : new ApiProblem({ code: "internal", detail: "The console could not read the answer." });
   const signIn = problem.status === 401;
   return (
     <Notice
@@ -16,7 +19,9 @@ export function ProblemNotice({ error, onRetry }: { readonly error: unknown; rea
       title={problem.message}
       actions={
         signIn ? (
-          <a className={buttonLook({ look: "strong" })} href={loginPath(path)}>Sign in</a>
+          <a className={buttonLook({ look: "strong" })} href={loginPath(path)}>
+            Sign in
+          </a>
         ) : (
           <Button onClick={onRetry}>Try again</Button>
         )

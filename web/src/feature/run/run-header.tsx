@@ -12,32 +12,62 @@ import { Command } from "../../ui/command.tsx";
 import { StateMark } from "../../ui/state-mark.tsx";
 import { CancelRun } from "./cancel-run.tsx";
 
-export function RunHeader({ project, run, tasks, permissions, onCancelled }: {
-  readonly project: string; readonly run: RunView; readonly tasks: readonly TaskRunView[] | undefined;
-  readonly permissions: readonly string[] | undefined; readonly onCancelled: () => void;
+export function RunHeader({
+  project,
+  run,
+  tasks,
+  permissions,
+  onCancelled,
+}: {
+  readonly project: string;
+  readonly run: RunView;
+  readonly tasks: readonly TaskRunView[] | undefined;
+  readonly permissions: readonly string[] | undefined;
+  readonly onCancelled: () => void;
 }) {
   const counts = tasks === undefined ? run.taskCounts : countTasks(tasks);
   const inputs = Object.entries(run.inputs);
   return (
     <div className="mb-4 flex flex-col gap-3">
       <nav aria-label="Breadcrumb" className="text-xs text-ink-soft">
-        <Link href={runsPath(project)} className="inline-flex min-h-6 items-center underline-offset-2 hover:underline">← Runs</Link>
+        <Link href={runsPath(project)} className="inline-flex min-h-6 items-center underline-offset-2 hover:underline">
+          ← Runs
+        </Link>
       </nav>
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
         <h1 className="text-xl font-semibold tracking-tight break-all">{run.name}</h1>
-        <span role="status"><StateMark state={run.state} className="text-sm" /></span>
-        <div className="ml-auto"><CancelRun project={project} run={run} allowed={canCancelRun(run.state, permissions, project)} onCancelled={onCancelled} /></div>
+        <span role="status">
+          <StateMark state={run.state} className="text-sm" />
+        </span>
+        <div className="ml-auto">
+          <CancelRun
+            project={project}
+            run={run}
+            allowed={canCancelRun(run.state, permissions, project)}
+            onCancelled={onCancelled}
+          />
+        </div>
       </div>
       <dl className="flex flex-wrap gap-x-6 gap-y-1.5">
-        <Fact name="Workflow">{run.workflow} <span className="text-ink-soft">version {run.version}</span></Fact>
-        <Fact name="Created"><Ago at={run.createdAt} /></Fact>
-        <Fact name={runEnded[run.state] ? "Took" : "Runs for"}><Span from={run.startedAt} to={run.endedAt} /></Fact>
+        <Fact name="Workflow">
+          {run.workflow} <span className="text-ink-soft">version {run.version}</span>
+        </Fact>
+        <Fact name="Created">
+          <Ago at={run.createdAt} />
+        </Fact>
+        <Fact name={runEnded[run.state] ? "Took" : "Runs for"}>
+          <Span from={run.startedAt} to={run.endedAt} />
+        </Fact>
         <Fact name="Started by">{run.trigger.actor ?? run.trigger.kind}</Fact>
         <Fact name="Tasks">
           <span className="inline-flex flex-wrap gap-x-3">
             {taskRunStateOrder.map((state) => {
               const count = counts[state] ?? 0;
-              return count === 0 ? null : <span key={state} className="inline-flex gap-1">{formatCount(count)} <StateMark state={state} /></span>;
+              return count === 0 ? null : (
+                <span key={state} className="inline-flex gap-1">
+                  {formatCount(count)} <StateMark state={state} />
+                </span>
+              );
             })}
           </span>
         </Fact>
@@ -47,7 +77,12 @@ export function RunHeader({ project, run, tasks, permissions, onCancelled }: {
           <details>
             <summary className="min-h-6 cursor-pointer hover:text-ink">Inputs ({inputs.length})</summary>
             <dl className="mt-2 grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1 font-mono text-xs text-ink">
-              {inputs.map(([name, value]) => <div key={name} className="contents"><dt className="text-ink-soft">{name}</dt><dd className="break-all">{JSON.stringify(value)}</dd></div>)}
+              {inputs.map(([name, value]) => (
+                <div key={name} className="contents">
+                  <dt className="text-ink-soft">{name}</dt>
+                  <dd className="break-all">{JSON.stringify(value)}</dd>
+                </div>
+              ))}
             </dl>
           </details>
         )}

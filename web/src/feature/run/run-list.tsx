@@ -39,7 +39,12 @@ export function RunList({ project }: { readonly project: string }) {
     queryFn: ({ pageParam, signal }) =>
       api("runList", {
         params: { project },
-        query: { limit: pageSize, ...(state === undefined ? {} : { state }), ...(words === "" ? {} : { q: words }), ...(pageParam === "" ? {} : { cursor: pageParam }) },
+        query: {
+          limit: pageSize,
+          ...(state === undefined ? {} : { state }),
+          ...(words === "" ? {} : { q: words }),
+          ...(pageParam === "" ? {} : { cursor: pageParam }),
+        },
         signal,
       }),
     getNextPageParam: (last) => last.nextCursor ?? undefined,
@@ -58,8 +63,12 @@ export function RunList({ project }: { readonly project: string }) {
       client.setQueryData<InfiniteData<RunPageOf, string>>(key, (held) => {
         if (held === undefined) return held;
         const known = new Set(held.pages.flatMap((page) => page.data.map((run) => run.id)));
-        for (const frame of batch.run) if (!known.has(frame.subject) && frame.patch["state"] !== undefined) unknown.add(frame.subject);
-        return { ...held, pages: held.pages.map((page) => ({ ...page, data: [...patchRuns(page.data, batch.run).runs] })) };
+        for (const frame of batch.run)
+          if (!known.has(frame.subject) && frame.patch["state"] !== undefined) unknown.add(frame.subject);
+        return {
+          ...held,
+          pages: held.pages.map((page) => ({ ...page, data: [...patchRuns(page.data, batch.run).runs] })),
+        };
       });
       if (!filtered && unknown.size > 0) setBehind((before) => new Set([...before, ...unknown]));
     },
@@ -79,7 +88,9 @@ export function RunList({ project }: { readonly project: string }) {
   return (
     <Clock ticking={rows.some((run) => !runEnded[run.state])}>
       <div className="mb-4 flex flex-wrap items-center gap-3">
-        <h1 className="mr-auto text-xl font-semibold tracking-tight">Runs{project === "default" ? "" : ` of ${project}`}</h1>
+        <h1 className="mr-auto text-xl font-semibold tracking-tight">
+          Runs{project === "default" ? "" : ` of ${project}`}
+        </h1>
         <form
           role="search"
           className="flex w-full flex-wrap gap-2 sm:w-auto"
@@ -89,17 +100,36 @@ export function RunList({ project }: { readonly project: string }) {
             setFilter("q", typeof value === "string" ? value.trim() : "");
           }}
         >
-          <input key={words} name="q" type="search" defaultValue={words} aria-label="Workflow or run" placeholder="Workflow or run" className="h-8 min-w-0 flex-1 rounded-md border border-line-strong bg-raised px-2.5 placeholder:text-ink-soft sm:w-56" />
-          <select aria-label="State" value={state ?? ""} onChange={(event) => setFilter("state", event.target.value)} className="h-8 rounded-md border border-line-strong bg-raised px-2">
+          <input
+            key={words}
+            name="q"
+            type="search"
+            defaultValue={words}
+            aria-label="Workflow or run"
+            placeholder="Workflow or run"
+            className="h-8 min-w-0 flex-1 rounded-md border border-line-strong bg-raised px-2.5 placeholder:text-ink-soft sm:w-56"
+          />
+          <select
+            aria-label="State"
+            value={state ?? ""}
+            onChange={(event) => setFilter("state", event.target.value)}
+            className="h-8 rounded-md border border-line-strong bg-raised px-2"
+          >
             <option value="">Any state</option>
-            {runStateOrder.map((each) => <option key={each} value={each}>{stateLooks[each].word}</option>)}
+            {runStateOrder.map((each) => (
+              <option key={each} value={each}>
+                {stateLooks[each].word}
+              </option>
+            ))}
           </select>
         </form>
       </div>
       {paused ? <LivePaused /> : null}
       {behind.size > 0 ? (
         <div className="mb-3" role="status">
-          <Button look="strong" onClick={refresh}>Show {formatPlural(behind.size, "new run")}</Button>
+          <Button look="strong" onClick={refresh}>
+            Show {formatPlural(behind.size, "new run")}
+          </Button>
         </div>
       ) : null}
       {runs.isPending ? (
@@ -108,19 +138,32 @@ export function RunList({ project }: { readonly project: string }) {
         <ProblemNotice error={runs.error} onRetry={() => void runs.refetch()} />
       ) : rows.length === 0 ? (
         filtered ? (
-          <Notice title="No run matches the filter." actions={<Button onClick={() => router.replace(runsPath(project))}>Clear filters</Button>} />
+          <Notice
+            title="No run matches the filter."
+            actions={<Button onClick={() => router.replace(runsPath(project))}>Clear filters</Button>}
+          />
         ) : (
           <Notice title="No runs yet.">
             <p className="text-ink-soft">Start one from a terminal. It shows up here.</p>
-            <div><Command text="capstan run hello" /></div>
+            <div>
+              <Command text="capstan run hello" />
+            </div>
           </Notice>
         )
       ) : (
         <>
-          {runs.isError ? <div className="mb-3"><ProblemNotice error={runs.error} onRetry={() => void runs.refetch()} /></div> : null}
+          {runs.isError ? (
+            <div className="mb-3">
+              <ProblemNotice error={runs.error} onRetry={() => void runs.refetch()} />
+            </div>
+          ) : null}
           <RunTable project={project} rows={rows} />
           {runs.hasNextPage ? (
-            <Button className="mt-4 self-center" onClick={() => void runs.fetchNextPage()} aria-disabled={runs.isFetchingNextPage}>
+            <Button
+              className="mt-4 self-center"
+              onClick={() => void runs.fetchNextPage()}
+              aria-disabled={runs.isFetchingNextPage}
+            >
               {runs.isFetchingNextPage ? "Fetching …" : "Show older runs"}
             </Button>
           ) : null}
@@ -137,27 +180,58 @@ function RunTable({ project, rows }: { readonly project: string; readonly rows: 
         <caption className="sr-only">Runs, newest first</caption>
         <thead className="border-b border-line text-xs text-ink-soft">
           <tr>
-            <th scope="col" className="w-12 px-4 py-2 font-medium sm:w-32"><span className="sr-only sm:not-sr-only">State</span></th>
-            <th scope="col" className="px-2 py-2 font-medium">Run</th>
-            <th scope="col" className="hidden w-40 px-2 py-2 font-medium md:table-cell">Started by</th>
-            <th scope="col" className="w-24 px-2 py-2 text-right font-medium">Took</th>
-            <th scope="col" className="w-24 px-4 py-2 text-right font-medium sm:w-32">Created</th>
+            <th scope="col" className="w-12 px-4 py-2 font-medium sm:w-32">
+              <span className="sr-only sm:not-sr-only">State</span>
+            </th>
+            <th scope="col" className="px-2 py-2 font-medium">
+              Run
+            </th>
+            <th scope="col" className="hidden w-40 px-2 py-2 font-medium md:table-cell">
+              Started by
+            </th>
+            <th scope="col" className="w-24 px-2 py-2 text-right font-medium">
+              Took
+            </th>
+            <th scope="col" className="w-24 px-4 py-2 text-right font-medium sm:w-32">
+              Created
+            </th>
           </tr>
         </thead>
         <tbody>
           {rows.map((run) => (
             <tr key={run.id} className="relative border-b border-line last:border-0 hover:bg-sunken">
               <td className="px-4 py-2 align-top">
-                <span className="sm:hidden"><StateMark state={run.state} symbolOnly /></span>
-                <span className="hidden sm:inline"><StateMark state={run.state} /></span>
+                <span className="sm:hidden">
+                  <StateMark state={run.state} symbolOnly />
+                </span>
+                <span className="hidden sm:inline">
+                  <StateMark state={run.state} />
+                </span>
               </td>
               <td className="px-2 py-2 align-top">
-                <Link prefetch={false} href={runPath(project, run.name)} className="font-medium break-all after:absolute after:inset-0">{run.name}</Link>
-                {run.failure === null ? null : <p className="truncate text-bad" title={run.failure.message}>{run.failure.task === undefined ? "" : `${run.failure.task}: `}{run.failure.message}</p>}
+                <Link
+                  prefetch={false}
+                  href={runPath(project, run.name)}
+                  className="font-medium break-all after:absolute after:inset-0"
+                >
+                  {run.name}
+                </Link>
+                {run.failure === null ? null : (
+                  <p className="truncate text-bad" title={run.failure.message}>
+                    {run.failure.task === undefined ? "" : `${run.failure.task}: `}
+                    {run.failure.message}
+                  </p>
+                )}
               </td>
-              <td className="hidden truncate px-2 py-2 align-top text-ink-soft md:table-cell">{run.trigger.actor ?? run.trigger.kind}</td>
-              <td className="px-2 py-2 text-right align-top"><Span from={run.startedAt} to={run.endedAt} /></td>
-              <td className="px-4 py-2 text-right align-top text-ink-soft"><Ago at={run.createdAt} /></td>
+              <td className="hidden truncate px-2 py-2 align-top text-ink-soft md:table-cell">
+                {run.trigger.actor ?? run.trigger.kind}
+              </td>
+              <td className="px-2 py-2 text-right align-top">
+                <Span from={run.startedAt} to={run.endedAt} />
+              </td>
+              <td className="px-4 py-2 text-right align-top text-ink-soft">
+                <Ago at={run.createdAt} />
+              </td>
             </tr>
           ))}
         </tbody>

@@ -37,8 +37,16 @@ export function RunPage({ project, name }: { readonly project: string; readonly 
   const runKey = ["run", project, name];
   const tasksKey = ["tasks", project, name];
 
-  const run = useQuery({ queryKey: runKey, queryFn: ({ signal }) => api("runGet", { params, signal }), refetchInterval: polling ? 5000 : false });
-  const tasks = useQuery({ queryKey: tasksKey, queryFn: ({ signal }) => api("taskList", { params, signal }), refetchInterval: polling ? 5000 : false });
+  const run = useQuery({
+    queryKey: runKey,
+    queryFn: ({ signal }) => api("runGet", { params, signal }),
+    refetchInterval: polling ? 5000 : false,
+  });
+  const tasks = useQuery({
+    queryKey: tasksKey,
+    queryFn: ({ signal }) => api("taskList", { params, signal }),
+    refetchInterval: polling ? 5000 : false,
+  });
   const me = useQuery({ queryKey: ["me"], queryFn: ({ signal }) => api("me", { signal }), staleTime: 60_000 });
 
   const refresh = (): void => {
@@ -55,10 +63,13 @@ export function RunPage({ project, name }: { readonly project: string; readonly 
       if (batch.run.length > 0) {
         client.setQueryData<RunView>(runKey, (held) => (held === undefined ? held : patchRun(held, batch.run)));
         // The end of a run settles fields that no frame carries.
-        if (batch.run.some((frame) => frame.patch["endedAt"] !== undefined && frame.patch["endedAt"] !== null)) refresh();
+        if (batch.run.some((frame) => frame.patch["endedAt"] !== undefined && frame.patch["endedAt"] !== null))
+          refresh();
       }
       if (batch.task.length > 0)
-        client.setQueryData<TaskPage>(tasksKey, (held) => (held === undefined ? held : { ...held, data: [...patchTasks(held.data, batch.task)] }));
+        client.setQueryData<TaskPage>(tasksKey, (held) =>
+          held === undefined ? held : { ...held, data: [...patchTasks(held.data, batch.task)] },
+        );
     },
     refresh,
   );
@@ -80,7 +91,8 @@ export function RunPage({ project, name }: { readonly project: string; readonly 
   }
 
   const wanted = search.get("task");
-  const selected = rows === undefined ? undefined : (rows.find((task) => task.task === wanted) ?? firstTask(view, rows));
+  const selected =
+    rows === undefined ? undefined : (rows.find((task) => task.task === wanted) ?? firstTask(view, rows));
   const select = (task: string): void => {
     const next = new URLSearchParams(search.toString());
     next.set("task", task);
@@ -92,9 +104,15 @@ export function RunPage({ project, name }: { readonly project: string; readonly 
   return (
     <Clock ticking={!allEnded}>
       {paused ? <LivePaused /> : null}
-      {run.isError ? <div className="mb-3"><ProblemNotice error={run.error} onRetry={() => void run.refetch()} /></div> : null}
+      {run.isError ? (
+        <div className="mb-3">
+          <ProblemNotice error={run.error} onRetry={() => void run.refetch()} />
+        </div>
+      ) : null}
       <RunHeader project={project} run={view} tasks={rows} permissions={permissions} onCancelled={refresh} />
-      {view.failure === null ? null : <FailurePanel project={project} run={view} failure={view.failure} onOpen={select} />}
+      {view.failure === null ? null : (
+        <FailurePanel project={project} run={view} failure={view.failure} onOpen={select} />
+      )}
       <div className="grid min-h-0 flex-1 grid-cols-1 gap-4 lg:grid-cols-[minmax(280px,360px)_minmax(0,1fr)]">
         {tasks.isPending ? (
           <div role="status" aria-label="Tasks are being fetched" className="skeleton h-64" />
@@ -103,7 +121,9 @@ export function RunPage({ project, name }: { readonly project: string; readonly 
         ) : (
           <TaskList tasks={rows} selected={selected?.task} onSelect={select} />
         )}
-        {selected === undefined ? null : <TaskPanel key={`${view.id}/${selected.task}`} project={project} run={view} task={selected} />}
+        {selected === undefined ? null : (
+          <TaskPanel key={`${view.id}/${selected.task}`} project={project} run={view} task={selected} />
+        )}
       </div>
     </Clock>
   );

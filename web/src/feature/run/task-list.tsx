@@ -17,9 +17,22 @@ export function taskTitle(task: TaskRunView): string {
 }
 
 /** All task runs in the plan's order; one stop for Tab, arrows move, and only the visible rows are drawn. */
-export function TaskList({ tasks, selected, onSelect }: { readonly tasks: readonly TaskRunView[]; readonly selected: string | undefined; readonly onSelect: (task: string) => void }) {
+export function TaskList({
+  tasks,
+  selected,
+  onSelect,
+}: {
+  readonly tasks: readonly TaskRunView[];
+  readonly selected: string | undefined;
+  readonly onSelect: (task: string) => void;
+}) {
   const area = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualizer({ count: tasks.length, getScrollElement: () => area.current, estimateSize: () => rowHeight, overscan: 8 });
+  const virtual = useVirtualizer({
+    count: tasks.length,
+    getScrollElement: () => area.current,
+    estimateSize: () => rowHeight,
+    overscan: 8,
+  });
   const place = tasks.findIndex((task) => task.task === selected);
 
   useEffect(() => {
@@ -28,7 +41,16 @@ export function TaskList({ tasks, selected, onSelect }: { readonly tasks: readon
 
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const steps: Readonly<Record<string, number>> = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: 10, PageUp: -10, Home: -tasks.length, End: tasks.length };
+    const steps: Readonly<Record<string, number>> = {
+      ArrowDown: 1,
+      j: 1,
+      ArrowUp: -1,
+      k: -1,
+      PageDown: 10,
+      PageUp: -10,
+      Home: -tasks.length,
+      End: tasks.length,
+    };
     const step = steps[event.key];
     if (step === undefined) return;
     event.preventDefault();
@@ -37,8 +59,13 @@ export function TaskList({ tasks, selected, onSelect }: { readonly tasks: readon
   };
 
   return (
-    <section aria-label="Tasks" className="flex min-h-0 flex-col overflow-hidden rounded-lg border border-line bg-raised">
-      <h2 className="border-b border-line px-3 py-2 text-xs font-medium text-ink-soft">{formatPlural(tasks.length, "task")}</h2>
+    <section
+      aria-label="Tasks"
+      className="flex min-h-0 flex-col self-start overflow-hidden rounded-lg border border-line bg-raised"
+    >
+      <h2 className="border-b border-line px-3 py-2 text-xs font-medium text-ink-soft">
+        {formatPlural(tasks.length, "task")}
+      </h2>
       {tasks.length === 0 ? <p className="px-3 py-4 text-ink-soft">This run has no tasks yet.</p> : null}
       <div
         ref={area}
@@ -63,13 +90,22 @@ export function TaskList({ tasks, selected, onSelect }: { readonly tasks: readon
                 aria-posinset={item.index + 1}
                 onClick={() => onSelect(task.task)}
                 style={{ transform: `translateY(${item.start}px)`, height: rowHeight }}
-                className={cn("absolute inset-x-0 flex items-center gap-2 border-l-2 border-transparent px-3 hover:bg-sunken", item.index === place && "border-accent bg-accent-soft hover:bg-accent-soft")}
+                className={cn(
+                  "absolute inset-x-0 flex items-center gap-2 border-l-2 border-transparent px-3 hover:bg-sunken",
+                  item.index === place && "border-accent bg-accent-soft hover:bg-accent-soft",
+                )}
               >
                 <StateMark state={task.state} symbolOnly />
-                <span className="min-w-0 flex-1 truncate" title={task.title ?? task.task}>{taskTitle(task)}</span>
-                {task.hook ? <span className="rounded border border-line-strong/60 px-1 text-[0.6875rem] text-ink-soft">hook</span> : null}
+                <span className="min-w-0 flex-1 truncate" title={task.title ?? task.task}>
+                  {taskTitle(task)}
+                </span>
+                {task.hook ? (
+                  <span className="rounded border border-line-strong/60 px-1 text-[0.6875rem] text-ink-soft">hook</span>
+                ) : null}
                 {task.attempts > 1 ? <span className="text-xs text-ink-soft">{task.attempts} attempts</span> : null}
-                <span className="w-16 text-right text-xs text-ink-soft"><Span from={task.startedAt} to={task.endedAt} /></span>
+                <span className="w-16 text-right text-xs text-ink-soft">
+                  <Span from={task.startedAt} to={task.endedAt} />
+                </span>
               </div>
             );
           })}

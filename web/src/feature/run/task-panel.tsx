@@ -11,7 +11,15 @@ import { ProblemNotice } from "./problem-notice.tsx";
 import { taskTitle } from "./task-list.tsx";
 
 /** One task run: its state, its attempts, why it waits, and the log of the attempt that is chosen. */
-export function TaskPanel({ project, run, task }: { readonly project: string; readonly run: RunView; readonly task: TaskRunView }) {
+export function TaskPanel({
+  project,
+  run,
+  task,
+}: {
+  readonly project: string;
+  readonly run: RunView;
+  readonly task: TaskRunView;
+}) {
   const params = { project, run: run.name, task: task.task };
   const [chosen, setChosen] = useState<number>();
   const attempts = useQuery({
@@ -36,39 +44,69 @@ export function TaskPanel({ project, run, task }: { readonly project: string; re
         <h2 className="text-[0.9375rem] font-semibold break-all">{taskTitle(task)}</h2>
         <StateMark state={task.state} />
         <span className="text-ink-soft">{task.action}</span>
-        <span><Span from={task.startedAt} to={task.endedAt} /></span>
+        <span>
+          <Span from={task.startedAt} to={task.endedAt} />
+        </span>
         {attempt === undefined ? null : <span className="text-ink-soft">on {attempt.agent.name}</span>}
         {all.length > 1 ? (
           <label className="ml-auto inline-flex items-center gap-2 text-ink-soft">
             Attempt
-            <select value={attempt?.number ?? ""} onChange={(event) => setChosen(Number(event.target.value))} className="h-8 rounded-md border border-line-strong bg-raised px-2 text-ink">
-              {all.map((each) => <option key={each.id} value={each.number}>{each.number} of {all.length}, {stateLooks[each.state].word}</option>)}
+            <select
+              value={attempt?.number ?? ""}
+              onChange={(event) => setChosen(Number(event.target.value))}
+              className="h-8 rounded-md border border-line-strong bg-raised px-2 text-ink"
+            >
+              {all.map((each) => (
+                <option key={each.id} value={each.number}>
+                  {each.number} of {all.length}, {stateLooks[each.state].word}
+                </option>
+              ))}
             </select>
           </label>
         ) : null}
       </div>
       {explained.data === undefined || !(idle || task.state === "skipped") ? null : (
         <div role="status" className="rounded-md border border-line bg-raised px-3 py-2">
-          <p>{explained.data.detail} <span className="font-mono text-xs text-ink-soft">{explained.data.code}</span></p>
+          <p>
+            {explained.data.detail} <span className="font-mono text-xs text-ink-soft">{explained.data.code}</span>
+          </p>
           {explained.data.do === null ? null : <p className="text-ink-soft">{explained.data.do}</p>}
         </div>
       )}
-      {attempt?.failure == null ? null : (
-        <p className="rounded-md border border-bad/50 bg-bad-soft px-3 py-2 break-words whitespace-pre-wrap">{attempt.failure.message} <span className="font-mono text-xs text-ink-soft">{attempt.failure.code}</span></p>
+      {attempt?.failure == null || attempt.failure.message === run.failure?.message ? null : (
+        <p className="rounded-md border border-bad/50 bg-bad-soft px-3 py-2 break-words whitespace-pre-wrap">
+          {attempt.failure.message} <span className="font-mono text-xs text-ink-soft">{attempt.failure.code}</span>
+        </p>
       )}
       {outputs.length === 0 ? null : (
         <details>
           <summary className="min-h-6 cursor-pointer text-ink-soft hover:text-ink">Outputs ({outputs.length})</summary>
           <dl className="mt-2 grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1 font-mono text-xs">
-            {outputs.map(([name, value]) => <div key={name} className="contents"><dt className="text-ink-soft">{name}</dt><dd className="break-all">{JSON.stringify(value)}</dd></div>)}
+            {outputs.map(([name, value]) => (
+              <div key={name} className="contents">
+                <dt className="text-ink-soft">{name}</dt>
+                <dd className="break-all">{JSON.stringify(value)}</dd>
+              </div>
+            ))}
           </dl>
         </details>
       )}
       {attempts.isError ? <ProblemNotice error={attempts.error} onRetry={() => void attempts.refetch()} /> : null}
       {attempt === undefined ? (
-        task.attempts === 0 ? <p className="rounded-lg border border-dashed border-line-strong/60 px-4 py-8 text-center text-ink-soft">No log: the task has not started.</p> : null
+        task.attempts === 0 ? (
+          <p className="rounded-lg border border-dashed border-line-strong/60 px-4 py-8 text-center text-ink-soft">
+            No log: the task has not started.
+          </p>
+        ) : null
       ) : (
-        <LogView key={attempt.id} project={project} run={run.name} task={task.task} attempt={attempt.number} open={!attemptEnded[attempt.state]} />
+        <LogView
+          key={attempt.id}
+          project={project}
+          run={run.name}
+          task={task.task}
+          attempt={attempt.number}
+          open={!attemptEnded[attempt.state] || attempt.log?.state === "open"}
+        />
       )}
     </section>
   );

@@ -1,0 +1,72 @@
+// Stored logs in PostgreSQL, the reading side, within a project.
+import type pg from "pg";
+import { isRunEnded, runName, type RunState } from "@capstan/proto";
+import type { LogReadStore, ReadRun, ReadSegment, ReadStream } from "../../log/log-read.store.ts";
+import { withProject } from "../pool.ts";
+
+interface SegmentColumns {
+  readonly start_bytes: string;
+  readonly length_bytes: string;
+  readonly start_lines: string;
+  readonly lines: number;
+  readonly base_ms: string;
+  readonly codec: number;
+  readonly flags: number;
+  readonly payload: Buffer;
+}
+
+export class PgLogReadStore implements LogReadStore {
+  private readonly pool: pg.Pool;
+
+  constructor(api: pg.Pool) {
+    this.pool = api;
+  }
+
+  async run(projectId: string, ref: { readonly id: string } | { readonly workflow: string; readonly number: number }): Promise<ReadRun | undefined> {
+    const [condition, values] =
+      "id" in ref ? ["id = $2", [projectId, ref.id]] : ["workflow_name = $2 AND number = $3", [projectId, ref.workflow, ref.number]];
+    const { rows } = await this.within<{ id: string; workflow_name: string; number: string; state: RunState }>(
+      projectId, `SELECT id, workflow_name, number, state FROM runs WHERE project_id = $1 AND ${condition}`, values);
+    const [row] = rows;
+    if (row === undefined) return undefined;
+    return { runId: row.id, name: runName(row.workflow_name, Number(row.number)), state: row.state, ended: isRunEnded(row.state) };
+  }
+
+  async streams(projectId: string, runId: string, task: string | undefined, attempt: number | undefined): Promise<readonly ReadStream[]> {
+    const { rows } = await this.within<{
+      attempt_id: string; key: string; number: number; bytes: string; lines: string; state: ReadStream["state"]; sha256: string | null; ended: boolean;
+    }>(
+      projectId,
+      `SELECT l.attempt_id, t.key, a.number, l.committed_bytes AS bytes, l.committed_lines AS lines, l.final_sha256 AS sha256,
+              a.ended_at IS NOT NULL AS ended,
+              CASE WHEN l.state = 'open' AND a.ended_at < clock_timestamp() - interval '60 seconds' THEN 'incomplete' ELSE l.state END AS state
+         FROM attempts a
+         JOIN log_streams l ON l.project_id = a.project_id AND l.attempt_id = a.id
+         JOIN task_runs t ON t.project_id = a.project_id AND t.run_id = a.run_id AND t.position = a.position
+        WHERE a.project_id = $1 AND a.run_id = $2 AND ($3::text IS NULL OR t.key = $3) AND ($4::int IS NULL OR a.number = $4)
+        ORDER BY coalesce(a.started_at, a.offered_at), a.position, a.number`,
+      [projectId, runId, task ?? null, attempt ?? null],
+    );
+    return rows.map((row) => ({
+      runId, task: row.key, attempt: row.number, attemptId: row.attempt_id, bytes: Number(row.bytes), lines: Number(row.lines),
+      state: row.state, sha256: row.sha256 ?? undefined, ended: row.ended,
+    }));
+  }
+
+  async segments(projectId: string, attemptId: string, fromLine: number, limit: number): Promise<readonly ReadSegment[]> {
+    const { rows } = await this.within<SegmentColumns>(
+      projectId,
+      `SELECT start_bytes, length_bytes, start_lines, lines, base_ms, codec, flags, payload FROM log_segments
+        WHERE project_id = $1 AND attempt_id = $2 AND start_lines + lines > $3 ORDER BY start_bytes LIMIT $4`,
+      [projectId, attemptId, fromLine, limit],
+    );
+    return rows.map((row) => ({
+      startBytes: Number(row.start_bytes), lengthBytes: Number(row.length_bytes), startLines: Number(row.start_lines),
+      lines: row.lines, baseMs: Number(row.base_ms), codec: row.codec, flags: row.flags, payload: row.payload,
+    }));
+  }
+
+  private within<R extends pg.QueryResultRow>(projectId: string, text: string, values: unknown[]): Promise<pg.QueryResult<R>> {
+    return withProject(this.pool, projectId, (client) => client.query<R>(text, values));
+  }
+}

@@ -1,0 +1,40 @@
+// Port: reading stored logs within a project.
+export interface ReadStream {
+  readonly runId: string;
+  readonly task: string;
+  readonly attempt: number;
+  readonly attemptId: string;
+  readonly bytes: number;
+  readonly lines: number;
+  /** `incomplete` also where the attempt ended over a minute ago and the end of its log has not come. */
+  readonly state: "open" | "complete" | "incomplete";
+  readonly sha256: string | undefined;
+  readonly ended: boolean;
+}
+
+export interface ReadRun {
+  readonly runId: string;
+  /** `hello-42` */
+  readonly name: string;
+  readonly state: string;
+  readonly ended: boolean;
+}
+
+export interface ReadSegment {
+  readonly startBytes: number;
+  readonly lengthBytes: number;
+  readonly startLines: number;
+  readonly lines: number;
+  readonly baseMs: number;
+  readonly codec: number;
+  readonly flags: number;
+  readonly payload: Buffer;
+}
+
+export interface LogReadStore {
+  run(projectId: string, ref: { readonly id: string } | { readonly workflow: string; readonly number: number }): Promise<ReadRun | undefined>;
+  /** Streams of a run in the order of their start; of one task and one attempt where named. */
+  streams(projectId: string, runId: string, task: string | undefined, attempt: number | undefined): Promise<readonly ReadStream[]>;
+  /** Segments that hold lines from `fromLine` on, at most `limit` of them. */
+  segments(projectId: string, attemptId: string, fromLine: number, limit: number): Promise<readonly ReadSegment[]>;
+}
