@@ -85,7 +85,7 @@ function install() {
   }
   step("dependencies", "npm ci --ignore-scripts", () => {
     const [command, before] = npmCommand();
-    const result = spawnSync(command, before.concat(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]), {
+    const result = spawnSync(command, before.concat(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]), {
       cwd: root,
       encoding: "utf8",
       stdio: ["ignore", "pipe", "pipe"],
@@ -145,7 +145,7 @@ function filesBelow(folder, into) {
 }
 
 function digestOf(folders) {
-  const hash = createHash("sha256").update(process.version.split(".")[0]);
+  const hash = createHash("sha256");
   for (const folder of folders.concat("tsconfig.base.json", "tsconfig.json", "package-lock.json")) {
     const place = path.join(root, folder);
     const files = fs.statSync(place).isDirectory() ? filesBelow(place, []).sort() : [place];

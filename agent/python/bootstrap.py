@@ -2,7 +2,8 @@
 
     bootstrap.py call module:function      inputs from CAPSTAN_INPUTS, outputs to CAPSTAN_OUTPUTS
     bootstrap.py file path/of/script.py    runs it as __main__
-    bootstrap.py inline path/of/text.py    the same; its lines are named <inline>
+    bootstrap.py inline path/of/text.py    the same; its lines are named <inline>; a function `main` in it is then called
+                                           like module:function
     bootstrap.py describe module:function  JSON Schema of the signature, on stdout
 
 Modules are found in CAPSTAN_CODE_DIR. What a function cannot say with its annotations is passed as it came.
@@ -50,10 +51,9 @@ def read_inputs():
         return json.load(file)
 
 
-def call(target):
+def call(function):
     from capstan_values import convert, hints_of, plain
 
-    function = load(target)
     inputs = read_inputs()
     hints = hints_of(function) if getattr(function, "__annotations__", None) else {}
     arguments = {name: convert(value, hints[name], name) if name in hints else plain(value) for name, value in inputs.items()}
@@ -77,6 +77,7 @@ def run_file(path, shown):
     module.__file__ = shown
     sys.modules["__main__"] = module
     exec(code, module.__dict__)
+    return module.__dict__
 
 
 def last_own_frame(trace):
@@ -140,11 +141,13 @@ def main(arguments):
             json.dump(describe(target, load(target)), sys.stdout)
             sys.stdout.write("\n")
         elif mode == "call":
-            call(target)
+            call(load(target))
         elif mode == "file":
             run_file(os.path.join(CODE_DIR, target), os.path.join(CODE_DIR, target))
         else:
-            run_file(target, "<inline>")
+            main_function = run_file(target, "<inline>").get("main")
+            if callable(main_function):
+                call(main_function)
     except Exception as error:
         sys.stdout.flush()
         # The module is loaded only where a task imported it, so its classes are found without importing it here.

@@ -19,13 +19,17 @@ import type { Config } from "./config.ts";
 import { ensureDefaults } from "./database/bootstrap.ts";
 import { migrate, schemaVersion } from "./database/data-source.ts";
 import { createPools, isUnavailable, type Pools } from "./database/pool.ts";
+import { PgAgentStore } from "./database/store/agent-store.ts";
 import { PgAgentPicture } from "./database/store/agent-picture.ts";
 import { PgAudit } from "./database/store/audit.store.ts";
 import { PgAuthStore } from "./database/store/auth.store.ts";
 import { PgEventLog } from "./database/store/event-log.ts";
+import { PgLogReadStore } from "./database/store/log-read-store.ts";
+import { PgLogStore } from "./database/store/log-store.ts";
 import { PgCommitStore } from "./database/store/pg-commit.store.ts";
 import { PgDispatchStore } from "./database/store/pg-dispatch.store.ts";
 import { PgRunStore } from "./database/store/run.store.ts";
+import { PgInventoryStore } from "./database/store/session-store.ts";
 import { PgWorkflowStore } from "./database/store/workflow.store.ts";
 import { Backlog } from "./dispatch/backlog.ts";
 import { DatabaseClock } from "./dispatch/database-clock.ts";
@@ -36,6 +40,7 @@ import { AGENT_PICTURE } from "./explain/agent-picture.ts";
 import { ExplainController } from "./explain/explain.controller.ts";
 import { ExplainService } from "./explain/explain.service.ts";
 import { QueueService } from "./explain/queue.service.ts";
+import { makeAgentSide } from "./gateway/agent-side.ts";
 import { SessionRegistry } from "./gateway/session-registry.ts";
 import { ProblemFilter, type Rim } from "./http/problem.filter.ts";
 import { EVENT_LOG } from "./live/event-log.ts";
@@ -44,6 +49,7 @@ import { LiveController } from "./live/live.controller.ts";
 import { untilReachable } from "./prepare-database.ts";
 import { ProjectController } from "./project/project.controller.ts";
 import { RELEASE, type Release } from "./project/release.ts";
+import { ReportService } from "./result/report.service.ts";
 import { RunController } from "./run/run.controller.ts";
 import { RunService } from "./run/run.service.ts";
 import { HEALTH, HealthController, type Health } from "./telemetry/health.controller.ts";
@@ -69,15 +75,8 @@ export interface Surroundings {
 /** Everything that lives as long as the process, without HTTP. */
 export interface Stages {
   readonly pools: Pools;
-  readonly sessions: SessionRegistry;
-  readonly commit: CommitLoop;
-  readonly commitStore: PgCommitStore;
-  readonly leases: LeaseRenewals;
-  readonly live: LiveIndex;
-  readonly clock: DatabaseClock;
-  readonly editions: WorkflowEditions;
-  /** Takes the upgrades of agents; undefined where this process serves no agents. */
-  readonly agentSocket: ((http: Server) => WebSocketAdapter) | undefined;
+  /** Takes the upgrades of agents. */
+  readonly agentSocket: (http: Server) => WebSocketAdapter;
   readonly auth: AuthService;
   readonly rim: Rim;
   readonly reader: EventReader;
@@ -111,7 +110,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const signals = new CommitSignals();
   const commit = new CommitLoop(
     { store: commitStore, sessions, backlog, clock, live, signals, log: log.child({ component: "commit" }) },
-    { publicUrl: site.url(), newId, isUnavailable },
+    { publicUrl: () => site.url(), newId, isUnavailable },
   );
   const dispatchLog = log.child({ component: "dispatch" });
   const dispatch = new DispatchLoop({ store: dispatchStore, commit, sessions, backlog, log: dispatchLog });
@@ -146,16 +145,25 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       )),
   };
 
-  return {
-    pools,
+  const agentSide = makeAgentSide({
+    agents: new PgAgentStore(pools.engine, pools.api),
+    inventories: new PgInventoryStore(pools.engine),
+    logs: new PgLogStore(pools.engine),
+    logReads: new PgLogReadStore(pools.api),
     sessions,
     commit,
-    commitStore,
+    reports: new ReportService(commit, commitStore, live),
     leases: new LeaseRenewals(dispatchStore),
-    live,
-    clock,
-    editions,
-    agentSocket: undefined,
+    audit,
+    sealKey: keys.sealKey,
+    ourUrl: () => site.url(),
+    isUnavailable,
+    log,
+  });
+
+  return {
+    pools,
+    agentSocket: agentSide.adapter,
     auth,
     rim,
     reader,
@@ -171,6 +179,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       RunController,
       ExplainController,
       LiveController,
+      ...agentSide.controllers,
     ],
     providers: [
       { provide: APP_GUARD, useValue: new PermissionGuard(auth, { origins: site.origins, cookie: site.cookie }) },
@@ -192,6 +201,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: QueueService, useValue: queue },
       { provide: EVENT_LOG, useValue: eventLog },
       { provide: EventReader, useValue: reader },
+      ...agentSide.providers,
     ],
   };
 }

@@ -21,5 +21,5 @@ for (const builtIn of [
   ArrayBuffer,
   Uint8Array,
 ]) {
-  Object.preventExtensions(builtIn.prototype);
+  void Object.preventExtensions(builtIn.prototype);
 }

@@ -50,7 +50,7 @@ export async function startServer({ config, log, version, signal }: ServerOption
       site,
       rim: stages.rim,
     });
-    if (stages.agentSocket !== undefined) app.useWebSocketAdapter(stages.agentSocket(app.getHttpServer()));
+    app.useWebSocketAdapter(stages.agentSocket(app.getHttpServer()));
     await app.init();
     try {
       await app.listen(config.port, config.host);

@@ -28,6 +28,7 @@ import { killTree } from "../runner/tree.ts";
 import { inventoryItemOf, newAttempt, type HeldAttempt } from "./attempt.ts";
 import type { ControlPlaneFiles, FetchedSpec } from "./control-plane-files.ts";
 import type { Finished } from "./executor.ts";
+import { moveFile } from "./move-file.ts";
 import type { RunnerLink } from "./runner-link.ts";
 import type { RunnerPool } from "./runner-pool.ts";
 
@@ -229,7 +230,7 @@ export class HeldAttempts {
   onRunnerReport(report: RunnerReport, link: RunnerLink): void {
     if (report.t === "state") return;
     if (report.t === "file") {
-      void this.#moveFile(report, link);
+      void moveFile(this.#options.files, report, link);
       return;
     }
     const { attempt, epoch } = report.t === "done" ? report.finish : report;
@@ -417,21 +418,6 @@ export class HeldAttempts {
     this.#options.journal.forget(held.attempt, held.epoch);
     if (held.link !== undefined) this.#options.logs().forget(held.attempt);
     this.#wake();
-  }
-
-  async #moveFile(request: Extract<RunnerReport, { t: "file" }>, link: RunnerLink): Promise<void> {
-    const { n, sha256, size, attempt } = request;
-    try {
-      if (request.do === "download") {
-        const path = await this.#options.files.download(sha256, size, attempt);
-        link.send({ t: "file", n, path });
-      } else {
-        await this.#options.files.upload(request.path ?? "", sha256, size, attempt);
-        link.send({ t: "file", n });
-      }
-    } catch (error) {
-      link.send({ t: "file", n, error: (error instanceof Error ? error.message : String(error)).slice(0, 2000) });
-    }
   }
 
   #until(isTrue: () => boolean): Promise<void> {

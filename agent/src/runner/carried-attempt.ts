@@ -3,7 +3,7 @@
 //  A2. The first stop decides the outcome, except that the end of the lease overrides all: then the attempt is lost.
 //  A3. What a task wrote (outputs, message, summary) is masked like its log.
 import { once } from "node:events";
-import { mkdirSync, readFileSync, renameSync, rm, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rm, writeFileSync } from "node:fs";
 import {
   actionKindOf,
   dangerIn,
@@ -28,8 +28,9 @@ import { readClocks } from "./clock.ts";
 import { EventFile } from "./event-file.ts";
 import type { LeaseClock } from "./lease-clock.ts";
 import { termPointMs } from "./lease-table.ts";
+import { longTimeout } from "./long-timeout.ts";
 import { spawnProcess, type PreparedProcess } from "./spawn.ts";
-import { killTree, makeTree, removeTree, signalTree, type Tree } from "./tree.ts";
+import { killTree, makeTree, oomKilled, removeTree, signalTree, type Tree } from "./tree.ts";
 
 export interface RunnerFolders {
   readonly work: string;
@@ -433,16 +434,6 @@ function outputsDanger(outputs: JsonObject): string | undefined {
   return dangerIn(outputs, outputKeysMax);
 }
 
-/** True where the kernel killed a process of the tree for its memory limit. */
-function oomKilled(tree: Tree): boolean {
-  if (tree.cgroup === "") return false;
-  try {
-    return /^oom_kill [1-9]/m.test(readFileSync(`${tree.cgroup}/memory.events`, "utf8"));
-  } catch {
-    return false; // no memory controller here, so no limit of ours could have been met
-  }
-}
-
 function setupFailure(error: unknown): Failure {
   const code =
     typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : "";
@@ -450,14 +441,3 @@ function setupFailure(error: unknown): Failure {
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-const timerMsMax = 2 ** 31 - 1;
-/** A timer that also holds for more than 24 days. */
-function longTimeout(ms: number, act: () => void): { cancel(): void } {
-  let timer: NodeJS.Timeout;
-  const arm = (left: number): void => {
-    timer = setTimeout(() => (left > timerMsMax ? arm(left - timerMsMax) : act()), Math.min(left, timerMsMax));
-  };
-  arm(ms);
-  return { cancel: () => clearTimeout(timer) };
-}

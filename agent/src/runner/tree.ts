@@ -187,3 +187,13 @@ export async function killAllBelow(parent: string): Promise<void> {
   );
   removeCgroup(parent);
 }
+
+/** True where the kernel killed a process of the tree for its memory limit. */
+export function oomKilled(tree: Tree): boolean {
+  if (tree.cgroup === "") return false;
+  try {
+    return /^oom_kill [1-9]/m.test(readFileSync(`${tree.cgroup}/memory.events`, "utf8"));
+  } catch {
+    return false; // no memory controller here, so no limit of ours could have been met
+  }
+}

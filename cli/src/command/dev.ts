@@ -2,6 +2,7 @@ import { InvalidArgumentError, type Command } from "commander";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { AppError } from "@capstan/proto";
+import { ProblemError } from "../api/problem.ts";
 import type { Context } from "../context.ts";
 
 interface DevFlags {
@@ -115,6 +116,13 @@ export function registerDev(program: Command, context: (command: Command) => Con
         out,
         isInteractive: !isJsonLines && !environment.isCi && options.input,
       });
-      process.exitCode = await session.run();
+      try {
+        process.exitCode = await session.run();
+        process.exit(); // a wait for a first run may still be pending; nothing that it waits for is left
+      } catch (error) {
+        // A refusal of our own control plane is a failed start (exit code 1), whatever it would mean to a caller.
+        if (error instanceof ProblemError) throw new AppError("part_failed", error.message, { cause: error });
+        throw error;
+      }
     });
 }

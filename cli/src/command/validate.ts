@@ -12,7 +12,11 @@ const columns: readonly Column<Problem>[] = [
   { title: "LINE", key: "line", value: (problem) => String(problem.line ?? ""), align: "right" },
   { title: "COLUMN", key: "column", value: (problem) => String(problem.column ?? ""), align: "right" },
   { title: "CODE", key: "code", value: (problem) => problem.code },
-  { title: "DETAIL", key: "detail", value: (problem) => (problem.hint === undefined ? problem.detail : `${problem.detail}; ${problem.hint}`) },
+  {
+    title: "DETAIL",
+    key: "detail",
+    value: (problem) => (problem.hint === undefined ? problem.detail : `${problem.detail}; ${problem.hint}`),
+  },
 ];
 
 /** `capstan validate`: check workflow files without a control plane. Exit 3 where one has a problem. */

@@ -33,7 +33,7 @@ export interface StackOptions {
 }
 
 /** Flags of every Node process of ours; see the threat model on prototypes and the inspector. */
-const nodeFlags = ["--disable-proto=throw", "--disable-sigusr1"] as const;
+const nodeFlags = ["--disable-proto=delete", "--disable-sigusr1"] as const;
 /** Makes a part end with us; the file says how. */
 const lifetimeFlag = `--import=${new URL(`./lifetime.js?parent=${process.pid}`, import.meta.url).href}`;
 /** Secrets of references `env:` are for the agent alone: the control plane never sees a value. */

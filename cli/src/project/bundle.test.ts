@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +5,6 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { packBundle } from "./bundle.ts";
 import { ignoreRules } from "./ignore.ts";
 import { readSources } from "./sources.ts";
-import { tar } from "./tar.ts";
 
 let root = "";
 beforeEach(() => {
@@ -18,23 +16,6 @@ const write = (path: string, text: string): void => {
   mkdirSync(join(root, path, ".."), { recursive: true });
   writeFileSync(join(root, path), text);
 };
-
-test("the archive is what tar reads, long paths included", () => {
-  const long = `${"folder/".repeat(20)}${"n".repeat(90)}.py`;
-  writeFileSync(
-    join(root, "a.tar"),
-    tar([
-      { path: "b.sh", bytes: Buffer.from("x"), isExecutable: true },
-      { path: long, bytes: Buffer.from("y".repeat(600)), isExecutable: false },
-    ]),
-  );
-  expect(
-    execFileSync("tar", ["-tf", join(root, "a.tar")], { encoding: "utf8" })
-      .trim()
-      .split("\n"),
-  ).toEqual(["b.sh", long]);
-  expect(execFileSync("tar", ["-xOf", join(root, "a.tar"), long], { encoding: "utf8" })).toBe("y".repeat(600));
-});
 
 test("a bundle holds the code of a folder and nothing ignored, hidden or linked", () => {
   write("jobs/load.py", "1");

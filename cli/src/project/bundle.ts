@@ -5,10 +5,9 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readFileSync, readdirSync } from "node:fs";
 import { join, matchesGlob } from "node:path";
 import { gzipSync } from "node:zlib";
-import { AppError, bundleBytesMax } from "@capstan/proto";
+import { AppError, bundleBytesMax, bundleFilesMax, encodeBundle, type BundleFile } from "@capstan/proto";
 import { readIgnoreRules, type IgnoreRules } from "./ignore.ts";
 import { skippedFolders } from "./sources.ts";
-import { tar, type TarFile } from "./tar.ts";
 
 export interface Bundle {
   readonly sha256: string;
@@ -16,7 +15,6 @@ export interface Bundle {
   readonly files: readonly string[];
 }
 
-const filesMax = 10_000;
 const usualFiles = ["**/*.{py,sql,sh,ps1,js,mjs}", "**/requirements*.txt", "**/pyproject.toml", "**/uv.lock"] as const;
 
 function* walk(
@@ -36,12 +34,12 @@ function* walk(
   }
 }
 
-function readRegular(root: string, path: string): TarFile {
+function readRegular(root: string, path: string): BundleFile {
   const file = openSync(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     const found = fstatSync(file);
     if (!found.isFile()) throw new AppError("file_unreadable", `${path} is no regular file`);
-    return { path, bytes: readFileSync(file), isExecutable: (found.mode & 0o100) !== 0 };
+    return { path, content: readFileSync(file), executable: (found.mode & 0o100) !== 0 };
   } finally {
     closeSync(file);
   }
@@ -61,14 +59,14 @@ export function packBundle(
     if (!include.some((pattern) => matchesGlob(path, pattern)) || exclude.some((pattern) => matchesGlob(path, pattern)))
       continue;
     paths.push(path);
-    if (paths.length > filesMax)
+    if (paths.length > bundleFilesMax)
       throw new AppError(
         "file_unreadable",
-        `${root} has more than ${filesMax} files for a code bundle; narrow code.root or code.include`,
+        `${root} has more than ${bundleFilesMax} files for a code bundle; narrow code.root or code.include`,
       );
   }
   if (paths.length === 0) return undefined;
-  const bytes = new Uint8Array(gzipSync(tar(paths.map((path) => readRegular(root, path))), { level: 6 }));
+  const bytes = new Uint8Array(gzipSync(encodeBundle(paths.map((path) => readRegular(root, path))), { level: 6 }));
   if (bytes.length > bundleBytesMax)
     throw new AppError(
       "file_unreadable",

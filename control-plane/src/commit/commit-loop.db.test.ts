@@ -48,7 +48,7 @@ test("a run, its attempt and its end are rows, and the numbers of a workflow hav
   const edition = await fixture.deploy(single);
   const outcomes = await Promise.all([1, 2, 3].map(() => loop.start({ edition, ...start })));
   const numbers = outcomes.map((one) => (one.kind === "started" ? one.number : 0));
-  expect(numbers.toSorted()).toEqual([1, 2, 3]);
+  expect(numbers.toSorted((a, b) => a - b)).toEqual([1, 2, 3]);
   for (let i = 0; i < 3; i++) expect(await finish(nextOffer("only"))).toEqual({ kind: "accepted" });
   for (const one of outcomes) {
     if (one.kind !== "started") throw new Error(one.kind);

@@ -36,7 +36,8 @@ export interface CommitLoopOptions {
   readonly batchMax?: number;
   /** Statements in flight, default 2. */
   readonly inFlightMax?: number;
-  readonly publicUrl: string;
+  /** Origin of links; asked late, because a free port is known only when it listens. */
+  readonly publicUrl: () => string;
   readonly newId: () => string;
   readonly isUnavailable: (error: unknown) => boolean;
 }
@@ -223,7 +224,7 @@ export class CommitLoop implements Commit {
       nowMs: this.parts.clock.nowMs(),
       incarnation: this.parts.clock.incarnation,
       newId: this.options.newId,
-      publicUrl: this.options.publicUrl,
+      publicUrl: this.options.publicUrl(),
     };
     const decided: Decided[] = [];
     for (const pending of taken) {

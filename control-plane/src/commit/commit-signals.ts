@@ -1,15 +1,16 @@
 // What was just committed, told to whoever waits for it in this replica. A hint like every notice: those who must not
 // miss anything read the rows.
+import type { RunState } from "@capstan/proto";
 import type { Run } from "../engine/snapshot.ts";
 
 export const COMMIT_SIGNALS = Symbol("CommitSignals");
 
 export class CommitSignals {
-  private readonly ends = new Map<string, Set<() => void>>();
+  private readonly ends = new Map<string, Set<(state: RunState) => void>>();
   private readonly anything = new Set<() => void>();
 
   /** Calls once when the run ends, unless cancelled before. The caller must look whether it ended already. */
-  onRunEnd(runId: string, listener: () => void): () => void {
+  onRunEnd(runId: string, listener: (state: RunState) => void): () => void {
     const listeners = this.ends.get(runId) ?? new Set();
     listeners.add(listener);
     this.ends.set(runId, listeners);
@@ -31,7 +32,7 @@ export class CommitSignals {
     const listeners = this.ends.get(run.id);
     if (listeners === undefined) return;
     this.ends.delete(run.id);
-    for (const listener of listeners) listener();
+    for (const listener of listeners) listener(run.state);
   }
 
   tellHistory(): void {

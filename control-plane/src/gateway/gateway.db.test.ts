@@ -38,7 +38,7 @@ const registry = new SessionRegistry();
 const live = new LiveIndex();
 const commit = new CommitLoop(
   { store, sessions: registry, backlog, clock: new DatabaseClock(await dispatchStore.tick()), live, signals, log },
-  { publicUrl: "http://127.0.0.1:7420", newId, isUnavailable },
+  { publicUrl: () => "http://127.0.0.1:7420", newId, isUnavailable },
 );
 const dispatch = new DispatchLoop({ store: dispatchStore, commit, sessions: registry, backlog, log });
 const agents = new PgAgentStore(pools.engine, pools.api);

@@ -25,7 +25,7 @@ export const wireAttempt = (offer: OfferedAttempt): WireAttempt => ({
   onLeaseEnd: offer.onLeaseEnd,
   ...(offer.timeoutMs === undefined ? {} : { timeoutMs: offer.timeoutMs }),
   graceMs: offer.graceMs,
-  isolation: "L1",
+  isolation: "L0",
   secrets: [...offer.secrets],
   traceparent: traceparent(offer.runId, offer.attemptId),
 });

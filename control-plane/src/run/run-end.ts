@@ -1,6 +1,6 @@
 // Waiting for the end of a run: woken by the commit of this replica, and looking every second for those of others.
 import type { IncomingMessage } from "node:http";
-import { idFromUuid, type RunView } from "@capstan/proto";
+import { idFromUuid, type RunState, type RunView } from "@capstan/proto";
 import type { CommitSignals } from "../commit/commit-signals.ts";
 import type { ProjectScope } from "../http/request-context.ts";
 import type { RunService } from "./run.service.ts";
@@ -16,9 +16,19 @@ export class RunEnd {
     this.signals = signals;
   }
 
-  /** The run once it has ended, or as it is when the time is up or the caller has gone. */
-  async wait(project: ProjectScope, runId: string, waitMs: number, request: IncomingMessage): Promise<RunView> {
+  /**
+   * The run once it has ended, or as it is when the time is up or the caller has gone. `isFresh`: it was started in this
+   * turn of the event loop, so it is not looked at before something happened to it.
+   */
+  async wait(
+    project: ProjectScope,
+    runId: string,
+    waitMs: number,
+    request: IncomingMessage,
+    isFresh: boolean,
+  ): Promise<RunView> {
     const until = performance.now() + waitMs;
+    let isKnownOpen = isFresh;
     for (;;) {
       let wake = (): void => undefined;
       const woken = new Promise<void>((resolve) => {
@@ -27,15 +37,38 @@ export class RunEnd {
       // Listen first, then look: an end between the two is not missed.
       const forget = this.signals.onRunEnd(runId, wake);
       try {
-        const run = await this.runs.show(project, idFromUuid("run", runId));
-        const leftMs = until - performance.now();
-        if (run.endedAt !== null || leftMs <= 0 || request.socket.destroyed) return run;
-        const timer = setTimeout(wake, Math.min(lookMs, leftMs));
+        if (!isKnownOpen) {
+          const run = await this.runs.show(project, idFromUuid("run", runId));
+          if (run.endedAt !== null || until <= performance.now() || request.socket.destroyed) return run;
+        }
+        isKnownOpen = false;
+        const timer = setTimeout(wake, Math.max(0, Math.min(lookMs, until - performance.now())));
         await woken;
         clearTimeout(timer);
       } finally {
         forget();
       }
     }
+  }
+
+  /** The states of many runs once all have ended, or when the time is up. They must have been started in this turn. */
+  async waitForAll(runIds: readonly string[], waitMs: number): Promise<ReadonlyMap<string, RunState>> {
+    const states = new Map<string, RunState>();
+    const forget: (() => void)[] = [];
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs);
+      for (const runId of runIds) {
+        forget.push(
+          this.signals.onRunEnd(runId, (state) => {
+            states.set(runId, state);
+            if (states.size < runIds.length) return;
+            clearTimeout(timer);
+            resolve();
+          }),
+        );
+      }
+    });
+    for (const one of forget) one();
+    return states;
   }
 }

@@ -57,7 +57,7 @@ export async function commitFixture(database: { readonly url: string; readonly r
         signals,
         log: pino({ level: "silent" }),
       },
-      { publicUrl: "http://127.0.0.1:7420", newId, isUnavailable },
+      { publicUrl: () => "http://127.0.0.1:7420", newId, isUnavailable },
     );
   return {
     pools,

@@ -1,11 +1,11 @@
 import { AppError, checkInputs, type CanonicalWorkflow, type JsonObject } from "@capstan/proto";
 
-/** The inputs of a run: checked against their declarations, defaults filled in. @throws inputs_invalid */
-export function completeInputs(document: CanonicalWorkflow, given: JsonObject): JsonObject {
+/** The inputs of a run: checked against their declarations, defaults filled in. `within`: JSON pointer of the run in the request. @throws inputs_invalid */
+export function completeInputs(document: CanonicalWorkflow, given: JsonObject, within = ""): JsonObject {
   const checked = checkInputs(document, given);
   const first = checked.problems[0];
   if (first === undefined) return checked.inputs;
   throw new AppError("inputs_invalid", first.detail, {
-    problems: checked.problems.map((problem) => ({ ...problem, pointer: `/inputs${problem.pointer}` })),
+    problems: checked.problems.map((problem) => ({ ...problem, pointer: `${within}/inputs${problem.pointer}` })),
   });
 }

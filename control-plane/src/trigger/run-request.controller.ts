@@ -1,11 +1,12 @@
 // A request for a run by a person or a program. The path from here to the first attempt is the product's shortest:
 // nothing is asked of the database before the commit.
 import { Controller, Inject } from "@nestjs/common";
-import { AppError, idFromUuid, parseDuration, runName, type RunView } from "@capstan/proto";
+import { AppError, idFromUuid, parseDuration, runName, type RunState, type RunView, type StartedRun } from "@capstan/proto";
 import { COMMIT, type Commit, type StartOutcome } from "../commit/commit.ts";
 import { COMMIT_SIGNALS, type CommitSignals } from "../commit/commit-signals.ts";
 import { Call, type CallOf } from "../http/call.ts";
 import { Handles } from "../http/handle.ts";
+import type { ProjectScope } from "../http/request-context.ts";
 import { requestHash } from "../http/request-hash.ts";
 import { RunEnd } from "../run/run-end.ts";
 import { RunService } from "../run/run.service.ts";
@@ -67,12 +68,70 @@ export class RunRequestController {
     if (outcome.kind === "replayed") void reply.header("idempotency-replayed", "true");
     void reply.header("location", `/api/v1/projects/${project.name}/runs/${idFromUuid("run", runId)}`);
     if (waitMs > 0) {
-      const ended = await this.end.wait(project, runId, waitMs, call.request.raw);
+      const ended = await this.end.wait(project, runId, waitMs, call.request.raw, outcome.kind === "started");
       if (ended.endedAt !== null) void reply.status(200);
       return ended;
     }
     if (outcome.kind !== "started") return this.runs.show(project, idFromUuid("run", runId));
     return startedView(edition, outcome, { inputs, labels: body.labels ?? {}, trigger: { kind, actor: call.actor } });
+  }
+
+  /** All inputs are checked before the first run exists. A key stands for the whole request, run by run. */
+  @Handles("runStartBatch")
+  async startBatch(@Call("runStartBatch") call: CallOf<"runStartBatch">): Promise<{ data: StartedRun[] }> {
+    const { project, params, body } = call;
+    const waitMs = waitOf(call.query.wait, call.request.headers["prefer"]);
+    const edition = await this.edition(project, params.workflow, body.version);
+    const asked = body.runs.map((run, i) => ({
+      inputs: completeInputs(edition.document, run.inputs ?? {}, `/runs/${i}`),
+      labels: run.labels ?? {},
+    }));
+    const outcomes = await Promise.all(
+      asked.map((run, i) =>
+        this.commit.start({
+          edition,
+          ...run,
+          trigger: { kind: "api", actor: call.actor },
+          ...(call.idempotencyKey === undefined
+            ? {}
+            : {
+                idempotency: {
+                  caller: call.principal.userId,
+                  key: `${call.idempotencyKey} ${i}`,
+                  requestSha256: requestHash("POST", `${project.id}/${params.workflow}/runs/batch`, body),
+                },
+              }),
+        }),
+      ),
+    );
+    const runIds = outcomes.map(runIdOf);
+    const fresh = outcomes.every((outcome) => outcome.kind === "started");
+    const ended = waitMs > 0 && fresh ? await this.end.waitForAll(runIds, waitMs) : new Map<string, RunState>();
+    if (ended.size === runIds.length) void call.reply.status(200);
+    const data = outcomes.map(async (outcome, i): Promise<StartedRun> => {
+      const runId = runIds[i] ?? "";
+      const id = idFromUuid("run", runId);
+      if (outcome.kind !== "started") {
+        const { name, state } = await this.runs.show(project, id);
+        return { id, name, state };
+      }
+      return { id, name: runName(edition.name, outcome.number), state: ended.get(runId) ?? "running" };
+    });
+    return { data: await Promise.all(data) };
+  }
+
+  private async edition(
+    project: ProjectScope,
+    workflow: string,
+    version: number | string | undefined,
+  ): Promise<NumberedEdition> {
+    const edition =
+      version === undefined
+        ? await this.editions.active(project, workflow)
+        : await this.editions.version(project, workflow, version);
+    if (edition !== undefined) return edition;
+    const what = version === undefined ? `workflow ${workflow}` : `version ${version} of ${workflow}`;
+    throw new AppError("not_found", `There is no ${what} in project ${project.name}.`);
   }
 }
 

@@ -130,6 +130,22 @@ export const startRunBodySchema = z.strictObject({
 });
 export type StartRunBody = z.infer<typeof startRunBodySchema>;
 
+/** Runs that one request starts together, in one commit. */
+export const batchRunsMax = 100;
+
+export const startBatchBodySchema = z.strictObject({
+  runs: z
+    .array(startRunBodySchema.pick({ inputs: true, labels: true }))
+    .min(1)
+    .max(batchRunsMax),
+  version: startRunBodySchema.shape.version,
+});
+
+/** Of each run what tells it apart; the run's own route has the rest. */
+export const startedRunSchema = z.object({ id: z.string(), name: z.string(), state: z.enum(runStates) });
+export const startBatchResponseSchema = z.object({ data: z.array(startedRunSchema) });
+export type StartedRun = z.infer<typeof startedRunSchema>;
+
 export const startRunQuery = z.strictObject({
   /** Answer when the run has ended, at most this long: `30s`, up to 55 s. */
   wait: z.string().max(16).optional(),
