@@ -85,13 +85,17 @@ function install() {
   }
   step("dependencies", "npm ci --ignore-scripts", () => {
     const [command, before] = npmCommand();
-    const result = spawnSync(command, before.concat(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]), {
-      cwd: root,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
-      maxBuffer: 64 * 1024 * 1024,
-      env: Object.assign({}, process.env, { PATH: withoutOurBin(process.env.PATH).join(path.delimiter) }),
-    });
+    const result = spawnSync(
+      command,
+      before.concat(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]),
+      {
+        cwd: root,
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "pipe"],
+        maxBuffer: 64 * 1024 * 1024,
+        env: Object.assign({}, process.env, { PATH: withoutOurBin(process.env.PATH).join(path.delimiter) }),
+      },
+    );
     if (result.error) stop(`npm cannot be started: ${result.error.message}`, "npm ci --ignore-scripts");
     if (result.status !== 0) {
       process.stderr.write(result.stdout + result.stderr);

@@ -269,7 +269,10 @@ const allowed: readonly { path: string; text: string }[] = [
   { path: "control-plane/src/engine/plain.ts", text: `export const a = 1;` },
   { path: "control-plane/src/commit/ok.ts", text: `import { a } from "../engine/plain.ts";\nexport const ok = a;` },
   { path: "control-plane/src/run/ok.ts", text: `import { ok } from "../commit/ok.ts";\nexport const run = ok;` },
-  { path: "control-plane/src/auth/agent-credential.ts", text: `import { SignJWT } from "jose";\nexport const ok = SignJWT;` },
+  {
+    path: "control-plane/src/auth/agent-credential.ts",
+    text: `import { SignJWT } from "jose";\nexport const ok = SignJWT;`,
+  },
   { path: "agent/src/agent.ts", text: `import { a } from "./claim/plain.ts";\nexport const ok = a;` },
   { path: "agent/src/claim/plain.ts", text: `export const a = 1;` },
 ];

@@ -84,7 +84,8 @@ test("the page of a run is served on the same port", async () => {
 
 test("a dead address ends with exit code 1, is told in both channels, and explain and logs say why", async () => {
   const before = received().length;
-  const url = `${product.url}/nothing-here.csv`;
+  const { url: served } = (await product.run("daily_csv_to_sqlite-1")).inputs;
+  const url = new URL("/nothing-here.csv", String(served)).href;
   const run = await product.cli(["run", "daily_csv_to_sqlite", "-i", `url=${url}`, "--wait", "-o", "json"]);
   expect(run.code, run.stderr).toBe(1);
   const ended = await product.finished("daily_csv_to_sqlite-2");

@@ -210,7 +210,7 @@ export class Product {
 
   /** All task runs of a run, hooks included. */
   async tasks(run: string): Promise<readonly TaskRunView[]> {
-    return (await this.get<{ data: TaskRunView[] }>(`/runs/${run}/tasks?limit=500`)).data;
+    return (await this.get<{ data: TaskRunView[] }>(`/runs/${run}/tasks`)).data;
   }
 
   async task(run: string, task: string): Promise<TaskRunView> {

@@ -51,24 +51,17 @@ export class RunEnd {
     }
   }
 
-  /** The states of many runs once all have ended, or when the time is up. They must have been started in this turn. */
-  async waitForAll(runIds: readonly string[], waitMs: number): Promise<ReadonlyMap<string, RunState>> {
-    const states = new Map<string, RunState>();
-    const forget: (() => void)[] = [];
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, waitMs);
-      for (const runId of runIds) {
-        forget.push(
-          this.signals.onRunEnd(runId, (state) => {
-            states.set(runId, state);
-            if (states.size < runIds.length) return;
-            clearTimeout(timer);
-            resolve();
-          }),
-        );
-      }
+  /** The end of one run, or undefined when the time is up. Call it in the turn in which the run was started. */
+  endOf(runId: string, waitMs: number): Promise<RunState | undefined> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        forget();
+        resolve(undefined);
+      }, waitMs);
+      const forget = this.signals.onRunEnd(runId, (state) => {
+        clearTimeout(timer);
+        resolve(state);
+      });
     });
-    for (const one of forget) one();
-    return states;
   }
 }

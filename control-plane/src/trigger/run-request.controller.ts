@@ -1,7 +1,7 @@
 // A request for a run by a person or a program. The path from here to the first attempt is the product's shortest:
 // nothing is asked of the database before the commit.
 import { Controller, Inject } from "@nestjs/common";
-import { AppError, idFromUuid, parseDuration, runName, type RunState, type RunView, type StartedRun } from "@capstan/proto";
+import { AppError, idFromUuid, isRunEnded, parseDuration, runName, type RunView, type StartedRun } from "@capstan/proto";
 import { COMMIT, type Commit, type StartOutcome } from "../commit/commit.ts";
 import { COMMIT_SIGNALS, type CommitSignals } from "../commit/commit-signals.ts";
 import { Call, type CallOf } from "../http/call.ts";
@@ -86,38 +86,33 @@ export class RunRequestController {
       inputs: completeInputs(edition.document, run.inputs ?? {}, `/runs/${i}`),
       labels: run.labels ?? {},
     }));
-    const outcomes = await Promise.all(
-      asked.map((run, i) =>
-        this.commit.start({
-          edition,
-          ...run,
-          trigger: { kind: "api", actor: call.actor },
-          ...(call.idempotencyKey === undefined
-            ? {}
-            : {
-                idempotency: {
-                  caller: call.principal.userId,
-                  key: `${call.idempotencyKey} ${i}`,
-                  requestSha256: requestHash("POST", `${project.id}/${params.workflow}/runs/batch`, body),
-                },
-              }),
-        }),
-      ),
-    );
-    const runIds = outcomes.map(runIdOf);
-    const fresh = outcomes.every((outcome) => outcome.kind === "started");
-    const ended = waitMs > 0 && fresh ? await this.end.waitForAll(runIds, waitMs) : new Map<string, RunState>();
-    if (ended.size === runIds.length) void call.reply.status(200);
-    const data = outcomes.map(async (outcome, i): Promise<StartedRun> => {
-      const runId = runIds[i] ?? "";
+    const started = asked.map(async (run, i): Promise<StartedRun> => {
+      const outcome = await this.commit.start({
+        edition,
+        ...run,
+        trigger: { kind: "api", actor: call.actor },
+        ...(call.idempotencyKey === undefined
+          ? {}
+          : {
+              idempotency: {
+                caller: call.principal.userId,
+                key: `${call.idempotencyKey} ${i}`,
+                requestSha256: requestHash("POST", `${project.id}/${params.workflow}/runs/batch`, body),
+              },
+            }),
+      });
+      const runId = runIdOf(outcome);
       const id = idFromUuid("run", runId);
       if (outcome.kind !== "started") {
         const { name, state } = await this.runs.show(project, id);
         return { id, name, state };
       }
-      return { id, name: runName(edition.name, outcome.number), state: ended.get(runId) ?? "running" };
+      const ended = waitMs > 0 ? await this.end.endOf(runId, waitMs) : undefined;
+      return { id, name: runName(edition.name, outcome.number), state: ended ?? "running" };
     });
-    return { data: await Promise.all(data) };
+    const data = await Promise.all(started);
+    if (waitMs > 0 && data.every((run) => isRunEnded(run.state))) void call.reply.status(200);
+    return { data };
   }
 
   private async edition(

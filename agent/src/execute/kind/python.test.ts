@@ -208,7 +208,8 @@ test.skipIf(python === undefined)(
 
 test.skipIf(python === undefined)("a function main in inline text gets the inputs and returns the outputs", async () => {
   const inline = "def main(text: str = 'abc') -> dict:\n    return {'characters': len(text)}\n";
-  expect((await run({ inline })).finished).toMatchObject({ outcome: "succeeded", outputs: { characters: 3 } });
+  const outputs = { characters: { type: "integer" } } as const;
+  expect((await run({ inline }, { outputs })).finished).toMatchObject({ outcome: "succeeded", outputs: { characters: 3 } });
 });
 
 test.skipIf(python === undefined)(

@@ -1,0 +1,54 @@
+import type { JsonValue } from "@capstan/proto";
+import { Column, Entity, PrimaryColumn } from "typeorm";
+
+/** An enrolled agent: its key, its labels by who vouches for them, and its state. */
+@Entity("agents")
+export class AgentEntity {
+  @PrimaryColumn({ name: "project_id", type: "uuid" })
+  projectId!: string;
+
+  @PrimaryColumn({ type: "uuid" })
+  id!: string;
+
+  @Column({ name: "pool_id", type: "uuid" })
+  poolId!: string;
+
+  @Column({ type: "text" })
+  name!: string;
+
+  @Column({ type: "text" })
+  state!: string;
+
+  @Column({ name: "key_thumbprint", type: "text" })
+  keyThumbprint!: string;
+
+  @Column({ name: "identity_key", type: "jsonb" })
+  identityKey!: JsonValue;
+
+  @Column({ name: "sealing_key", type: "jsonb", nullable: true })
+  sealingKey!: JsonValue | null;
+
+  @Column({ name: "labels_pinned", type: "jsonb" })
+  labelsPinned!: JsonValue;
+
+  @Column({ name: "labels_fact", type: "jsonb" })
+  labelsFact!: JsonValue;
+
+  @Column({ name: "labels_self", type: "jsonb" })
+  labelsSelf!: JsonValue;
+
+  @Column({ type: "text" })
+  version!: string;
+
+  @Column({ type: "text", nullable: true })
+  fingerprint!: string | null;
+
+  @Column({ type: "integer" })
+  slots!: number;
+
+  @Column({ name: "created_at", type: "timestamptz" })
+  createdAt!: Date;
+
+  @Column({ name: "seen_at", type: "timestamptz", nullable: true })
+  seenAt!: Date | null;
+}

@@ -1,0 +1,66 @@
+// The rows of every table, for TypeORM. Rows, not domain objects: nothing here is ever passed to a stage, and nothing is
+// saved through them. Migrations make the schema; a test compares the two, so that neither drifts.
+import { AgentEntity } from "./agent.entity.ts";
+import { AgentNonceUsedEntity } from "./agent-nonce-used.entity.ts";
+import { AgentSessionEntity } from "./agent-session.entity.ts";
+import { AttemptEntity } from "./attempt.entity.ts";
+import { AuditRecordEntity } from "./audit-record.entity.ts";
+import { BundleEntity } from "./bundle.entity.ts";
+import { DeployEntity } from "./deploy.entity.ts";
+import { IdempotencyKeyEntity } from "./idempotency-key.entity.ts";
+import { JoinTokenEntity } from "./join-token.entity.ts";
+import { LaneEntity } from "./lane.entity.ts";
+import { LeaseClockEntity } from "./lease-clock.entity.ts";
+import { LiveAttemptEntity } from "./live-attempt.entity.ts";
+import { LogSegmentEntity } from "./log-segment.entity.ts";
+import { LogStreamEntity } from "./log-stream.entity.ts";
+import { MemberEntity } from "./member.entity.ts";
+import { PoolEntity } from "./pool.entity.ts";
+import { ProjectEntity } from "./project.entity.ts";
+import { QueuedTaskEntity } from "./queued-task.entity.ts";
+import { RunEntity } from "./run.entity.ts";
+import { RunEventEntity } from "./run-event.entity.ts";
+import { SecurityEventEntity } from "./security-event.entity.ts";
+import { SignInLinkEntity } from "./sign-in-link.entity.ts";
+import { StoredFileEntity } from "./stored-file.entity.ts";
+import { TaskRunEntity } from "./task-run.entity.ts";
+import { TimerEntity } from "./timer.entity.ts";
+import { TraceBatchEntity } from "./trace-batch.entity.ts";
+import { UserEntity } from "./user.entity.ts";
+import { UserSessionEntity } from "./user-session.entity.ts";
+import { WorkflowEntity } from "./workflow.entity.ts";
+import { WorkflowVersionEntity } from "./workflow-version.entity.ts";
+
+/** One for each table. */
+export const entities = [
+  AgentEntity,
+  AgentNonceUsedEntity,
+  AgentSessionEntity,
+  AttemptEntity,
+  AuditRecordEntity,
+  BundleEntity,
+  DeployEntity,
+  IdempotencyKeyEntity,
+  JoinTokenEntity,
+  LaneEntity,
+  LeaseClockEntity,
+  LiveAttemptEntity,
+  LogSegmentEntity,
+  LogStreamEntity,
+  MemberEntity,
+  PoolEntity,
+  ProjectEntity,
+  QueuedTaskEntity,
+  RunEntity,
+  RunEventEntity,
+  SecurityEventEntity,
+  SignInLinkEntity,
+  StoredFileEntity,
+  TaskRunEntity,
+  TimerEntity,
+  TraceBatchEntity,
+  UserEntity,
+  UserSessionEntity,
+  WorkflowEntity,
+  WorkflowVersionEntity,
+] as const;
