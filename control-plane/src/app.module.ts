@@ -17,7 +17,9 @@ import { LiveIndex } from "./commit/live-index.ts";
 import { deadlineLoop, timerLoop } from "./commit/timer-loop.ts";
 import type { Config } from "./config.ts";
 import { ensureDefaults } from "./database/bootstrap.ts";
+import { ColdReads } from "./database/cold-reads.ts";
 import { migrate, schemaVersion } from "./database/data-source.ts";
+import { checkIsolation } from "./database/isolation-check.ts";
 import { createPools, isUnavailable, type Pools } from "./database/pool.ts";
 import { PgAgentStore } from "./database/store/agent-store.ts";
 import { PgAgentPicture } from "./database/store/agent-picture.ts";
@@ -93,12 +95,15 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const migrated = await untilReachable(() => migrate(config.databaseUrl, keys.roleKey), reach);
   if (migrated.from !== migrated.to)
     log.info({ component: "start", from: migrated.from, to: migrated.to }, "schema migrated");
-  const pools = createPools({
+  const database = {
     url: config.databaseUrl,
     roleKey: keys.roleKey,
     ...(config.databasePoolSize === undefined ? {} : { poolSize: config.databasePoolSize }),
-  });
+  };
+  const pools = createPools(database);
+  const cold = new ColdReads(database);
   await untilReachable(() => ensureDefaults(config.databaseUrl, pools.api), reach);
+  await untilReachable(() => checkIsolation(pools.api), reach);
 
   const newId = (): string => uuidV7(Date.now(), randomBytes(10));
   const dispatchStore = new PgDispatchStore(pools.engine);
@@ -124,7 +129,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   }
 
   const auth = new AuthService(new PgAuthStore(pools.auth), keys.localToken);
-  const workflowStore = new PgWorkflowStore(pools.api);
+  const workflowStore = new PgWorkflowStore(pools.api, cold);
   const runStore = new PgRunStore(pools.api);
   const picture = new PgAgentPicture(pools.api);
   const audit = new PgAudit(pools.api);
@@ -146,7 +151,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   };
 
   const agentSide = makeAgentSide({
-    agents: new PgAgentStore(pools.engine, pools.api),
+    agents: new PgAgentStore(pools.engine, pools.api, cold),
     inventories: new PgInventoryStore(pools.engine),
     logs: new PgLogStore(pools.engine),
     logReads: new PgLogReadStore(pools.api),
@@ -162,7 +167,13 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   });
 
   return {
-    pools,
+    pools: {
+      ...pools,
+      close: async () => {
+        await cold.close();
+        await pools.close();
+      },
+    },
     agentSocket: agentSide.adapter,
     auth,
     rim,

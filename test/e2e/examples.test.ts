@@ -74,12 +74,23 @@ test("the logs of a run can be read on the command line", async () => {
   expect(logs.stdout).toContain("that is 12 characters");
 });
 
-test("the page of a run is served on the same port", async () => {
+test("the printed link signs in, and the page of a run is served on the same port", async () => {
+  const link = await product.cli(["open", "-o", "json"]);
+  const { url } = JSON.parse(link.stdout) as { url: string }; // the address of the sign-in link
+  const token = new URLSearchParams(new URL(url).hash.slice(1)).get("token");
+  const exchange = await fetch(`${product.url}/auth/exchange`, {
+    method: "POST",
+    headers: { "content-type": "application/json", origin: product.url },
+    body: JSON.stringify({ token }),
+  });
+  const cookie = exchange.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+  expect(cookie).toMatch(/^capstan=./);
   const page = await until("the console answers", 90_000, async () => {
-    const response = await fetch(`${product.url}/runs/hello-1`, { headers: { accept: "text/html" } });
-    return response.status < 500 ? response : undefined;
+    const response = await fetch(`${product.url}/runs/hello-1`, { headers: { accept: "text/html", cookie } });
+    return response.status === 200 ? response : undefined;
   });
   expect(page.headers.get("content-type")).toContain("text/html");
+  expect(await page.text()).toContain("/_next/static/");
 }, 120_000);
 
 test("a dead address ends with exit code 1, is told in both channels, and explain and logs say why", async () => {

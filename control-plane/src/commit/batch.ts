@@ -110,16 +110,18 @@ function attemptRow(p: string, r: string, after: Run, attempt: AttemptRow): obje
   const planTask = after.plan.tasks[attempt.position];
   const timeoutMs = planTask?.timeoutMs;
   const ends = { s: attempt.state, st: attempt.startedMs, en: attempt.endedMs, f: attempt.failure, re: attempt.result };
+  const offeredAs = { nu: attempt.number, e: attempt.epoch, se: attempt.session, of: attempt.offeredMs };
   if (!attempt.isNew) {
     const backstop =
       attempt.endedMs !== undefined || timeoutMs === undefined || attempt.startedMs === undefined
         ? {}
         : { b: attempt.startedMs + timeoutMs + (planTask?.graceMs ?? 0) + backstopMs };
-    return { p, r, o: attempt.position, i: attempt.id, ag: attempt.agentId, ...ends, ...backstop };
+    const whole = attempt.endedMs === undefined ? {} : offeredAs;
+    return { p, r, o: attempt.position, i: attempt.id, ag: attempt.agentId, ...whole, ...ends, ...backstop };
   }
   return {
-    n: true, p, r, o: attempt.position, i: attempt.id, nu: attempt.number, e: attempt.epoch, ag: attempt.agentId,
-    se: attempt.session, of: attempt.offeredMs, sq: attempt.seq, l: planTask?.leaseMs, ...ends,
+    n: true, p, r, o: attempt.position, i: attempt.id, ag: attempt.agentId, ...offeredAs, sq: attempt.seq,
+    l: planTask?.leaseMs, ...ends,
   };
 }
 

@@ -12,6 +12,7 @@ import { EnrolService } from "../agent/enrol.service.ts";
 import { AgentCredentials } from "../auth/agent-credential.ts";
 import { CommitLoop } from "../commit/commit-loop.ts";
 import { LiveIndex } from "../commit/live-index.ts";
+import { ColdReads } from "../database/cold-reads.ts";
 import { isUnavailable } from "../database/pool.ts";
 import { PgAgentStore } from "../database/store/agent-store.ts";
 import { PgLogReadStore } from "../database/store/log-read-store.ts";
@@ -41,7 +42,8 @@ const commit = new CommitLoop(
   { publicUrl: () => "http://127.0.0.1:7420", newId, isUnavailable },
 );
 const dispatch = new DispatchLoop({ store: dispatchStore, commit, sessions: registry, backlog, log });
-const agents = new PgAgentStore(pools.engine, pools.api);
+const cold = new ColdReads(database);
+const agents = new PgAgentStore(pools.engine, pools.api, cold);
 const sealKey = randomBytes(32);
 const credentials = new AgentCredentials(sealKey);
 const inventories = new PgInventoryStore(pools.engine);
@@ -69,6 +71,7 @@ afterAll(async () => {
   gateway.stop();
   await dispatch.loop.stop();
   http.close();
+  await cold.close();
   await pools.close();
 });
 

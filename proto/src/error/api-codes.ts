@@ -199,6 +199,13 @@ export const apiCodes = errorEntries({
     meaning: "CAPSTAN_KEYS_DIR cannot be read or written, others may read it, or a key in it is empty or damaged.",
     do: "Give the folder mode 0700 and the files 0600, owned by the user that runs the control plane.",
   },
+  isolation_broken: {
+    title: "The database does not keep projects apart",
+    retryable: false,
+    meaning:
+      "A role of the running product is a superuser, owns a table or may bypass row-level security, or a table of a project has none. Somebody changed it by hand.",
+    do: "Take the right away that the message names (ALTER ROLE … NOSUPERUSER NOBYPASSRLS) and start again.",
+  },
   address_in_use: {
     title: "The address is taken",
     retryable: true,

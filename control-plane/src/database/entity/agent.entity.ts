@@ -1,4 +1,3 @@
-import type { JsonValue } from "@capstan/proto";
 import { Column, Entity, PrimaryColumn } from "typeorm";
 
 /** An enrolled agent: its key, its labels by who vouches for them, and its state. */
@@ -23,19 +22,19 @@ export class AgentEntity {
   keyThumbprint!: string;
 
   @Column({ name: "identity_key", type: "jsonb" })
-  identityKey!: JsonValue;
+  identityKey!: unknown;
 
   @Column({ name: "sealing_key", type: "jsonb", nullable: true })
-  sealingKey!: JsonValue | null;
+  sealingKey!: unknown;
 
   @Column({ name: "labels_pinned", type: "jsonb" })
-  labelsPinned!: JsonValue;
+  labelsPinned!: unknown;
 
   @Column({ name: "labels_fact", type: "jsonb" })
-  labelsFact!: JsonValue;
+  labelsFact!: unknown;
 
   @Column({ name: "labels_self", type: "jsonb" })
-  labelsSelf!: JsonValue;
+  labelsSelf!: unknown;
 
   @Column({ type: "text" })
   version!: string;

@@ -1,4 +1,3 @@
-import type { JsonValue } from "@capstan/proto";
 import { Column, Entity, PrimaryColumn } from "typeorm";
 
 /** One try of one task run on one agent. */
@@ -41,8 +40,8 @@ export class AttemptEntity {
   endedAt!: Date | null;
 
   @Column({ type: "jsonb", nullable: true })
-  failure!: JsonValue | null;
+  failure!: unknown;
 
   @Column({ type: "jsonb", nullable: true })
-  result!: JsonValue | null;
+  result!: unknown;
 }

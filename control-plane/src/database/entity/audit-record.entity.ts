@@ -1,4 +1,3 @@
-import type { JsonValue } from "@capstan/proto";
 import { Column, Entity, PrimaryColumn } from "typeorm";
 
 /** A link of the audit chain of a project. */
@@ -23,7 +22,7 @@ export class AuditRecordEntity {
   subject!: string;
 
   @Column({ type: "jsonb" })
-  detail!: JsonValue;
+  detail!: unknown;
 
   @Column({ name: "previous_sha256", type: "text" })
   previousSha256!: string;

@@ -1,4 +1,3 @@
-import type { JsonValue } from "@capstan/proto";
 import { Column, Entity, PrimaryColumn } from "typeorm";
 
 /** One deploy and the answer it was given. */
@@ -17,7 +16,7 @@ export class DeployEntity {
   message!: string | null;
 
   @Column({ type: "jsonb" })
-  result!: JsonValue;
+  result!: unknown;
 
   @Column({ name: "created_at", type: "timestamptz" })
   createdAt!: Date;

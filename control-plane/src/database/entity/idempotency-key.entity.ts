@@ -1,4 +1,3 @@
-import type { JsonValue } from "@capstan/proto";
 import { Column, Entity, PrimaryColumn } from "typeorm";
 
 /** A request that was answered, for 24 hours. */
@@ -23,7 +22,7 @@ export class IdempotencyKeyEntity {
   status!: number | null;
 
   @Column({ type: "jsonb", nullable: true })
-  response!: JsonValue | null;
+  response!: unknown;
 
   @Column({ name: "created_at", type: "timestamptz" })
   createdAt!: Date;

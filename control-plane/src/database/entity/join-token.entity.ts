@@ -1,4 +1,3 @@
-import type { JsonValue } from "@capstan/proto";
 import { Column, Entity, PrimaryColumn } from "typeorm";
 
 /** What lets agents enrol into a pool; the key derived from the secret, sealed, and never the secret. */
@@ -26,7 +25,7 @@ export class JoinTokenEntity {
   uses!: number;
 
   @Column({ type: "jsonb" })
-  labels!: JsonValue;
+  labels!: unknown;
 
   @Column({ type: "cidr", nullable: true })
   cidr!: string | null;

@@ -1,4 +1,3 @@
-import type { JsonValue } from "@capstan/proto";
 import { Column, Entity, PrimaryColumn } from "typeorm";
 
 /** A distinct selector in a pool: what may be matched against agents. */
@@ -17,5 +16,5 @@ export class LaneEntity {
   selectorHash!: string;
 
   @Column({ type: "jsonb" })
-  selector!: JsonValue;
+  selector!: unknown;
 }

@@ -18,6 +18,9 @@ export class LiveAttemptEntity {
   @Column({ type: "integer" })
   position!: number;
 
+  @Column({ type: "integer" })
+  number!: number;
+
   @Column({ type: "bigint" })
   epoch!: string;
 
@@ -29,6 +32,15 @@ export class LiveAttemptEntity {
 
   @Column({ name: "lease_ms", type: "bigint" })
   leaseMs!: string;
+
+  @Column({ type: "text" })
+  state!: string;
+
+  @Column({ name: "offered_at", type: "timestamptz" })
+  offeredAt!: Date;
+
+  @Column({ name: "started_at", type: "timestamptz", nullable: true })
+  startedAt!: Date | null;
 
   @Column({ name: "backstop_at", type: "timestamptz", nullable: true })
   backstopAt!: Date | null;

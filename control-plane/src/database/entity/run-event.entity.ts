@@ -1,7 +1,9 @@
-import type { JsonValue } from "@capstan/proto";
 import { Column, Entity, PrimaryColumn } from "typeorm";
 
-/** The events of one committed decision about a run, in order. */
+/**
+ * The events of one committed decision about a run, in order. The column `tx` (xid8, a type that TypeORM does not know)
+ * is the live stream's position and read by its SQL alone.
+ */
 @Entity("run_events")
 export class RunEventEntity {
   @PrimaryColumn({ name: "project_id", type: "uuid" })
@@ -20,5 +22,5 @@ export class RunEventEntity {
   at!: Date;
 
   @Column({ type: "json" })
-  items!: JsonValue;
+  items!: unknown;
 }

@@ -1,4 +1,3 @@
-import type { JsonValue } from "@capstan/proto";
 import { Column, Entity, PrimaryColumn } from "typeorm";
 
 /** One execution of one workflow version. */
@@ -35,13 +34,13 @@ export class RunEntity {
   priority!: number;
 
   @Column({ type: "jsonb" })
-  inputs!: JsonValue;
+  inputs!: unknown;
 
   @Column({ type: "jsonb" })
-  labels!: JsonValue;
+  labels!: unknown;
 
   @Column({ type: "jsonb" })
-  trigger!: JsonValue;
+  trigger!: unknown;
 
   @Column({ name: "created_at", type: "timestamptz" })
   createdAt!: Date;
@@ -56,11 +55,11 @@ export class RunEntity {
   deadlineAt!: Date | null;
 
   @Column({ type: "jsonb", nullable: true })
-  cancel!: JsonValue | null;
+  cancel!: unknown;
 
   @Column({ type: "jsonb", nullable: true })
-  outputs!: JsonValue | null;
+  outputs!: unknown;
 
   @Column({ type: "jsonb", nullable: true })
-  failure!: JsonValue | null;
+  failure!: unknown;
 }

@@ -1,4 +1,3 @@
-import type { JsonValue } from "@capstan/proto";
 import { Column, Entity, PrimaryColumn } from "typeorm";
 
 /** Something that a well-behaved client does not do. */
@@ -17,5 +16,5 @@ export class SecurityEventEntity {
   kind!: string;
 
   @Column({ type: "jsonb" })
-  evidence!: JsonValue;
+  evidence!: unknown;
 }

@@ -1,4 +1,3 @@
-import type { JsonValue } from "@capstan/proto";
 import { Column, Entity, PrimaryColumn } from "typeorm";
 
 /** A task within one run, by its position in the plan. */
@@ -29,7 +28,7 @@ export class TaskRunEntity {
   attempts!: number;
 
   @Column({ type: "jsonb", nullable: true })
-  counters!: JsonValue | null;
+  counters!: unknown;
 
   @Column({ name: "attempt_id", type: "uuid", nullable: true })
   attemptId!: string | null;
@@ -53,11 +52,11 @@ export class TaskRunEntity {
   dueAt!: Date | null;
 
   @Column({ type: "jsonb", nullable: true })
-  outputs!: JsonValue | null;
+  outputs!: unknown;
 
   @Column({ type: "jsonb", nullable: true })
-  failure!: JsonValue | null;
+  failure!: unknown;
 
   @Column({ type: "jsonb", nullable: true })
-  reason!: JsonValue | null;
+  reason!: unknown;
 }

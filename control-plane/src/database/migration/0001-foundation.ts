@@ -263,6 +263,7 @@ export class Foundation0001 implements MigrationInterface {
         FOREIGN KEY (project_id, run_id) REFERENCES runs (project_id, id) ON DELETE CASCADE
       ) WITH (fillfactor = 60);
 
+      -- Attempts that have ended, written once. Those that live are in live_attempts; attempt_records shows both.
       CREATE TABLE attempts (
         project_id uuid NOT NULL,
         id uuid NOT NULL,
@@ -280,7 +281,7 @@ export class Foundation0001 implements MigrationInterface {
         result jsonb,
         PRIMARY KEY (project_id, id),
         FOREIGN KEY (project_id, run_id, position) REFERENCES task_runs (project_id, run_id, position) ON DELETE CASCADE
-      ) WITH (fillfactor = 60);
+      );
       CREATE INDEX attempts_by_task_run ON attempts (run_id, position);
 
       -- What may be matched against agents: one row per distinct selector and pool.
@@ -318,13 +319,26 @@ export class Foundation0001 implements MigrationInterface {
         attempt_id uuid NOT NULL,
         run_id uuid NOT NULL,
         position integer NOT NULL,
+        number integer NOT NULL,
         epoch bigint NOT NULL,
         session bigint NOT NULL,
         seq bigint NOT NULL,
         lease_ms bigint NOT NULL,
+        state text NOT NULL,
+        offered_at timestamptz NOT NULL,
+        started_at timestamptz,
         backstop_at timestamptz,
         PRIMARY KEY (project_id, agent_id, attempt_id)
       ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
+
+      CREATE VIEW attempt_records WITH (security_invoker = true) AS
+        SELECT project_id, id, run_id, position, number, epoch, agent_id, session, state, offered_at, started_at,
+          ended_at, failure, result
+        FROM attempts
+        UNION ALL
+        SELECT project_id, attempt_id, run_id, position, number, epoch, agent_id, session, state, offered_at, started_at,
+          NULL, NULL, NULL
+        FROM live_attempts;
 
       CREATE TABLE timers (
         project_id uuid NOT NULL,
@@ -455,6 +469,7 @@ export class Foundation0001 implements MigrationInterface {
       GRANT SELECT, INSERT, UPDATE, DELETE ON users, members, user_sessions, sign_in_links TO capstan_auth;
       GRANT SELECT, UPDATE ON lease_clock TO capstan_engine;
       GRANT SELECT ON lease_clock TO capstan_api;
+      GRANT SELECT ON attempt_records TO capstan_api, capstan_engine;
     `);
   }
 

@@ -98,29 +98,26 @@ attempt AS MATERIALIZED (
     f jsonb, re jsonb, sq bigint, l bigint, b float8)
   WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
 ),
-attempt_made AS (
-  INSERT INTO attempts (project_id, id, run_id, position, number, epoch, agent_id, session, state, offered_at,
-    started_at, ended_at, failure, result)
-  SELECT p, i, r, o, nu, e, ag, se, s, to_timestamp(of / 1000), to_timestamp(st / 1000), to_timestamp(en / 1000), f, re
-  FROM attempt WHERE n
-),
-attempt_moved AS (
-  UPDATE attempts x SET state = t.s, started_at = to_timestamp(t.st / 1000), ended_at = to_timestamp(t.en / 1000),
-    failure = t.f, result = t.re
-  FROM attempt t WHERE t.n IS NULL AND x.project_id = t.p AND x.id = t.i
-),
+-- A live attempt is a row of live_attempts; its end moves it to attempts, which is written once.
 live_made AS (
-  INSERT INTO live_attempts (project_id, agent_id, attempt_id, run_id, position, epoch, session, seq, lease_ms)
-  SELECT p, ag, i, r, o, e, se, sq, l FROM attempt WHERE n AND en IS NULL
+  INSERT INTO live_attempts (project_id, agent_id, attempt_id, run_id, position, number, epoch, session, seq, lease_ms,
+    state, offered_at)
+  SELECT p, ag, i, r, o, nu, e, se, sq, l, s, to_timestamp(of / 1000) FROM attempt WHERE n AND en IS NULL
 ),
-live_watched AS (
-  UPDATE live_attempts x SET backstop_at = to_timestamp(t.b / 1000) FROM attempt t
-  WHERE t.b IS NOT NULL AND t.n IS NULL AND t.en IS NULL
-    AND x.project_id = t.p AND x.agent_id = t.ag AND x.attempt_id = t.i
+live_moved AS (
+  UPDATE live_attempts x SET state = t.s, started_at = to_timestamp(t.st / 1000), backstop_at = to_timestamp(t.b / 1000)
+  FROM attempt t
+  WHERE t.n IS NULL AND t.en IS NULL AND x.project_id = t.p AND x.agent_id = t.ag AND x.attempt_id = t.i
 ),
 live_ended AS (
   DELETE FROM live_attempts x USING attempt t
   WHERE t.en IS NOT NULL AND t.n IS NULL AND x.project_id = t.p AND x.agent_id = t.ag AND x.attempt_id = t.i
+),
+attempt_made AS (
+  INSERT INTO attempts (project_id, id, run_id, position, number, epoch, agent_id, session, state, offered_at,
+    started_at, ended_at, failure, result)
+  SELECT p, i, r, o, nu, e, ag, se, s, to_timestamp(of / 1000), to_timestamp(st / 1000), to_timestamp(en / 1000), f, re
+  FROM attempt WHERE en IS NOT NULL
 ),
 waiting AS MATERIALIZED (
   SELECT t.* FROM json_to_recordset($7::json) AS t(

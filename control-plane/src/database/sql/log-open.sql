@@ -3,7 +3,7 @@
 WITH known AS (
   SELECT a.project_id, a.id, a.run_id, a.position, a.epoch
   FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[]) AS q(p, id, agent, epoch)
-  JOIN attempts a ON a.project_id = q.p AND a.id = q.id AND a.agent_id = q.agent AND a.epoch = q.epoch
+  JOIN attempt_records a ON a.project_id = q.p AND a.id = q.id AND a.agent_id = q.agent AND a.epoch = q.epoch
 ),
 made AS (
   INSERT INTO log_streams (project_id, attempt_id, run_id, position, epoch)

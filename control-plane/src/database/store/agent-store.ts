@@ -1,9 +1,13 @@
 // Agents, pools and join tokens in PostgreSQL. What is asked before a project is known runs under the engine's role and
 // returns the project; the rest runs within its project.
 import type pg from "pg";
+import { Raw } from "typeorm";
 import type { AgentDetail, AgentView, JoinTokenView, PoolView, PublicJwk } from "@capstan/proto";
 import { idFromUuid, runName } from "@capstan/proto";
 import type { AgentRow, AgentStore, EnrolOutcome, JoinTokenRow, NewAgent, NewJoinToken } from "../../agent/agent.store.ts";
+import type { ColdReads } from "../cold-reads.ts";
+import { JoinTokenEntity } from "../entity/join-token.entity.ts";
+import { PoolEntity } from "../entity/pool.entity.ts";
 import { inTransaction, withProject } from "../pool.ts";
 
 const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
@@ -58,9 +62,12 @@ export class PgAgentStore implements AgentStore {
   private readonly engine: pg.Pool;
   private readonly api: pg.Pool;
 
-  constructor(engine: pg.Pool, api: pg.Pool) {
+  private readonly cold: ColdReads;
+
+  constructor(engine: pg.Pool, api: pg.Pool, cold: ColdReads) {
     this.engine = engine;
     this.api = api;
+    this.cold = cold;
   }
 
   async byThumbprint(thumbprint: string): Promise<AgentRow | undefined> {
@@ -211,15 +218,25 @@ export class PgAgentStore implements AgentStore {
   }
 
   async tokens(projectId: string, pool: string): Promise<JoinTokenView[] | undefined> {
-    const found = await this.within(projectId, "SELECT 1 FROM pools WHERE project_id = $1 AND name = $2", [projectId, pool]);
-    if (found.rows.length === 0) return undefined;
-    const { rows } = await this.within<TokenColumns>(
-      projectId,
-      `SELECT ${tokenColumns} FROM join_tokens t JOIN pools p ON p.project_id = t.project_id AND p.id = t.pool_id
-        WHERE t.project_id = $1 AND p.name = $2 AND t.uses < t.uses_max AND t.expires_at > clock_timestamp() ORDER BY t.id`,
-      [projectId, pool],
-    );
-    return rows.map(tokenView);
+    return this.cold.within(projectId, async (manager) => {
+      const found = await manager.findOneBy(PoolEntity, { projectId, name: pool });
+      if (found === null) return undefined;
+      const tokens = await manager.find(JoinTokenEntity, {
+        where: {
+          projectId,
+          poolId: found.id,
+          uses: Raw((uses) => `${uses} < uses_max`),
+          expiresAt: Raw((expires) => `${expires} > clock_timestamp()`),
+        },
+        order: { id: "ASC" },
+      });
+      return tokens.map((token) => ({
+        id: token.publicId, pool, uses: token.uses, usesMax: token.usesMax,
+        labels: token.labels as Record<string, string>, // as createToken wrote them
+        approve: token.approve, expiresAt: token.expiresAt.toISOString(), createdBy: token.createdBy,
+        createdAt: token.createdAt.toISOString(),
+      }));
+    });
   }
 
   async deleteToken(projectId: string, pool: string, publicId: string): Promise<boolean> {
@@ -246,10 +263,9 @@ export class PgAgentStore implements AgentStore {
     if (row === undefined) return undefined;
     const attempts = await this.within<{ id: string; workflow: string; number: string; task: string; state: string; started: string | null }>(
       projectId,
-      `SELECT l.attempt_id AS id, r.workflow_name AS workflow, r.number, t.key AS task, a.state, ${iso("a.started_at")} AS started
+      `SELECT l.attempt_id AS id, r.workflow_name AS workflow, r.number, t.key AS task, l.state, ${iso("l.started_at")} AS started
          FROM live_attempts l JOIN runs r ON r.project_id = l.project_id AND r.id = l.run_id
          JOIN task_runs t ON t.project_id = l.project_id AND t.run_id = l.run_id AND t.position = l.position
-         JOIN attempts a ON a.project_id = l.project_id AND a.id = l.attempt_id
         WHERE l.project_id = $1 AND l.agent_id = $2 ORDER BY l.attempt_id LIMIT 1000`,
       [projectId, row.id],
     );

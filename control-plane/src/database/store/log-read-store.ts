@@ -40,7 +40,7 @@ export class PgLogReadStore implements LogReadStore {
       `SELECT l.attempt_id, t.key, a.number, l.committed_bytes AS bytes, l.committed_lines AS lines, l.final_sha256 AS sha256,
               a.ended_at IS NOT NULL AS ended,
               CASE WHEN l.state = 'open' AND a.ended_at < clock_timestamp() - interval '60 seconds' THEN 'incomplete' ELSE l.state END AS state
-         FROM attempts a
+         FROM attempt_records a
          JOIN log_streams l ON l.project_id = a.project_id AND l.attempt_id = a.id
          JOIN task_runs t ON t.project_id = a.project_id AND t.run_id = a.run_id AND t.position = a.position
         WHERE a.project_id = $1 AND a.run_id = $2 AND ($3::text IS NULL OR t.key = $3) AND ($4::int IS NULL OR a.number = $4)

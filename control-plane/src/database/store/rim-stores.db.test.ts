@@ -6,6 +6,7 @@ import { auditText, firstPrevious } from "../../audit/entry.ts";
 import { hashToken, makeToken } from "../../auth/opaque-token.ts";
 import type { NewDeploy } from "../../workflow/workflow.store.ts";
 import { ensureDefaults } from "../bootstrap.ts";
+import { ColdReads } from "../cold-reads.ts";
 import { createPools, withProject } from "../pool.ts";
 import { PgAudit } from "./audit.store.ts";
 import { PgAuthStore } from "./auth.store.ts";
@@ -15,10 +16,11 @@ import { PgWorkflowStore } from "./workflow.store.ts";
 
 const database = await cloneDatabase();
 const pools = createPools(database);
-afterAll(() => pools.close());
+const cold = new ColdReads(database);
+afterAll(() => Promise.all([cold.close(), pools.close()]));
 await Promise.all([ensureDefaults(database.url, pools.api), ensureDefaults(database.url, pools.api)]);
 const auth = new PgAuthStore(pools.auth);
-const workflows = new PgWorkflowStore(pools.api);
+const workflows = new PgWorkflowStore(pools.api, cold);
 const project = await auth.project("default");
 if (project === undefined) throw new Error("no default project");
 

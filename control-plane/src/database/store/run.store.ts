@@ -110,7 +110,7 @@ export class PgRunStore implements RunStore {
               ${iso("a.ended_at")} AS ended, a.failure, a.result,
               CASE WHEN l.attempt_id IS NULL THEN NULL ELSE
                 json_build_object('bytes', l.committed_bytes, 'lines', l.committed_lines, 'state', l.state) END AS log
-         FROM attempts a
+         FROM attempt_records a
          JOIN task_runs t ON t.project_id = a.project_id AND t.run_id = a.run_id AND t.position = a.position
          LEFT JOIN agents g ON g.project_id = a.project_id AND g.id = a.agent_id
          LEFT JOIN log_streams l ON l.project_id = a.project_id AND l.attempt_id = a.id

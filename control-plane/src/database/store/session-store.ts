@@ -96,7 +96,7 @@ async function greet(
   if (locked.fingerprint !== null && locked.fingerprint !== hello.host.fingerprint) return { kind: "conflict" };
   const live = (await client.query<LiveColumns>(statement("session-live-locked", [projectId, agentId]))).rows.map(heldRow);
   const ended = await client.query<{ id: string; epoch: string; state: string }>(
-    "SELECT id, epoch, state FROM attempts WHERE project_id = $1 AND id = ANY ($2::uuid[]) AND agent_id = $3",
+    "SELECT id, epoch, state FROM attempt_records WHERE project_id = $1 AND id = ANY ($2::uuid[]) AND agent_id = $3",
     [projectId, attemptIds, agentId],
   );
   const logs = await client.query<{ attempt_id: string; committed_bytes: string; state: string }>(

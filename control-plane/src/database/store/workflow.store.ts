@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type pg from "pg";
+import { LessThan } from "typeorm";
 import { uuidV7, type DeployedWorkflow, type RunState } from "@capstan/proto";
 import { appendAudit } from "./audit-append.ts";
 import type {
@@ -11,6 +12,8 @@ import type {
   WorkflowRow,
   WorkflowStore,
 } from "../../workflow/workflow.store.ts";
+import type { ColdReads } from "../cold-reads.ts";
+import { DeployEntity } from "../entity/deploy.entity.ts";
 import { withProject } from "../pool.ts";
 
 const msOf = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
@@ -78,9 +81,11 @@ const fromVersions = `FROM workflows w JOIN workflow_versions v ON v.project_id 
 
 export class PgWorkflowStore implements WorkflowStore {
   private readonly pool: pg.Pool;
+  private readonly cold: ColdReads;
 
-  constructor(api: pg.Pool) {
+  constructor(api: pg.Pool, cold: ColdReads) {
     this.pool = api;
+    this.cold = cold;
   }
 
   async active(projectId: string, name: string): Promise<EditionRow | undefined> {
@@ -206,13 +211,17 @@ export class PgWorkflowStore implements WorkflowStore {
     projectId: string,
     page: { readonly limit: number; readonly before: string | undefined },
   ): Promise<readonly DeployRecord[]> {
-    const rows = await this.rows<DeployColumns>(
-      projectId,
-      `SELECT id, actor, message, result, ${msOf("created_at")} AS created_ms FROM deploys
-        WHERE project_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3`,
-      [projectId, page.before ?? null, page.limit],
+    const rows = await this.cold.within(projectId, (manager) =>
+      manager.find(DeployEntity, {
+        where: { projectId, ...(page.before === undefined ? {} : { id: LessThan(page.before) }) },
+        order: { id: "DESC" },
+        take: page.limit,
+      }),
     );
-    return rows.map(deployOf);
+    return rows.map(({ id, actor, message, result, createdAt }) =>
+      // The result was written by `deploy`, from this type.
+      deployOf({ id, actor, message, created_ms: createdAt.getTime(), result: result as DeployColumns["result"] }),
+    );
   }
 
   async hasBundles(projectId: string, sha256: readonly string[]): Promise<ReadonlySet<string>> {
