@@ -74,28 +74,66 @@ function npmCommand() {
 const withoutOurBin = (searchPath) =>
   (searchPath || "").split(path.delimiter).filter((folder) => !folder.endsWith(path.join("node_modules", ".bin")));
 
-function install() {
-  const text = readText(path.join(root, "package-lock.json"));
-  const hash = createHash("sha256").update(`${process.platform} ${process.arch}\n${text}`).digest("hex");
-  const stampFile = path.join(modules, ".capstan-lock");
-  if (readText(stampFile) === hash) return;
-  if (installedByHand(JSON.parse(text))) {
-    fs.writeFileSync(stampFile, hash);
-    return;
+const lockFile = path.join(root, "package-lock.json");
+const installStamp = path.join(modules, ".capstan-lock");
+
+/** `${hash} run`: what the product needs; `completing`: the rest is on its way; `all`. */
+const readInstalled = (hash) => {
+  const [found, extent] = readText(installStamp).split(" ");
+  return found === hash ? extent : undefined;
+};
+
+/** A package whose unpacking was killed has its package.json but not its files, and npm would take it for whole. */
+function forgetUnfinished(lock) {
+  for (const place of Object.keys(lock.packages)) {
+    if (lock.packages[place].dev) fs.rmSync(path.join(root, place), { recursive: true, force: true });
   }
-  step("dependencies", "npm ci --ignore-scripts", () => {
+  fs.rmSync(path.join(modules, ".package-lock.json"), { force: true });
+}
+
+/**
+ * Installs from the lock file. `run` is what the product needs and a third of the whole, so that a first start waits for
+ * no tool of tests or console; `all` completes it without touching what is there, which may be running.
+ */
+function install(extent) {
+  const text = readText(lockFile);
+  const hash = createHash("sha256").update(`${process.platform} ${process.arch}\n${text}`).digest("hex");
+  const isEnough = () => ["all", extent].includes(readInstalled(hash));
+  if (isEnough()) return;
+  locked("install", () => {
+    if (isEnough()) return;
+    const lock = JSON.parse(text);
+    if (readInstalled(hash) === "completing") {
+      forgetUnfinished(lock);
+      fs.writeFileSync(installStamp, `${hash} run`);
+      if (extent === "run") return;
+    }
+    if (installedByHand(lock)) {
+      fs.writeFileSync(installStamp, `${hash} all`);
+    } else if (extent === "run") {
+      npm(["ci", "--ignore-scripts", "--omit=dev"]);
+      fs.writeFileSync(installStamp, `${hash} run`);
+    } else if (readInstalled(hash) === "run") {
+      fs.writeFileSync(installStamp, `${hash} completing`);
+      npm(["install", "--ignore-scripts", "--include=dev", "--no-save"]);
+      fs.writeFileSync(installStamp, `${hash} all`);
+    } else {
+      npm(["ci", "--ignore-scripts", "--include=dev"]);
+      fs.writeFileSync(installStamp, `${hash} all`);
+    }
+  });
+}
+
+function npm(words) {
+  step("dependencies", `npm ${words.join(" ")}`, () => {
     const [command, before] = npmCommand();
-    const result = spawnSync(
-      command,
-      before.concat(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]),
-      {
-        cwd: root,
-        encoding: "utf8",
-        stdio: ["ignore", "pipe", "pipe"],
-        maxBuffer: 64 * 1024 * 1024,
-        env: Object.assign({}, process.env, { PATH: withoutOurBin(process.env.PATH).join(path.delimiter) }),
-      },
-    );
+    const result = spawnSync(command, before.concat(words, ["--no-audit", "--no-fund", "--loglevel=error"]), {
+      cwd: root,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+      maxBuffer: 64 * 1024 * 1024,
+      env: Object.assign({}, process.env, { PATH: withoutOurBin(process.env.PATH).join(path.delimiter) }),
+    });
     if (result.error) stop(`npm cannot be started: ${result.error.message}`, "npm ci --ignore-scripts");
     if (result.status !== 0) {
       process.stderr.write(result.stdout + result.stderr);
@@ -106,9 +144,8 @@ function install() {
           "npm ci --offline --ignore-scripts   if you have a cache",
         );
       }
-      stop(`npm ci failed with exit code ${result.status}`, "npm ci --ignore-scripts");
+      stop(`npm ${words[0]} failed with exit code ${result.status}`, "npm ci --ignore-scripts");
     }
-    fs.writeFileSync(stampFile, hash);
   });
 }
 
@@ -284,7 +321,7 @@ function buildConsole(node) {
  */
 export function prepare({ console: when }) {
   refuseOldNode();
-  install();
+  install(when === "later" ? "run" : "all");
   const node = findNode24();
   buildPackages(node);
   if (when === "now") buildConsole(node);
@@ -307,7 +344,10 @@ export function buildConsoleBeside(node) {
 }
 
 /** The body of `build-console.js`, which `buildConsoleBeside` starts. */
-export const buildConsoleHere = () => buildConsole(process.execPath);
+export function buildConsoleHere() {
+  install("all");
+  buildConsole(process.execPath);
+}
 
 /** Runs a command on Node 24 in the foreground, passes signals on, and ends with its exit code. */
 export function handOver(node, args, { env, onExit }) {

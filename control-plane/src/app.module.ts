@@ -44,6 +44,7 @@ import { ExplainService } from "./explain/explain.service.ts";
 import { QueueService } from "./explain/queue.service.ts";
 import { makeAgentSide } from "./gateway/agent-side.ts";
 import { SessionRegistry } from "./gateway/session-registry.ts";
+import { TokenBuckets } from "./http/token-bucket.ts";
 import { ProblemFilter, type Rim } from "./http/problem.filter.ts";
 import { EVENT_LOG } from "./live/event-log.ts";
 import { EventReader } from "./live/event-reader.ts";
@@ -56,6 +57,7 @@ import { RunController } from "./run/run.controller.ts";
 import { RunService } from "./run/run.service.ts";
 import { HEALTH, HealthController, type Health } from "./telemetry/health.controller.ts";
 import type { Log } from "./telemetry/log.ts";
+import { StartLimits } from "./trigger/start-limits.ts";
 import { RunRequestController } from "./trigger/run-request.controller.ts";
 import { DeployController } from "./workflow/deploy.controller.ts";
 import { DeployService } from "./workflow/deploy.service.ts";
@@ -139,6 +141,18 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const queue = new QueueService(runStore, picture);
   const reader = new EventReader(eventLog, signals, log);
   const rim: Rim = { log, isUnavailable };
+  const { limits } = config;
+  const rate = new TokenBuckets({
+    name: "api",
+    perSecond: limits.apiPerSecond,
+    burst: limits.apiPerSecond * 5,
+    what: "requests of one user",
+  });
+  const startLimits = new StartLimits({
+    startsPerSecond: limits.runStartsPerSecond,
+    queuedMax: limits.queuedMax,
+    countQueued: (projectId, max) => runStore.countQueued(projectId, max),
+  });
   const draining = { now: false };
   const release: Release = { version: around.version, schema: schemaVersion, startedAt: new Date().toISOString() };
   const health: Health = {
@@ -193,7 +207,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       ...agentSide.controllers,
     ],
     providers: [
-      { provide: APP_GUARD, useValue: new PermissionGuard(auth, { origins: site.origins, cookie: site.cookie }) },
+      { provide: APP_GUARD, useValue: new PermissionGuard(auth, { origins: site.origins, cookie: site.cookie, rate }) },
       { provide: APP_FILTER, useValue: new ProblemFilter(rim) },
       { provide: SITE, useValue: site },
       { provide: AuthService, useValue: auth },
@@ -207,6 +221,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: WorkflowEditions, useValue: editions },
       { provide: DeployService, useValue: new DeployService(workflowStore, editions, picture) },
       { provide: RunService, useValue: runs },
+      { provide: StartLimits, useValue: startLimits },
       { provide: AGENT_PICTURE, useValue: picture },
       { provide: ExplainService, useValue: new ExplainService(runs, runStore, picture) },
       { provide: QueueService, useValue: queue },

@@ -24,6 +24,17 @@ export interface Config {
   readonly roles: ReadonlySet<ServerRole>;
   readonly logLevel: LogLevel;
   readonly logFormat: "json" | "pretty";
+  readonly limits: Limits;
+}
+
+/** Per replica; 0 turns one off. The token of this machine is under none but `queuedMax`. */
+export interface Limits {
+  /** Requests with one credential; five times as many at once. Default 100. */
+  readonly apiPerSecond: number;
+  /** Runs started in one project; ten times as many at once. Default 200. */
+  readonly runStartsPerSecond: number;
+  /** Queued task runs of one project. Default 100,000. */
+  readonly queuedMax: number;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -40,6 +51,9 @@ const settings = [
   "CAPSTAN_ROLES",
   "CAPSTAN_LOG_LEVEL",
   "CAPSTAN_LOG_FORMAT",
+  "CAPSTAN_LIMITS__API_PER_SECOND",
+  "CAPSTAN_LIMITS__RUN_STARTS_PER_SECOND",
+  "CAPSTAN_LIMITS__QUEUED_MAX",
 ] as const;
 type Setting = (typeof settings)[number];
 
@@ -89,6 +103,14 @@ export function readConfig(environment: Environment): Config {
     roles: rolesOf(get("CAPSTAN_ROLES") ?? "all"),
     logLevel: oneOf("CAPSTAN_LOG_LEVEL", get("CAPSTAN_LOG_LEVEL") ?? "info", ["debug", "info", "warn", "error"]),
     logFormat: oneOf("CAPSTAN_LOG_FORMAT", get("CAPSTAN_LOG_FORMAT") ?? "json", ["json", "pretty"]),
+    limits: {
+      apiPerSecond: integer("CAPSTAN_LIMITS__API_PER_SECOND", get("CAPSTAN_LIMITS__API_PER_SECOND"), 0, 1_000_000) ?? 100,
+      runStartsPerSecond:
+        integer("CAPSTAN_LIMITS__RUN_STARTS_PER_SECOND", get("CAPSTAN_LIMITS__RUN_STARTS_PER_SECOND"), 0, 1_000_000) ??
+        200,
+      queuedMax:
+        integer("CAPSTAN_LIMITS__QUEUED_MAX", get("CAPSTAN_LIMITS__QUEUED_MAX"), 0, 100_000_000) ?? 100_000,
+    },
   };
 }
 

@@ -15,6 +15,7 @@ const config = readConfig({
   CAPSTAN_DATABASE_URL: database.url,
   CAPSTAN_HTTP__PORT: "0",
   CAPSTAN_DATA_DIR: folder,
+  CAPSTAN_LIMITS__API_PER_SECOND: "20",
   // Nothing listens there: the API works without its console.
   CAPSTAN_CONSOLE__URL: "http://127.0.0.1:9",
 });
@@ -227,6 +228,30 @@ test("the cookie signs in, and changes with it need our origin", async () => {
   expect(parsed(await cancel({}))).toMatchObject({ code: "origin_refused" });
   expect(parsed(await cancel({ origin: "http://evil.example" }))).toMatchObject({ code: "origin_refused" });
   expect(parsed(await cancel({ origin: server.url }))).toMatchObject({ code: "not_found" });
+});
+
+test("a browser has a budget and is told of it; the token of this machine is not slowed down", async () => {
+  const link = String(parsed(await call("POST", "/auth/links"))["url"]).split("token=")[1];
+  const signedIn = await send(
+    "POST",
+    "/auth/exchange",
+    { "content-type": "application/json" },
+    JSON.stringify({ token: link }),
+  );
+  const cookie = String(signedIn.headers["set-cookie"]).split(";")[0] ?? "";
+  const first = await send("GET", "/api/v1/version", { cookie });
+  expect(first.headers["ratelimit-policy"]).toBe('"api";q=100;w=5');
+  expect(first.headers["ratelimit"]).toMatch(/^"api";r=\d+;t=\d+$/);
+  const answers = await Promise.all(Array.from({ length: 300 }, () => send("GET", "/api/v1/version", { cookie })));
+  const refused = answers.find((answer) => answer.status === 429);
+  expect(answers.filter((answer) => answer.status === 200).length).toBeGreaterThan(50);
+  expect(refused?.headers["retry-after"]).toBe("1");
+  expect(refused === undefined ? undefined : problemSchema.parse(parsed(refused))).toMatchObject({
+    code: "rate_limited",
+    retryable: true,
+  });
+  const ours = await Promise.all(Array.from({ length: 300 }, () => call("GET", "/api/v1/version")));
+  expect(ours.every((answer) => answer.status === 200 && answer.headers["ratelimit"] === undefined)).toBe(true);
 });
 
 test("pages need a sign-in, and say so when the console is not there", async () => {

@@ -1,4 +1,4 @@
-// `npm run bench -- hot-path [--json] [--reps 5] [--secs 3]`: starts everything on this machine, measures, prints a table,
+// `npm run bench -- hot-path [--json] [--reps 5] [--secs 3] [--profile DIR]`: starts everything on this machine, measures, prints a table,
 // and keeps one JSON document in test/bench/results. With --json the document alone goes to stdout.
 // Exit 0 good, 1 a floor was missed or the ledger is wrong, 2 wrong usage.
 import { execFileSync } from "node:child_process";
@@ -33,7 +33,7 @@ interface Result extends Spread {
 }
 
 function usage(problem: string): never {
-  console.error(`${problem}\nusage: npm run bench -- hot-path|${scenarios.map((one) => one.name).join("|")} [--json] [--reps N] [--secs N]`);
+  console.error(`${problem}\nusage: npm run bench -- hot-path|${scenarios.map((one) => one.name).join("|")} [--json] [--reps N] [--secs N] [--profile DIR]`);
   process.exit(2);
 }
 
@@ -45,6 +45,7 @@ function readArguments() {
         json: { type: "boolean", default: false },
         reps: { type: "string", default: "5" },
         secs: { type: "string", default: "3" },
+        profile: { type: "string" },
       },
     });
   } catch (error) {
@@ -84,7 +85,7 @@ process.exit(missed.length === 0 ? 0 : 1);
 
 async function runScenario(scenario: Scenario): Promise<Result[]> {
   say(`${scenario.name}: starting PostgreSQL, control plane and agent`);
-  const stack = await startStack(scenario.agents);
+  const stack = await startStack(scenario.agents, values.profile);
   try {
     await stack.client.deploy(Object.entries(scenario.workflows).map(([file, source]) => ({ file, source })));
     const done: Result[] = [];

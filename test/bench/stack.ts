@@ -33,9 +33,16 @@ interface Started {
 }
 
 /** Starts a process and waits for its first JSON line on stdout. */
-function startProcess(file: string, args: readonly string[], env: Record<string, string>, input?: string): Promise<Started> {
+function startProcess(
+  file: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  options: { readonly input?: string; readonly profileDir?: string | undefined } = {},
+): Promise<Started> {
+  const { input, profileDir } = options;
+  const profiling = profileDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`];
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [file, ...args], {
+    const child = spawn(process.execPath, [...profiling, file, ...args], {
       env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "/", LANG: "C.UTF-8", ...env },
       stdio: ["pipe", "pipe", "pipe"],
     });
@@ -67,7 +74,8 @@ function stopProcess(child: ChildProcess, signals: number): Promise<void> {
   });
 }
 
-export async function startStack(agents: readonly AgentSpec[]): Promise<Stack> {
+/** @param profileDir where control plane and agents leave a CPU profile at their end; undefined: none */
+export async function startStack(agents: readonly AgentSpec[], profileDir?: string): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), "capstan-bench-"));
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
@@ -86,7 +94,7 @@ export async function startStack(agents: readonly AgentSpec[]): Promise<Stack> {
       CAPSTAN_DATA_DIR: folder,
       CAPSTAN_LOG_LEVEL: "warn",
       NODE_ENV: "production",
-    });
+    }, { profileDir });
     stops.push(() => stopProcess(server.child, 1));
     const url = String(server.line["url"]);
     const client = new Client(url, readFileSync(join(keysDir, "local"), "utf8").trim());
@@ -98,7 +106,7 @@ export async function startStack(agents: readonly AgentSpec[]): Promise<Stack> {
       agentFolders.push(dataDir);
       const token = await client.joinToken();
       const joined = await startProcess(
-        join(repository, "agent/dist/main.js"), ["join", url, "--name", agent.name, "--data", dataDir], {}, token,
+        join(repository, "agent/dist/main.js"), ["join", url, "--name", agent.name, "--data", dataDir], {}, { input: token },
       );
       await stopProcess(joined.child, 0);
       const entry = agent.noop ? fileURLToPath(new URL("noop-agent.ts", import.meta.url)) : join(repository, "agent/dist/main.js");
@@ -109,7 +117,7 @@ export async function startStack(agents: readonly AgentSpec[]): Promise<Stack> {
         CAPSTAN_AGENT__SLOTS: String(agent.slots),
         CAPSTAN_LOG_LEVEL: "error",
         ...(agent.noop ? { CAPSTAN_AGENT__RUNNERS: "1" } : {}),
-      });
+      }, { profileDir });
       if (started.child.pid !== undefined) agentPids.push(started.child.pid);
       stops.push(() => stopProcess(started.child, 2));
     }

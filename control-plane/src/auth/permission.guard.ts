@@ -1,6 +1,6 @@
 // The one guard: deny by default. What a handler asks for stands in the route table.
 import type { CanActivate, ExecutionContext } from "@nestjs/common";
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import {
   AppError,
   permissions,
@@ -13,7 +13,8 @@ import {
 } from "@capstan/proto";
 import { isLoopback } from "../config.ts";
 import { ownProofKey, routeKey } from "../http/handle.ts";
-import { setContext, type Principal } from "../http/request-context.ts";
+import { isUnlimited, setContext, type Principal } from "../http/request-context.ts";
+import type { TokenBuckets } from "../http/token-bucket.ts";
 import type { AuthService } from "./auth.service.ts";
 import { readCookie, type CookieForm } from "./cookie.ts";
 import { checkOrigin, type Origins } from "./origin.ts";
@@ -23,6 +24,8 @@ const reauthMs = 5 * 60_000;
 export interface GuardOptions {
   readonly origins: Origins;
   readonly cookie: CookieForm;
+  /** Requests with one credential. */
+  readonly rate: TokenBuckets;
 }
 
 export class PermissionGuard implements CanActivate {
@@ -39,12 +42,13 @@ export class PermissionGuard implements CanActivate {
     if (Reflect.getMetadata(ownProofKey, handler) === true) return true;
     const name: unknown = Reflect.getMetadata(routeKey, handler);
     if (!isRouteName(name)) throw new AppError("route_undeclared", `${handler.name} declares no route`);
-    await this.admit(name, execution.switchToHttp().getRequest<FastifyRequest>());
+    const http = execution.switchToHttp();
+    await this.admit(name, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
     return true;
   }
 
   /** Checks the caller against the route and remembers who it is. */
-  private async admit(name: RouteName, request: FastifyRequest): Promise<void> {
+  private async admit(name: RouteName, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const route: Route = routes[name];
     const principal = await authenticateRequest(request, this.auth, this.options.cookie);
     if (
@@ -52,6 +56,10 @@ export class PermissionGuard implements CanActivate {
       (principal?.via === "cookie" || (route.permission === "none" && hasCookieOrOrigin(request)))
     ) {
       checkOrigin(request, this.options.origins);
+    }
+    if (principal !== undefined && !isUnlimited(principal)) {
+      // A person's browsers share one budget, and so do the tokens of a service: more credentials are no more budget.
+      this.options.rate.take(principal.userId, 1, (headers) => void reply.headers(headers));
     }
     if (route.permission === "none") {
       setContext(request, { route: name, principal, project: undefined });

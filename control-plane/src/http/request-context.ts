@@ -15,6 +15,9 @@ export interface Principal {
   readonly expiresMs: number | undefined;
 }
 
+/** The token of this machine, on loopback, is limited by no rate: whoever holds it owns the process. */
+export const isUnlimited = (principal: Principal): boolean => principal.kind === "local" && principal.via === "token";
+
 export interface ProjectScope {
   /** UUID */
   readonly id: string;

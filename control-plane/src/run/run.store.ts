@@ -113,5 +113,7 @@ export interface RunStore {
   attempts(projectId: string, runId: string, position: number | undefined): Promise<readonly AttemptRecord[]>;
   events(projectId: string, runId: string, afterSeq: number, limit: number): Promise<readonly EventRecord[]>;
   /** What waits in the queue, oldest first, at most `limit`; of one run, or of the project. */
+  /** Queued task runs of a project, counted up to `max`. */
+  countQueued(projectId: string, max: number): Promise<number>;
   queued(projectId: string, runId: string | undefined, limit: number): Promise<readonly QueuedTask[]>;
 }

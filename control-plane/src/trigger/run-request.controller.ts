@@ -12,6 +12,7 @@ import { RunEnd } from "../run/run-end.ts";
 import { RunService } from "../run/run.service.ts";
 import { WorkflowEditions, type NumberedEdition } from "../workflow/editions.ts";
 import { completeInputs } from "./inputs.ts";
+import { StartLimits } from "./start-limits.ts";
 
 const waitMsMax = 55_000;
 
@@ -21,17 +22,20 @@ export class RunRequestController {
   private readonly commit: Commit;
   private readonly runs: RunService;
   private readonly end: RunEnd;
+  private readonly limits: StartLimits;
 
   constructor(
     @Inject(WorkflowEditions) editions: WorkflowEditions,
     @Inject(COMMIT) commit: Commit,
     @Inject(RunService) runs: RunService,
     @Inject(COMMIT_SIGNALS) signals: CommitSignals,
+    @Inject(StartLimits) limits: StartLimits,
   ) {
     this.editions = editions;
     this.commit = commit;
     this.runs = runs;
     this.end = new RunEnd(runs, signals);
+    this.limits = limits;
   }
 
   @Handles("runStart")
@@ -48,6 +52,7 @@ export class RunRequestController {
       throw new AppError("not_found", `There is no ${what} in project ${project.name}.`);
     }
     const inputs = completeInputs(edition.document, body.inputs ?? {});
+    this.limits.admit(project, call.principal, 1, (headers) => void reply.headers(headers));
     const kind = call.request.headers["x-capstan-trigger"] === "manual" ? "manual" : "api";
     const outcome = await this.commit.start({
       edition,
@@ -86,6 +91,7 @@ export class RunRequestController {
       inputs: completeInputs(edition.document, run.inputs ?? {}, `/runs/${i}`),
       labels: run.labels ?? {},
     }));
+    this.limits.admit(project, call.principal, asked.length, (headers) => void call.reply.headers(headers));
     const started = asked.map(async (run, i): Promise<StartedRun> => {
       const outcome = await this.commit.start({
         edition,

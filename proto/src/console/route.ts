@@ -36,6 +36,7 @@ export const commonErrors = [
   "host_refused",
   "not_found",
   "method_not_allowed",
+  "rate_limited",
   "internal",
   "unavailable",
 ] as const satisfies readonly ErrorCode[];

@@ -184,7 +184,7 @@ export const routes = {
     body: startRunBodySchema,
     response: runSchema,
     status: 202,
-    errors: ["inputs_invalid", "idempotency_key_reused", "body_too_large", "media_type_refused"],
+    errors: ["inputs_invalid", "idempotency_key_reused", "queue_full", "body_too_large", "media_type_refused"],
   },
   runStartBatch: {
     method: "POST",
@@ -196,7 +196,7 @@ export const routes = {
     body: startBatchBodySchema,
     response: startBatchResponseSchema,
     status: 202,
-    errors: ["inputs_invalid", "idempotency_key_reused", "body_too_large", "media_type_refused"],
+    errors: ["inputs_invalid", "idempotency_key_reused", "queue_full", "body_too_large", "media_type_refused"],
   },
   runList: {
     method: "GET",

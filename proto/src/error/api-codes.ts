@@ -151,6 +151,13 @@ export const apiCodes = errorEntries({
     meaning: "The limit of this caller is used up for the moment.",
     do: "Repeat after the time in Retry-After.",
   },
+  queue_full: {
+    title: "Too many task runs wait",
+    status: 429,
+    retryable: true,
+    meaning: "As many task runs of the project wait for an agent as may; another run would only wait behind them.",
+    do: "Look with `capstan explain` why they wait. Add agents or slots, or cancel runs that nobody needs.",
+  },
   internal: {
     title: "The control plane could not do this",
     status: 500,

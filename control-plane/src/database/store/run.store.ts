@@ -134,6 +134,15 @@ export class PgRunStore implements RunStore {
       .slice(0, limit);
   }
 
+  async countQueued(projectId: string, max: number): Promise<number> {
+    const rows = await this.rows<{ count: number }>(
+      projectId,
+      "SELECT count(*)::int AS count FROM (SELECT 1 FROM task_queue q WHERE q.project_id = $1 LIMIT $2) AS few",
+      [projectId, max],
+    );
+    return rows[0]?.count ?? 0;
+  }
+
   queued(projectId: string, runId: string | undefined, limit: number): Promise<readonly QueuedTask[]> {
     return this.rows<QueuedTask & pg.QueryResultRow>(
       projectId,
