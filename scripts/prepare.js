@@ -206,8 +206,9 @@ const alive = (pid) => {
 
 /** Two of us in one clone build one after the other: a folder is the lock, a dead holder's is taken over. */
 function locked(name, run) {
-  const lock = path.join(stamps, `${name}.lock`);
-  fs.mkdirSync(stamps, { recursive: true });
+  // `npm ci` empties node_modules, so the lock of an install lies outside.
+  const lock = name === "install" ? path.join(root, ".install.lock") : path.join(stamps, `${name}.lock`);
+  fs.mkdirSync(path.dirname(lock), { recursive: true });
   for (;;) {
     try {
       fs.writeFileSync(lock, String(process.pid), { flag: "wx" });

@@ -1,9 +1,7 @@
 // The composition root: every part is made here, and only here is database/ imported. Stages in the order of the flow.
-import { randomBytes } from "node:crypto";
 import type { Server } from "node:http";
 import { Module, type DynamicModule, type Provider, type Type, type WebSocketAdapter } from "@nestjs/common";
 import { APP_FILTER, APP_GUARD } from "@nestjs/core";
-import { uuidV7 } from "@capstan/proto";
 import { AUDIT } from "./audit/entry.ts";
 import { AuthController } from "./auth/auth.controller.ts";
 import { AuthService } from "./auth/auth.service.ts";
@@ -14,6 +12,7 @@ import { COMMIT } from "./commit/commit.ts";
 import { CommitLoop } from "./commit/commit-loop.ts";
 import { COMMIT_SIGNALS, CommitSignals } from "./commit/commit-signals.ts";
 import { LiveIndex } from "./commit/live-index.ts";
+import { makeIdSource } from "./commit/id-source.ts";
 import { deadlineLoop, timerLoop } from "./commit/timer-loop.ts";
 import type { Config } from "./config.ts";
 import { ensureDefaults } from "./database/bootstrap.ts";
@@ -107,7 +106,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   await untilReachable(() => ensureDefaults(config.databaseUrl, pools.api), reach);
   await untilReachable(() => checkIsolation(pools.api), reach);
 
-  const newId = (): string => uuidV7(Date.now(), randomBytes(10));
+  const newId = makeIdSource();
   const dispatchStore = new PgDispatchStore(pools.engine);
   const commitStore = new PgCommitStore(pools);
   const clock = new DatabaseClock(await untilReachable(() => dispatchStore.tick(), reach));

@@ -18,11 +18,13 @@ export interface BatchRows {
   readonly queue: object[];
   readonly timers: object[];
   readonly lanes: object[];
+  /** What the rows of `starts`, `tasks` and `attempts` need of the statement, beside themselves. */
+  readonly kinds: Set<"keys" | "tasksMade" | "tasksMoved" | "attemptsMade" | "attemptsMoved" | "attemptsEnded">;
 }
 
 export const emptyBatch = (): BatchRows => ({
   starts: [], advances: [], sessionFences: new Map(), laneFences: new Map(), tasks: [], attempts: [], queue: [],
-  timers: [], lanes: [],
+  timers: [], lanes: [], kinds: new Set(),
 });
 
 /** Where the ready task runs of a draft go: to a session at once, or to the queue of a lane. */
@@ -53,8 +55,10 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
   const p = after.projectId;
   const r = after.id;
   const { history } = draft;
-  if (start !== undefined) rows.starts.push(startRow(after, start, entry.order, history));
-  else {
+  if (start !== undefined) {
+    rows.starts.push(startRow(after, start, entry.order, history));
+    if (start.idempotency !== undefined) rows.kinds.add("keys");
+  } else {
     rows.advances.push({
       p, r, v: draft.before?.version, s: after.state, es: after.eventSeq, st: after.startedMs, en: after.endedMs,
       cn: after.cancel, ou: after.outputs, f: after.failure,
@@ -89,6 +93,7 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
     if (task === undefined) continue;
     const earlier = draft.before?.tasks[position];
     rows.tasks.push(taskRow(p, r, after, task, earlier === undefined));
+    rows.kinds.add(earlier === undefined ? "tasksMade" : "tasksMoved");
     const placed = queued.get(position);
     if (placed !== undefined && task.state === "queued") {
       rows.queue.push({
@@ -99,7 +104,10 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
       rows.queue.push({ d: true, p, r, o: position });
     }
   }
-  for (const attempt of draft.attempts.values()) rows.attempts.push(attemptRow(p, r, after, attempt));
+  for (const attempt of draft.attempts.values()) {
+    rows.attempts.push(attemptRow(p, r, after, attempt));
+    rows.kinds.add(attempt.endedMs !== undefined ? "attemptsEnded" : attempt.isNew ? "attemptsMade" : "attemptsMoved");
+  }
   for (const timer of draft.timers.values()) {
     // A cleared timer that was never set costs a look-up that finds nothing.
     rows.timers.push({ p, r, o: timer.position, k: timer.kind, du: timer.dueMs });

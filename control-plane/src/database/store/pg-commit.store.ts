@@ -6,6 +6,7 @@ import type { CommitStore, FoundAttempt, FoundKey, RunKey } from "../../commit/c
 import { compilePlan, type Plan } from "../../engine/plan.ts";
 import type { Run } from "../../engine/snapshot.ts";
 import type { Pools } from "../pool.ts";
+import { commitForm } from "../commit-statement.ts";
 import { statement } from "../sql.ts";
 import { runFromRows, type LiveRow, type RunRow, type TaskRow } from "./load-run.ts";
 
@@ -32,11 +33,21 @@ export class PgCommitStore implements CommitStore {
   }
 
   async write(rows: BatchRows): Promise<ReadonlyMap<string, number | undefined>> {
-    const values = [
-      rows.starts, rows.advances, [...rows.sessionFences.values()], [...rows.laneFences.values()], rows.tasks,
-      rows.attempts, rows.queue, rows.timers, rows.lanes,
-    ].map((part) => JSON.stringify(part));
-    const result = await this.hot.query<{ r: string; number: string | null }>(statement("commit-batch", values));
+    const given: Readonly<Record<string, readonly object[]>> = {
+      starts: rows.starts,
+      advances: rows.advances,
+      sessionFences: [...rows.sessionFences.values()],
+      laneFences: [...rows.laneFences.values()],
+      tasks: rows.tasks,
+      attempts: rows.attempts,
+      queue: rows.queue,
+      timers: rows.timers,
+      lanes: rows.lanes,
+    };
+    const parts = Object.keys(given).filter((name) => given[name]?.length !== 0);
+    const form = commitForm([...parts, ...rows.kinds].sort());
+    const values = form.parameters.map((name) => JSON.stringify(given[name]));
+    const result = await this.hot.query<{ r: string; number: string | null }>({ name: form.name, text: form.text, values });
     return new Map(result.rows.map((row) => [row.r, row.number === null ? undefined : Number(row.number)]));
   }
 
