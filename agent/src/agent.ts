@@ -210,7 +210,7 @@ class RunningAgent implements Agent {
 
   stop(): void {
     if (!this.#state.isDraining) this.drain();
-    this.#held.stopAll("drain");
+    this.#held.stopAll("drain", this.#options.config.stopGraceMsMax);
   }
 
   leave(): void {

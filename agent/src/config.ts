@@ -14,6 +14,8 @@ export interface AgentConfig {
   readonly slots: number;
   readonly runners: number;
   readonly drainTimeoutMs: number;
+  /** At most this long between TERM and KILL where the agent itself has to stop; absent: what each task asks for. */
+  readonly stopGraceMsMax?: number;
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -66,6 +68,10 @@ export function readConfig({ env, flags }: ConfigSource): AgentConfig {
   const drain = env["CAPSTAN_AGENT__DRAIN_TIMEOUT"] ?? "30m";
   const drainTimeoutMs = parseDuration(drain);
   if (drainTimeoutMs === undefined) throw invalid("CAPSTAN_AGENT__DRAIN_TIMEOUT", drain, "a duration such as 30m");
+  const grace = env["CAPSTAN_AGENT__STOP_GRACE"];
+  const stopGraceMsMax = grace === undefined ? undefined : parseDuration(grace);
+  if (grace !== undefined && stopGraceMsMax === undefined)
+    throw invalid("CAPSTAN_AGENT__STOP_GRACE", grace, "a duration such as 10s");
   const server = flags.server ?? env["CAPSTAN_SERVER"];
   return {
     server: server === undefined ? undefined : originOf(server),
@@ -75,6 +81,7 @@ export function readConfig({ env, flags }: ConfigSource): AgentConfig {
     slots: readNumber("CAPSTAN_AGENT__SLOTS", env["CAPSTAN_AGENT__SLOTS"], Math.min(16, 2 * cpus), 1000),
     runners: readNumber("CAPSTAN_AGENT__RUNNERS", env["CAPSTAN_AGENT__RUNNERS"], Math.min(cpus, 4), 16),
     drainTimeoutMs,
+    ...(stopGraceMsMax === undefined ? {} : { stopGraceMsMax }),
     logLevel: level,
   };
 }

@@ -1,15 +1,16 @@
-// Entry point of the agent: `join URL` (token on standard input), `start`.
+// Entry point of the agent: `join URL` (token on standard input), `start`, `end` (what an agent that is gone has left).
 // Exit codes: 0 ended in order, 64 wrong usage, 70 a fault of ours, 75 another agent is there, 78 configuration or identity.
 import { parseArgs } from "node:util";
 import { AppError } from "@capstan/proto";
 import { pino } from "pino";
 import { startAgent, type Agent } from "./agent.ts";
 import { readConfig } from "./config.ts";
+import { endRunners } from "./end.ts";
 import { findPython } from "./execute/kind/index.ts";
 import { join } from "./join.ts";
 
 const usage =
-  "usage: agent join URL [--name NAME] [--data DIR]   (join token on standard input)\n       agent start [--data DIR] [--server URL] [--name NAME]";
+  "usage: agent join URL [--name NAME] [--data DIR]   (join token on standard input)\n       agent start [--data DIR] [--server URL] [--name NAME]\n       agent end [--data DIR]";
 
 function fail(error: unknown): never {
   if (error instanceof AppError) {
@@ -62,6 +63,8 @@ try {
     });
     obeySignals(agent);
     process.exit(await agent.ended);
+  } else if (command === "end" && url === undefined) {
+    await endRunners(config.dataDir);
   } else {
     console.error(usage);
     process.exit(64);

@@ -30,6 +30,7 @@ import { PgLogStore } from "./database/store/log-store.ts";
 import { PgCommitStore } from "./database/store/pg-commit.store.ts";
 import { PgDispatchStore } from "./database/store/pg-dispatch.store.ts";
 import { PgRunStore } from "./database/store/run.store.ts";
+import { PgSweepStore } from "./database/store/sweep-store.ts";
 import { PgInventoryStore } from "./database/store/session-store.ts";
 import { PgWorkflowStore } from "./database/store/workflow.store.ts";
 import { Backlog } from "./dispatch/backlog.ts";
@@ -52,6 +53,7 @@ import { untilReachable } from "./prepare-database.ts";
 import { ProjectController } from "./project/project.controller.ts";
 import { RELEASE, type Release } from "./project/release.ts";
 import { ReportService } from "./result/report.service.ts";
+import { sweepLoop } from "./retention/sweep-loop.ts";
 import { RunController } from "./run/run.controller.ts";
 import { RunService } from "./run/run.service.ts";
 import { HEALTH, HealthController, type Health } from "./telemetry/health.controller.ts";
@@ -126,6 +128,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       leaseLoop(dispatchStore, commit, dispatchLog),
       timerLoop(dispatchStore, commit, dispatchLog),
       deadlineLoop(dispatchStore, commit, dispatchLog),
+      sweepLoop(new PgSweepStore(pools.engine), log),
     );
   }
 
@@ -187,7 +190,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
         await pools.close();
       },
     },
-    agentSocket: agentSide.adapter,
+    agentSocket: (http) => agentSide.adapter(http),
     auth,
     rim,
     reader,

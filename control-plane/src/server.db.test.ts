@@ -204,6 +204,23 @@ test("one Idempotency-Key is one run, and another body with it is refused", asyn
   expect(parsed(await start({ inputs: { who: "x" } }))).toMatchObject({ code: "idempotency_key_reused", status: 422 });
 });
 
+test("one Idempotency-Key is one join token, with the same secret, and is gone when it was taken back", async () => {
+  const make = (key: string, body: unknown) =>
+    send("POST", `${project}/pools/default/join-tokens`, { ...json, "idempotency-key": key }, JSON.stringify(body));
+  const tries = await Promise.all([make("jt", { uses: 2 }), make("jt", { uses: 2 }), make("jt", { uses: 2 })]);
+  expect(tries.map((answer) => answer.status)).toEqual([201, 201, 201]);
+  expect(new Set(tries.map((answer) => parsed(answer)["token"])).size).toBe(1);
+  expect(tries.filter((answer) => answer.headers["idempotency-replayed"] === "true")).toHaveLength(2);
+  expect(parsed(await make("other", { uses: 2 }))["token"]).not.toBe(parsed(tries[0] as Answer)["token"]); // three were sent
+  expect(parsed(await make("jt", { uses: 3 }))).toMatchObject({ code: "idempotency_key_reused" });
+  expect((await send("POST", `${project}/pools/nowhere/join-tokens`, { ...json, "idempotency-key": "no" }, "{}")).status).toBe(404);
+  const listed = parsed(await call("GET", `${project}/pools/default/join-tokens`));
+  expect(JSON.stringify(listed)).toContain(String(parsed(tries[0] as Answer)["id"]));
+  expect(JSON.stringify(listed)).not.toContain("capstan_join");
+  await call("DELETE", `${project}/pools/default/join-tokens/${String(parsed(tries[0] as Answer)["id"])}`);
+  expect(parsed(await make("jt", { uses: 2 }))).toMatchObject({ code: "state_conflict" });
+});
+
 test("the cookie signs in, and changes with it need our origin", async () => {
   const link = parsed(await call("POST", "/auth/links"))["url"] ?? "";
   const exchange = () =>

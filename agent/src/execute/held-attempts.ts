@@ -158,8 +158,9 @@ export class HeldAttempts {
   }
 
   /** Stops everything that runs, to give it back. */
-  stopAll(reason: StopReason): void {
-    for (const held of this.#held.values()) this.#stop(held, reason, held.offer?.graceMs ?? 10_000);
+  stopAll(reason: StopReason, graceMsMax = Infinity): void {
+    for (const held of this.#held.values())
+      this.#stop(held, reason, Math.min(held.offer?.graceMs ?? 10_000, graceMsMax));
   }
 
   /** Not ours: kill at once, say nothing more. Resolves when its tree is gone. */

@@ -2,8 +2,10 @@
 //  S1. What does not depend on another starts beside it: services and console with the database, the agent's joining with nothing.
 //  S2. A failed start stops what was started; nothing is left behind.
 //  S3. Stopped in the order of the flow of work: agent, control plane, console and services, database.
-import { existsSync } from "node:fs";
+//  S4. Runners outlive an agent, and must not outlive us: whatever is left of them when the agent is gone is ended.
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "@capstan/proto";
 import type { Client } from "../api/client.ts";
 import type { Environment } from "../config.ts";
@@ -40,13 +42,16 @@ const lifetimeFlag = `--import=${new URL(`./lifetime.js?parent=${process.pid}`, 
 const forAgent = /^CAPSTAN_(?:SECRET_|AGENT__)/;
 const startTimeoutMs = 60_000;
 const consoleWatchMs = 1000;
+const leaveMs = 100;
 /** A part that ends more often than this within a minute will not get well by being started again. */
 const restartsMax = 5;
 const restartWindowMs = 60_000;
 /** Configuration or identity is wrong: the same start would end the same way. */
 const exitMisconfigured = 78;
 /** Together below ten seconds, with the database's own stop. */
-const graceMs = { drain: 5000, agent: 2500, server: 1500, rest: 500 } as const;
+const graceMs = { drain: 5000, agent: 2500, runners: 2500, server: 1500, rest: 500 } as const;
+/** Between TERM and KILL of a task when we end: within the agent's own time, so that it can still give the task back. */
+const taskGrace = "1s";
 
 const timed = async <T>(work: () => Promise<T>): Promise<{ value: T; durationMs: number }> => {
   const start = performance.now();
@@ -257,6 +262,7 @@ export class Stack {
       CAPSTAN_SERVER: this.#url,
       CAPSTAN_DATA_DIR: join(dataDir, "agent"),
       CAPSTAN_AGENT__NAME: "laptop",
+      CAPSTAN_AGENT__STOP_GRACE: taskGrace,
       ...(agentLabels === undefined ? {} : { CAPSTAN_AGENT__LABELS: agentLabels }),
       ...(slots === undefined ? {} : { CAPSTAN_AGENT__SLOTS: String(slots) }),
     };
@@ -307,6 +313,7 @@ export class Stack {
     this.#isStopping = true;
     clearInterval(this.#consoleTimer);
     await this.#stopAgent();
+    await this.#endRunners();
     await this.#server?.stop(graceMs.server);
     await Promise.all([
       this.#console?.stop(graceMs.rest),
@@ -326,11 +333,33 @@ export class Stack {
     clearTimeout(second);
   }
 
+  /** What an agent leaves behind: nothing after an orderly end, runners with their tasks after any other. */
+  async #endRunners(): Promise<void> {
+    if (this.#agent === undefined) return;
+    const folder = join(this.#options.dataDir, "agent", "r");
+    const isLeft = (): boolean => existsSync(folder) && readdirSync(folder).some((name) => /^\d+\.json$/.test(name));
+    // Runners that were told to leave are on their way.
+    for (const end = performance.now() + leaveMs; isLeft() && performance.now() < end; ) await delay(10);
+    if (!isLeft()) return;
+    const part = new Part({
+      name: "agent",
+      command: process.execPath,
+      args: [...nodeFlags, packageMain("@capstan/agent"), "end"],
+      env: this.#env({ CAPSTAN_DATA_DIR: join(this.#options.dataDir, "agent") }),
+      logFile: this.#logFile("agent"),
+      closeStdin: true,
+    });
+    const timer = setTimeout(() => part.kill(), graceMs.runners);
+    await part.ended;
+    clearTimeout(timer);
+  }
+
   /** Stop at once: parts are killed, the database recovers at the next start. */
   async stopNow(): Promise<void> {
     this.#isStopping = true;
     clearInterval(this.#consoleTimer);
     for (const part of [this.#agent, this.#server, this.#console, ...(this.#services?.parts ?? [])]) part?.kill();
-    await this.#postgres?.stop("immediate");
+    await this.#agent?.ended; // its lock is free only then
+    await Promise.all([this.#endRunners(), this.#postgres?.stop("immediate")]);
   }
 }

@@ -2,6 +2,7 @@ import { Controller, Inject } from "@nestjs/common";
 import type { AgentDetail, AgentView, JoinTokenMade, RouteResponse } from "@capstan/proto";
 import { Call, type CallOf } from "../http/call.ts";
 import { Handles } from "../http/handle.ts";
+import { requestHash } from "../http/request-hash.ts";
 import { AgentService } from "./agent.service.ts";
 
 @Controller()
@@ -18,9 +19,20 @@ export class AgentController {
   }
 
   @Handles("joinTokenCreate")
-  makeToken(@Call("joinTokenCreate") { project, params, body, actor, reply }: CallOf<"joinTokenCreate">): Promise<JoinTokenMade> {
+  async makeToken(@Call("joinTokenCreate") call: CallOf<"joinTokenCreate">): Promise<JoinTokenMade> {
+    const { project, params, body, actor, principal, idempotencyKey, reply } = call;
     void reply.header("cache-control", "no-store");
-    return this.agents.makeToken(project, params.pool, body, actor);
+    const { replayed, ...made } = await this.agents.makeToken(
+      project, params.pool, body, actor,
+      idempotencyKey === undefined
+        ? undefined
+        : {
+            caller: principal.userId, key: idempotencyKey,
+            requestSha256: requestHash("POST", `${project.id}/pools/${params.pool}/join-tokens`, body),
+          },
+    );
+    if (replayed) void reply.header("idempotency-replayed", "true");
+    return made;
   }
 
   @Handles("joinTokenList")

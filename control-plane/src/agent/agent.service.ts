@@ -1,5 +1,5 @@
 // What people do with agents, pools and join tokens.
-import { randomBytes, randomInt } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import {
   AppError, formatJoinToken, idFromUuid, uuidFromId, uuidV7, type AgentDetail, type AgentView, type JoinTokenBody,
   type JoinTokenMade, type JoinTokenView, type PoolView,
@@ -8,11 +8,9 @@ import type { Audit } from "../audit/entry.ts";
 import type { AgentCredentials } from "../auth/agent-credential.ts";
 import type { ProjectScope } from "../http/request-context.ts";
 import type { InventoryService } from "../result/inventory.service.ts";
-import type { AgentStore } from "./agent.store.ts";
+import type { AgentStore, TokenIdempotency } from "./agent.store.ts";
 
 const tokenMs = 15 * 60_000;
-const secretCharacters = 50; // 36^50 is above 2^256
-const alphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
 
 export class AgentService {
   private readonly store: AgentStore;
@@ -31,11 +29,17 @@ export class AgentService {
     return this.store.pools(project.id);
   }
 
-  /** The token is in this answer and nowhere else. @throws not_found malformed */
-  async makeToken(project: ProjectScope, pool: string, body: JoinTokenBody, actor: string): Promise<JoinTokenMade> {
+  /** The token is in this answer and nowhere else; the same Idempotency-Key answers it again. @throws not_found malformed */
+  async makeToken(
+    project: ProjectScope,
+    pool: string,
+    body: JoinTokenBody,
+    actor: string,
+    idempotency?: TokenIdempotency,
+  ): Promise<JoinTokenMade & { readonly replayed: boolean }> {
     const id = uuidV7(Date.now(), randomBytes(10));
     const publicId = idFromUuid("jt", id);
-    const secret = Array.from({ length: secretCharacters }, () => alphabet[randomInt(36)]).join("");
+    const secret = this.credentials.joinSecret(publicId);
     if (body.cidr !== undefined && !/^[0-9a-fA-F.:]{2,45}\/\d{1,3}$/.test(body.cidr)) {
       throw new AppError("malformed", "/cidr: write a network such as 10.0.0.0/8");
     }
@@ -43,16 +47,24 @@ export class AgentService {
       id, publicId, pool, sealedKey: this.credentials.seal(this.credentials.joinKey(publicId, secret), publicId),
       usesMax: body.uses ?? 1, labels: body.labels ?? {}, cidr: body.cidr, approve: body.approve ?? false,
       expiresInMs: body.expiresInMs ?? tokenMs, createdBy: actor,
-    }).catch((cause: unknown) => {
+    }, idempotency).catch((cause: unknown) => {
       const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
       if (code === "22P02") throw new AppError("malformed", "/cidr: that is no network; write one such as 10.0.0.0/8", { cause });
       throw cause;
     });
     if (made === undefined) throw noPool(project, pool);
-    await this.audit.append(project.id, {
-      actor, action: "agents:enrol", subject: publicId, detail: { pool, uses: made.usesMax, approve: made.approve },
-    });
-    return { ...made, token: formatJoinToken({ id: publicId, secret }) };
+    if (made.kind === "key_reused") {
+      throw new AppError("idempotency_key_reused", "This Idempotency-Key was used for another request within the last 24 hours.");
+    }
+    if (made.kind === "taken_back") throw new AppError("state_conflict", "The join token of this Idempotency-Key was taken back.");
+    const { token } = made;
+    if (made.kind === "made") {
+      await this.audit.append(project.id, {
+        actor, action: "agents:enrol", subject: token.id, detail: { pool, uses: token.usesMax, approve: token.approve },
+      });
+    }
+    const text = formatJoinToken({ id: token.id, secret: this.credentials.joinSecret(token.id) });
+    return { ...token, token: text, replayed: made.kind === "replayed" };
   }
 
   async tokens(project: ProjectScope, pool: string): Promise<JoinTokenView[]> {

@@ -34,6 +34,17 @@ export interface NewJoinToken {
   readonly createdBy: string;
 }
 
+export interface TokenIdempotency {
+  readonly caller: string;
+  readonly key: string;
+  readonly requestSha256: string;
+}
+
+export type NewTokenOutcome =
+  | { readonly kind: "made" | "replayed"; readonly token: JoinTokenView }
+  | { readonly kind: "key_reused" }
+  | { readonly kind: "taken_back" };
+
 export interface NewAgent {
   readonly id: string;
   readonly name: string;
@@ -72,7 +83,12 @@ export interface AgentStore {
   isLive(agent: { projectId: string; agentId: string }, attemptId: string): Promise<boolean>;
 
   pools(projectId: string): Promise<PoolView[]>;
-  createToken(projectId: string, token: NewJoinToken): Promise<JoinTokenView | undefined>;
+  /** The token, or what the key was used for before; undefined where there is no such pool. */
+  createToken(
+    projectId: string,
+    token: NewJoinToken,
+    idempotency: TokenIdempotency | undefined,
+  ): Promise<NewTokenOutcome | undefined>;
   tokens(projectId: string, pool: string): Promise<JoinTokenView[] | undefined>;
   deleteToken(projectId: string, pool: string, publicId: string): Promise<boolean>;
   list(projectId: string): Promise<AgentView[]>;

@@ -14,16 +14,19 @@ import {
 const nonceMs = 60_000;
 const nonceBytes = 8 + 16;
 const skewMs = 5_000;
+const secretCharacters = 50; // 36^50 is above 2^256
 
 const refused = (detail: string): AppError => new AppError("assertion_invalid", detail);
 
 export class AgentCredentials {
   private readonly nonceKey: Buffer;
   private readonly sealKey: Buffer;
+  private readonly secretKey: Buffer;
 
   constructor(sealKey: Buffer) {
     this.nonceKey = Buffer.from(hkdfSync("sha256", sealKey, "", "capstan agent nonce v1", 32));
     this.sealKey = Buffer.from(hkdfSync("sha256", sealKey, "", "capstan join token v1", 32));
+    this.secretKey = Buffer.from(hkdfSync("sha256", sealKey, "", "capstan join secret v1", 32));
   }
 
   makeNonce(nowMs: number): string {
@@ -98,6 +101,15 @@ export class AgentCredentials {
     } catch (cause) {
       throw new AppError("join_token_invalid", "the enrolment does not prove a join token that can be used here", { cause });
     }
+  }
+
+  /**
+   * The secret of a join token. It is derived from its id, so that a repeated request gets the same answer and nothing
+   * needs to be kept; whoever has the key of the keys folder could open the sealed K as well.
+   */
+  joinSecret(tokenId: string): string {
+    const bits = Buffer.from(hkdfSync("sha256", this.secretKey, tokenId, "capstan join secret v1", 48)).toString("hex");
+    return (BigInt(`0x${bits}`) % 36n ** BigInt(secretCharacters)).toString(36).padStart(secretCharacters, "0");
   }
 
   /** K of a join token: from its secret, salted by its wire id. */

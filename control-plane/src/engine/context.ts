@@ -44,10 +44,10 @@ function taskView(task: TaskRun): JsonObject {
 export function runView(run: Run, around: Pick<Surroundings, "nowMs" | "publicUrl">): JsonObject {
   return {
     id: idFromUuid("run", run.id),
-    number: run.number,
+    // The commit that makes a run gives it its number: conditions that are asked before have neither, and say so.
+    ...(run.number === 0 ? {} : { number: run.number, url: runUrl(run, around.publicUrl) }),
     workflow: run.plan.document.name,
     version: run.plan.digest,
-    url: runUrl(run, around.publicUrl),
     attempt: 1,
     state: run.state,
     scheduledAt: run.createdMs,

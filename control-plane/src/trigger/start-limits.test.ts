@@ -33,7 +33,7 @@ test("the token of this machine is not slowed down; a browser signed in with it 
 
 test("a full queue takes no more runs, of nobody, until it was measured to have room", async () => {
   let queued = 100;
-  const asked = vi.fn(async () => queued);
+  const asked = vi.fn<() => Promise<number>>(async () => queued);
   const { admit, pass } = place(asked);
   admit(machine); // the first one is what has the queue measured
   await vi.waitFor(() =>
@@ -50,10 +50,12 @@ test("a full queue takes no more runs, of nobody, until it was measured to have 
 });
 
 test("a database that does not answer refuses nothing here", async () => {
-  const { admit, pass } = place(() => Promise.reject(new Error("gone")));
-  for (let i = 0; i < 5; i++) {
+  let asked = 0;
+  const { admit, pass } = place(() => Promise.reject(new Error(`gone ${asked++}`)));
+  for (let i = 1; i <= 5; i++) {
     admit(machine);
-    await Promise.resolve();
+    expect(asked).toBe(i);
+    await new Promise((resolve) => setImmediate(resolve));
     pass(3_000);
   }
 });

@@ -4,7 +4,9 @@ import type pg from "pg";
 import { Raw } from "typeorm";
 import type { AgentDetail, AgentView, JoinTokenView, PoolView, PublicJwk } from "@capstan/proto";
 import { idFromUuid, runName } from "@capstan/proto";
-import type { AgentRow, AgentStore, EnrolOutcome, JoinTokenRow, NewAgent, NewJoinToken } from "../../agent/agent.store.ts";
+import type {
+  AgentRow, AgentStore, EnrolOutcome, JoinTokenRow, NewAgent, NewJoinToken, NewTokenOutcome, TokenIdempotency,
+} from "../../agent/agent.store.ts";
 import type { ColdReads } from "../cold-reads.ts";
 import { JoinTokenEntity } from "../entity/join-token.entity.ts";
 import { PoolEntity } from "../entity/pool.entity.ts";
@@ -202,19 +204,30 @@ export class PgAgentStore implements AgentStore {
     return rows.map(({ used, ...row }) => ({ ...row, id: idFromUuid("pool", row.id), slotsFree: Math.max(0, row.slots - used) }));
   }
 
-  async createToken(projectId: string, token: NewJoinToken): Promise<JoinTokenView | undefined> {
-    const { rows } = await this.within<TokenColumns>(
-      projectId,
-      `WITH p AS (SELECT id, name FROM pools WHERE project_id = $1 AND name = $2),
-       t AS (INSERT INTO join_tokens (project_id, id, public_id, pool_id, mac_key_encrypted, uses_max, labels, cidr, approve, expires_at, created_by)
-             SELECT $1, $3, $4, p.id, $5, $6, $7, $8, $9, clock_timestamp() + $10 * interval '1 millisecond', $11 FROM p RETURNING *)
-       SELECT ${tokenColumns} FROM t, p`,
-      [
-        projectId, token.pool, token.id, token.publicId, token.sealedKey, token.usesMax, JSON.stringify(token.labels),
-        token.cidr ?? null, token.approve, token.expiresInMs, token.createdBy,
-      ],
-    );
-    return rows[0] === undefined ? undefined : tokenView(rows[0]);
+  createToken(
+    projectId: string,
+    token: NewJoinToken,
+    idempotency: TokenIdempotency | undefined,
+  ): Promise<NewTokenOutcome | undefined> {
+    return withProject(this.api, projectId, async (client): Promise<NewTokenOutcome | undefined> => {
+      if (idempotency !== undefined) {
+        // Waits for a first request that is still at work, because its row is locked until it commits.
+        const claimed = await client.query(
+          `INSERT INTO idempotency_keys (project_id, caller, key, request_sha256, status, response, created_at)
+           VALUES ($1, $2, $3, $4, 201, $5, clock_timestamp()) ON CONFLICT (project_id, caller, key) DO NOTHING`,
+          [projectId, idempotency.caller, idempotency.key, idempotency.requestSha256, JSON.stringify({ joinToken: token.publicId })],
+        );
+        if (claimed.rowCount === 0) return replayedToken(client, projectId, idempotency);
+      }
+      const made = await insertToken(client, projectId, token);
+      if (made !== undefined) return { kind: "made", token: tokenView(made) };
+      if (idempotency !== undefined) {
+        await client.query("DELETE FROM idempotency_keys WHERE project_id = $1 AND caller = $2 AND key = $3", [
+          projectId, idempotency.caller, idempotency.key,
+        ]);
+      }
+      return undefined;
+    });
   }
 
   async tokens(projectId: string, pool: string): Promise<JoinTokenView[] | undefined> {
@@ -301,6 +314,35 @@ export class PgAgentStore implements AgentStore {
   private within<R extends pg.QueryResultRow>(projectId: string, text: string, values: unknown[]): Promise<pg.QueryResult<R>> {
     return withProject(this.api, projectId, (client) => client.query<R>(text, values));
   }
+}
+
+async function insertToken(client: pg.PoolClient, projectId: string, token: NewJoinToken): Promise<TokenColumns | undefined> {
+  const { rows } = await client.query<TokenColumns>(
+    `WITH p AS (SELECT id, name FROM pools WHERE project_id = $1 AND name = $2),
+     t AS (INSERT INTO join_tokens (project_id, id, public_id, pool_id, mac_key_encrypted, uses_max, labels, cidr, approve, expires_at, created_by)
+           SELECT $1, $3, $4, p.id, $5, $6, $7, $8, $9, clock_timestamp() + $10 * interval '1 millisecond', $11 FROM p RETURNING *)
+     SELECT ${tokenColumns} FROM t, p`,
+    [
+      projectId, token.pool, token.id, token.publicId, token.sealedKey, token.usesMax, JSON.stringify(token.labels),
+      token.cidr ?? null, token.approve, token.expiresInMs, token.createdBy,
+    ],
+  );
+  return rows[0];
+}
+
+async function replayedToken(client: pg.PoolClient, projectId: string, used: TokenIdempotency): Promise<NewTokenOutcome> {
+  const first = await client.query<{ request_sha256: string; response: { joinToken?: string } | null }>(
+    "SELECT request_sha256, response FROM idempotency_keys WHERE project_id = $1 AND caller = $2 AND key = $3",
+    [projectId, used.caller, used.key],
+  );
+  const publicId = first.rows[0]?.response?.joinToken;
+  if (publicId === undefined || first.rows[0]?.request_sha256 !== used.requestSha256) return { kind: "key_reused" };
+  const { rows } = await client.query<TokenColumns>(
+    `SELECT ${tokenColumns} FROM join_tokens t JOIN pools p ON p.project_id = t.project_id AND p.id = t.pool_id
+      WHERE t.project_id = $1 AND t.public_id = $2`,
+    [projectId, publicId],
+  );
+  return rows[0] === undefined ? { kind: "taken_back" } : { kind: "replayed", token: tokenView(rows[0]) };
 }
 
 async function enrolledAs(

@@ -1,0 +1,19 @@
+-- Deletes idempotency keys and connection proofs whose time is over. $1 limit of each. Crosses projects by nature.
+WITH keys AS (
+  DELETE FROM idempotency_keys k
+  USING (
+    SELECT project_id, caller, key FROM idempotency_keys
+    WHERE created_at < clock_timestamp() - interval '24 hours' ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED
+  ) old
+  WHERE k.project_id = old.project_id AND k.caller = old.caller AND k.key = old.key
+  RETURNING 1
+), proofs AS (
+  DELETE FROM agent_nonces_used n
+  USING (
+    SELECT project_id, agent_id, jti FROM agent_nonces_used
+    WHERE expires_at < clock_timestamp() LIMIT $1 FOR UPDATE SKIP LOCKED
+  ) old
+  WHERE n.project_id = old.project_id AND n.agent_id = old.agent_id AND n.jti = old.jti
+  RETURNING 1
+)
+SELECT (SELECT count(*) FROM keys)::int AS keys, (SELECT count(*) FROM proofs)::int AS proofs

@@ -1,0 +1,16 @@
+import type pg from "pg";
+import type { SweepStore } from "../../retention/sweep-loop.ts";
+import { statement } from "../sql.ts";
+
+export class PgSweepStore implements SweepStore {
+  private readonly pool: pg.Pool;
+
+  constructor(engine: pg.Pool) {
+    this.pool = engine;
+  }
+
+  async sweep(limit: number): Promise<{ keys: number; proofs: number }> {
+    const { rows } = await this.pool.query<{ keys: number; proofs: number }>(statement("sweep-keys", [limit]));
+    return rows[0] ?? { keys: 0, proofs: 0 };
+  }
+}
