@@ -360,6 +360,16 @@ export function handOver(node, args, { env, onExit }) {
       child.kill(signal);
     });
   }
+  // Between npm and us stands a shell that a signal ends without being passed on. When it is gone, we were meant.
+  if (process.env.npm_lifecycle_event !== undefined) {
+    const parent = process.ppid;
+    const watch = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(watch);
+      child.kill("SIGTERM");
+    }, 300);
+    watch.unref();
+  }
   child.on("error", (error) => stop(`${node} cannot be started: ${error.message}`));
   child.on("exit", (code, signal) => {
     if (onExit) onExit();

@@ -8,8 +8,6 @@ const config: NextConfig = {
   // Traced from the repository's root, so that the standalone folder holds every file that it needs.
   outputFileTracingRoot: repository,
   turbopack: { root: repository },
-  // The server scales no images, and these programs would bind the packed console to one platform.
-  outputFileTracingExcludes: { "*": ["node_modules/sharp/**", "node_modules/@img/**"] },
   images: { unoptimized: true },
   poweredByHeader: false,
   reactStrictMode: true,

@@ -175,7 +175,10 @@ class RunningAgent implements Agent {
       },
       process: { nonce: randomUUID(), startedMs: Date.now() },
       labels: { facts: { ...facts.labels }, self: { ...config.labels } },
-      executors: executorKinds.map((kind) => ({ kind, version: agentVersion })),
+      // Without an interpreter a Python task must wait for another agent, not fail on this one.
+      executors: executorKinds
+        .filter((kind) => kind !== "python" || options.python !== undefined)
+        .map((kind) => ({ kind, version: agentVersion })),
     };
   }
 

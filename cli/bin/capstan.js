@@ -52,6 +52,16 @@ const child = spawn(node, ["--disable-proto=throw", "--disable-sigusr1", main, .
 });
 // The child decides what a signal means. A Ctrl-C on a terminal reaches it twice, which it takes for one.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+// Between npm and us stands a shell that a signal ends without being passed on. When it is gone, we were meant.
+if (process.env.npm_lifecycle_event !== undefined) {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    child.kill("SIGTERM");
+  }, 300);
+  watch.unref();
+}
 child.on("error", (error) => fail([`✗ ${node} cannot be started: ${error.message}`, "node --version"]));
 child.on("exit", (code, signal) => {
   if (signal === null) process.exit(code === null ? 1 : code);

@@ -45,7 +45,20 @@ function readText(path: string): string {
   try {
     return readFileSync(path === "-" ? 0 : path, "utf8");
   } catch (error) {
-    throw new AppError("file_unreadable", `${path} cannot be read`, { cause: error });
+    throw new AppError("file_unreadable", `${placeOf(path)} cannot be read`, { cause: error });
+  }
+}
+
+const placeOf = (path: string): string => (path === "-" ? "standard input" : path);
+
+function parseInputs(file: string): JsonValue {
+  try {
+    return parse(readText(file), { maxAliasCount: 100, merge: false }) as JsonValue; // YAML of core schema is JSON's values
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    const [first = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+    const detail = `${placeOf(file)} is neither YAML nor JSON: ${first.replace(/:$/, "")}`;
+    throw new AppError("inputs_invalid", detail, { cause: error });
   }
 }
 
@@ -57,8 +70,9 @@ function readText(path: string): string {
 export function readInputs(pairs: readonly string[], file: string | undefined, declarations: Declarations): RunInputs {
   const inputs: Record<string, JsonValue> = Object.create(null) as Record<string, JsonValue>; // no prototype: keys come from people
   if (file !== undefined) {
-    const given = parse(readText(file), { maxAliasCount: 100, merge: false }) as JsonValue; // YAML of core schema is JSON's values
-    if (!isObject(given)) throw new AppError("inputs_invalid", `${file} must hold an object of inputs`);
+    const given = parseInputs(file);
+    if (!isObject(given))
+      throw new AppError("inputs_invalid", `${placeOf(file)} must hold a map of inputs: name and value`);
     Object.assign(inputs, given);
   }
   for (const pair of pairs) {

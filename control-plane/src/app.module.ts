@@ -143,6 +143,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const queue = new QueueService(runStore, picture);
   const reader = new EventReader(eventLog, signals, log);
   const rim: Rim = { log, isUnavailable };
+  const paths = new StorePaths(config.dataDir);
   const { limits } = config;
   const rate = new TokenBuckets({
     name: "api",
@@ -219,9 +220,9 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: COMMIT_SIGNALS, useValue: signals },
       { provide: AUDIT, useValue: audit },
       { provide: WORKFLOW_STORE, useValue: workflowStore },
-      { provide: STORE_PATHS, useValue: new StorePaths(config.dataDir) },
+      { provide: STORE_PATHS, useValue: paths },
       { provide: WorkflowEditions, useValue: editions },
-      { provide: DeployService, useValue: new DeployService(workflowStore, editions, picture) },
+      { provide: DeployService, useValue: new DeployService(workflowStore, editions, picture, paths) },
       { provide: RunService, useValue: runs },
       { provide: StartLimits, useValue: startLimits },
       { provide: AGENT_PICTURE, useValue: picture },

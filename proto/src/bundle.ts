@@ -45,30 +45,47 @@ export function encodeBundle(files: readonly BundleFile[]): Uint8Array {
   return bytes;
 }
 
-/** The files of unpacked bundle bytes; contents are views into `bytes`. Throws RangeError where it is no bundle. */
-export function decodeBundle(bytes: Uint8Array): readonly BundleFile[] {
-  const start = magic.length;
-  const end = bytes.indexOf(10, start);
-  const wrong = (why: string): RangeError => new RangeError(`not a code bundle: ${why}`);
-  if (end < 0 || new TextDecoder().decode(bytes.subarray(0, start)) !== magic) throw wrong("its head is missing");
+/** The paths in a bundle, from its first two lines; what follows them is not looked at. Throws RangeError where they are no head. */
+export const bundlePathsOf = (head: Uint8Array): readonly string[] => indexOf(head).entries.map((entry) => entry.path);
+
+interface IndexEntry {
+  readonly path: string;
+  readonly executable: boolean;
+  readonly size: number;
+}
+
+const wrong = (why: string): RangeError => new RangeError(`not a code bundle: ${why}`);
+
+function indexOf(bytes: Uint8Array): { readonly entries: readonly IndexEntry[]; readonly end: number } {
+  const end = bytes.indexOf(10, magic.length);
+  if (end < 0 || new TextDecoder().decode(bytes.subarray(0, magic.length)) !== magic) throw wrong("its head is missing");
   let index: unknown;
   try {
-    index = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(start, end)));
+    index = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(magic.length, end)));
   } catch {
     throw wrong("its index is not JSON");
   }
   if (!Array.isArray(index) || index.length > bundleFilesMax) throw wrong("its index is no list of files");
-  const files: BundleFile[] = [];
   const seen = new Set<string>();
-  let at = end + 1;
-  for (const entry of index as readonly unknown[]) {
+  const entries = (index as readonly unknown[]).map((entry): IndexEntry => {
     const [path, executable, size]: readonly unknown[] = Array.isArray(entry) ? entry : [];
     if (typeof path !== "string" || !isBundlePath(path) || seen.has(path)) throw wrong("a path is not allowed");
     if (typeof executable !== "boolean" || typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
       throw wrong("an entry of its index is wrong");
     }
-    if (at + size > bytes.length) throw wrong("it is cut off");
     seen.add(path);
+    return { path, executable, size };
+  });
+  return { entries, end };
+}
+
+/** The files of unpacked bundle bytes; contents are views into `bytes`. Throws RangeError where it is no bundle. */
+export function decodeBundle(bytes: Uint8Array): readonly BundleFile[] {
+  const { entries, end } = indexOf(bytes);
+  const files: BundleFile[] = [];
+  let at = end + 1;
+  for (const { path, executable, size } of entries) {
+    if (at + size > bytes.length) throw wrong("it is cut off");
     files.push({ path, executable, content: bytes.subarray(at, at + size) });
     at += size;
   }

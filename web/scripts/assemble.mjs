@@ -1,4 +1,5 @@
-// Next leaves the static files beside the standalone folder; a packed console needs them inside.
+// Next leaves the static files beside the standalone folder; a packed console needs them inside. It also puts in the
+// programs that scale images, which the console never asks for and which would bind the package to one platform.
 import { cpSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
@@ -9,4 +10,7 @@ export function assemble(web) {
   const target = join(server, ".next", "static");
   rmSync(target, { recursive: true, force: true });
   cpSync(join(web, ".next", "static"), target, { recursive: true });
+  for (const name of ["sharp", "@img"]) {
+    rmSync(join(web, ".next", "standalone", "node_modules", name), { recursive: true, force: true });
+  }
 }

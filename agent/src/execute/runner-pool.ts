@@ -2,7 +2,7 @@
 //  P1. Adoption comes before any hello, and so does the sweep of trees whose runner is dead.
 //  P2. A runner that dies takes its attempts with it: their trees are killed before anybody is told.
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, unlinkSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, unlinkSync } from "node:fs";
 import { runnerRecordSchema, type RunnerAttempt, type RunnerRecord, type RunnerReport } from "@capstan/proto";
 import { readBootId } from "../runner/process-identity.ts";
 import { runnerFolder, runnerFoldersOf, runnerRecordPath } from "../runner/runner-paths.ts";
@@ -150,6 +150,7 @@ export class RunnerPool {
   }
 
   #forget(number: number): void {
+    rmSync(`${runnerFolder(this.#options.dataDir)}/${number}.pipes`, { recursive: true, force: true });
     for (const path of [
       runnerRecordPath(this.#options.dataDir, number),
       `${runnerFolder(this.#options.dataDir)}/${number}.log`,

@@ -2,7 +2,6 @@
 //  A1. The result leaves only when the tree is proven empty (`finish` means: nothing can run any more).
 //  A2. The first stop decides the outcome, except that the end of the lease overrides all: then the attempt is lost.
 //  A3. What a task wrote (outputs, message, summary) is masked like its log.
-import { once } from "node:events";
 import { mkdirSync, renameSync, rm, writeFileSync } from "node:fs";
 import {
   actionKindOf,
@@ -29,7 +28,8 @@ import { EventFile } from "./event-file.ts";
 import type { LeaseClock } from "./lease-clock.ts";
 import { termPointMs } from "./lease-table.ts";
 import { longTimeout } from "./long-timeout.ts";
-import { spawnProcess, type PreparedProcess } from "./spawn.ts";
+import type { PreparedProcess } from "./spawn.ts";
+import type { Spawner } from "./spawner.ts";
 import { killTree, makeTree, oomKilled, removeTree, signalTree, type Tree } from "./tree.ts";
 
 export interface RunnerFolders {
@@ -45,6 +45,7 @@ export interface CarriedAttemptOptions {
   readonly executors: Executors;
   readonly leases: LeaseClock;
   readonly cgroupParent: string;
+  readonly spawner: Spawner;
   readonly documentAt: (path: string) => CanonicalWorkflow;
   readonly files: FileTransfer;
   readonly report: (report: RunnerReport) => void;
@@ -176,8 +177,12 @@ export class CarriedAttempt {
     this.#options.report({ t: "stopping", attempt: this.offer.attempt, epoch: this.offer.epoch, reason });
     this.#writeCancelFile();
     this.#abort.abort();
-    if (!isFirst) return;
+    if (isFirst) this.#signalStop(this.#stop);
+  }
+
+  #signalStop({ graceMs }: Stop): void {
     signalTree(this.#tree, "SIGTERM");
+    clearTimeout(this.#killTimer);
     this.#killTimer = setTimeout(() => void killTree(this.#tree), graceMs);
   }
 
@@ -248,34 +253,27 @@ export class CarriedAttempt {
 
   async #runProcess(prepared: PreparedProcess): Promise<Finished> {
     this.#cancelFile = prepared.cancelFile;
-    const child = spawnProcess({
+    const spawned = await this.#options.spawner.spawn({
       prepared,
       tree: this.#tree,
       cgroupParent: this.#options.cgroupParent,
       epoch: this.offer.epoch,
     });
-    if (child.pid === undefined) {
-      const [error]: unknown[] = await once(child, "error");
+    if (spawned.kind === "failed") {
       return {
         outcome: "failed",
         failure: {
           class: "setup",
           code: "spawn_failed",
-          message: `cannot start ${prepared.argv[0]}: ${messageOf(error)}`,
+          message: `cannot start ${prepared.argv[0]}: ${spawned.message}`,
         },
       };
     }
-    const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
-    const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>
-      child.once("exit", (code, signal) => resolve({ code, signal })),
-    );
-    child.on("error", (error) => this.log.note(`capstan: ${messageOf(error)}`));
-    if (child.stdout !== null) this.log.follow("o", child.stdout);
-    if (child.stderr !== null) this.log.follow("e", child.stderr);
-    if (child.stdin !== null) {
-      child.stdin.on("error", () => undefined); // a task need not read its input
-      child.stdin.end(prepared.stdin);
-    }
+    const { stdout, stderr, exited, closed } = spawned.process;
+    this.log.follow("o", stdout);
+    this.log.follow("e", stderr);
+    // A stop that came while the process was being born has signalled an empty tree.
+    if (this.#stop !== undefined) this.#signalStop(this.#stop);
     const { timeoutMs, graceMs } = this.offer;
     const timeout = timeoutMs === undefined ? undefined : longTimeout(timeoutMs, () => this.stop("timeout", graceMs));
     const events = prepared.eventsFile === undefined ? undefined : new EventFile(prepared.eventsFile);
@@ -289,8 +287,8 @@ export class CarriedAttempt {
     // A process outside the tree may hold a pipe it was given. While our own spool is full, the pipe must wait instead.
     const pipesHeld = setInterval(() => {
       if (this.log.isBlocked && this.#stop === undefined) return;
-      child.stdout?.destroy();
-      child.stderr?.destroy();
+      stdout.destroy();
+      stderr.destroy();
     }, pipeCloseMs);
     await closed;
     clearInterval(pipesHeld);

@@ -23,6 +23,7 @@ import { LineWriter, readLines } from "./json-lines.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { readBootId, startTicksOf } from "./process-identity.ts";
 import { runnerFolder, runnerFoldersOf, runnerRecordPath, socketPath } from "./runner-paths.ts";
+import { Spawner } from "./spawner.ts";
 import { makeCgroupParent, removeCgroup } from "./tree.ts";
 
 export interface RunnerOptions {
@@ -51,6 +52,7 @@ export class Runner {
   readonly #recordTimers = new Map<string, NodeJS.Timeout>();
   readonly #cgroupParent: string;
   #leases: LeaseClock | undefined;
+  #spawner: Spawner | undefined;
   #agent: { readonly socket: Socket; readonly lines: LineWriter } | undefined;
   #renewed: ClockReading | undefined;
   #transferNo = 0;
@@ -77,6 +79,7 @@ export class Runner {
       if (attempt?.offer.epoch === notice.epoch)
         attempt.stop("lease_over", notice.stopped === "kill" ? 0 : attempt.offer.graceMs);
     });
+    this.#spawner = await Spawner.start(`${runnerFolder(dataDir)}/${number}.pipes`);
     const server = createServer((peer) => this.#onPeer(peer));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -180,13 +183,14 @@ export class Runner {
   #take(take: Extract<RunnerCommand, { t: "take" }>): void {
     const { attempt: id, epoch } = take.offer;
     // The same pair twice is started once; another epoch of a living attempt cannot be (L3 of the agent sees to it).
-    if (this.#attempts.has(id) || this.#leases === undefined) return;
+    if (this.#attempts.has(id) || this.#leases === undefined || this.#spawner === undefined) return;
     const attempt = new CarriedAttempt({
       take,
       folders: this.#folders,
       executors: this.#options.executors,
       leases: this.#leases,
       cgroupParent: this.#cgroupParent,
+      spawner: this.#spawner,
       documentAt: (path) => this.#documentAt(path),
       files: this.#filesOf(id),
       report: (report) => this.#report(report),
@@ -264,11 +268,10 @@ export class Runner {
     if (this.#isLeaving) this.#endIfLonely();
   }
 
-  #endIfLonely(): void {
-    if (this.#attempts.size > 0) return;
-    const isLonely = this.#agent === undefined && performance.now() - this.#lonelySince > lonelyMs;
-    if (!this.#isLeaving && !isLonely) return;
+  async #end(spawner: Spawner): Promise<void> {
+    this.#spawner = undefined; // from now on nothing is taken
     removeFile(runnerRecordPath(this.#options.dataDir, this.#options.number));
+    await spawner.close();
     if (this.#cgroupParent !== "") {
       try {
         writeFileSync(`${this.#cgroupParent}/../cgroup.procs`, String(process.pid));
@@ -278,6 +281,14 @@ export class Runner {
       }
     }
     process.exit(0);
+  }
+
+  #endIfLonely(): void {
+    if (this.#attempts.size > 0) return;
+    const isLonely = this.#agent === undefined && performance.now() - this.#lonelySince > lonelyMs;
+    if (!this.#isLeaving && !isLonely) return;
+    this.#isLeaving = true;
+    if (this.#spawner !== undefined) void this.#end(this.#spawner);
   }
 }
 

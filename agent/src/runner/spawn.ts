@@ -15,6 +15,13 @@ export interface SpawnRequest {
   readonly epoch: number;
 }
 
+/** The whole environment of the first process (P2, P3). */
+export const environmentOf = ({ prepared, tree, epoch }: SpawnRequest): Record<string, string> => ({
+  ...prepared.env,
+  CAPSTAN_ATTEMPT_ID: tree.attempt,
+  CAPSTAN_EPOCH: String(epoch),
+});
+
 /**
  * Spawns. A program that cannot be started shows as the child's `error` event, as Node has it; failing to enter the
  * cgroup throws.
@@ -25,7 +32,7 @@ export function spawnProcess(request: SpawnRequest): ChildProcess {
   return insideTree(tree, request.cgroupParent, () =>
     spawn(file, args, {
       cwd: prepared.cwd,
-      env: { ...prepared.env, CAPSTAN_ATTEMPT_ID: tree.attempt, CAPSTAN_EPOCH: String(request.epoch) },
+      env: environmentOf(request),
       detached: true,
       shell: false,
       windowsHide: true,

@@ -35,6 +35,31 @@ test("what waits is told with its reason, evidence in words, the funnel, and one
   ]);
 });
 
+test("what has ended is not told to go on, keys of any length keep their distance, and the exception's type is there", () => {
+  const text = explanationText(
+    {
+      subject: "hello-1/greet",
+      run: "hello-1",
+      task: "greet",
+      state: "cancelled",
+      code: "cancelled",
+      detail: "greet was cancelled.",
+      since,
+      evidence: { attempts: 1, dueMs: 1795475979701.1487 },
+      failure: { class: "error", code: "exception", message: "'nothing'", type: "KeyError", file: "jobs/x.py", line: 3 },
+      do: null,
+    },
+    now,
+  );
+  expect(text.split("\n")).toEqual([
+    "hello-1/greet is cancelled: cancelled",
+    "  greet was cancelled.",
+    "  why     error exception: KeyError: 'nothing' (jobs/x.py:3)",
+    "  attempts 1",
+    "",
+  ]);
+});
+
 test("a failure is told with class, code, message, file and line, and cannot steer the terminal", () => {
   const text = explanationText(
     {

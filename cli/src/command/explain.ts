@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { formatDuration, type Explanation, type RunExplanation } from "@capstan/proto";
+import { failureText, formatDuration, type Explanation, type RunExplanation } from "@capstan/proto";
 import type { Context } from "../context.ts";
 import { printable } from "../output/table.ts";
 import { resolveReference } from "../run-lookup.ts";
@@ -19,23 +19,23 @@ function valueText(value: unknown): string {
     .join(" ");
 }
 
+const endedStates: ReadonlySet<string> = new Set(["succeeded", "failed", "timed_out", "cancelled", "skipped"]);
+
 /** Head, evidence, funnel and the one next step, as people read them. */
 export function explanationText(one: Explanation, now: number): string {
+  const hasEnded = endedStates.has(one.state);
   const since =
-    one.since === null || one.state === "succeeded" || one.state === "failed"
+    one.since === null || hasEnded
       ? ""
       : ` for ${formatDuration(Math.max(0, now - Date.parse(one.since)))}`;
   const lines = [`${one.subject} is ${one.state}${since}: ${one.code}`, `  ${one.detail}`];
-  const add = (title: string, text: string): void => void lines.push(`  ${title.padEnd(8)}${text}`);
+  const add = (title: string, text: string): void => void lines.push(`  ${title.padEnd(7)} ${text}`);
   if (one.failure !== null) {
-    const place =
-      one.failure.file === undefined
-        ? ""
-        : ` (${one.failure.file}${one.failure.line === undefined ? "" : `:${one.failure.line}`})`;
-    add("why", `${one.failure.class} ${one.failure.code}: ${one.failure.message}${place}`);
+    add("why", `${one.failure.class} ${one.failure.code}: ${failureText(one.failure)}`);
   }
   for (const [key, value] of Object.entries(one.evidence)) {
-    const text = valueText(value);
+    // A time in milliseconds is for programs; the sentence above says it in words.
+    const text = key === "dueMs" ? "" : valueText(value);
     if (text !== "") add(key, text);
   }
   if (one.funnel !== undefined) add("agents", one.funnel.map((step) => `${step.count} ${step.step}`).join(" → "));

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from "commander";
-import { AppError, isRunEnded, parseDuration, type RunView } from "@capstan/proto";
+import { AppError, failureText, isRunEnded, parseDuration, type RunView } from "@capstan/proto";
 import type { Client } from "../api/client.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfRun, exitCodes } from "../exit-code.ts";
@@ -161,7 +161,7 @@ async function stay(ctx: Context, client: Client, run: RunView, flags: RunFlags)
   else if (flags.watch !== true || flags.logs === true) out.one(ended, ended.name, () => `${line}\n`);
   if (ended.failure !== null)
     out.talk(
-      `${ended.failure.task === undefined ? "" : `${ended.failure.task}: `}${ended.failure.message}\ncapstan explain ${ended.name}`,
+      `${ended.failure.task === undefined ? "" : `${ended.failure.task}: `}${failureText(ended.failure)}\ncapstan explain ${ended.name}`,
     );
   return exitCodeOfRun(ended.state);
 }

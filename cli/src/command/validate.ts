@@ -4,6 +4,7 @@ import type { Context } from "../context.ts";
 import { exitCodes } from "../exit-code.ts";
 import type { Column } from "../output/table.ts";
 import { problemLine } from "../project/deploy.ts";
+import { missingCode } from "../project/missing-code.ts";
 import { checkPythonCalls } from "../project/python-signature.ts";
 import { readSources } from "../project/sources.ts";
 
@@ -36,7 +37,7 @@ export function registerValidate(program: Command, context: (command: Command) =
           throw new AppError("file_unreadable", "there are no workflow files (*.yaml) in these folders");
         const problems = sources.flatMap((source): Problem[] => {
           const { problems: found } = readWorkflow({ text: source.source, file: source.file });
-          return [...found, ...(flags.python ? checkPythonCalls(source) : [])];
+          return [...found, ...missingCode(source, found), ...(flags.python ? checkPythonCalls(source) : [])];
         });
         const isBad = problems.some((problem) => problem.severity !== "warning" || flags.strict === true);
         if (ctx.out.isForPeople && ctx.out.isTerminal)

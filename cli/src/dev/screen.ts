@@ -35,7 +35,9 @@ export function screen(out: Output): Teller {
         for (const problem of event.problems) say(`  ${cross} ${printable(problemLine(problem))}`);
       } else if (event.event === "run") {
         const state = runStates.find((known) => known === event.state);
-        const word = state === undefined ? event.state : out.tone(state === "succeeded" ? "green" : "red", state);
+        const hasEnded = state !== undefined;
+        const tone = state === "succeeded" ? "green" : hasEnded ? "red" : "amber";
+        const word = out.tone(tone, hasEnded ? event.state : `still ${event.state}`);
         const time = event.durationMs === null ? "" : ` in ${formatDuration(event.durationMs)}`;
         say(`  ${out.isAscii ? ">" : "→"} ran ${event.workflow.padEnd(9)} ${word}${time}   ${event.url}`);
         if (event.detail !== undefined) say(`    ${printable(event.detail)}`);

@@ -2,7 +2,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { isAbsolute, join, relative } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { AppError, isRunEnded, type RunView } from "@capstan/proto";
+import { AppError, failureText, isRunEnded, type RunView } from "@capstan/proto";
 import type { Client } from "../api/client.ts";
 import type { Environment } from "../config.ts";
 import type { RunInputs } from "../inputs.ts";
@@ -47,7 +47,8 @@ export interface SessionOptions {
 
 /** Both Ctrl-C on a terminal and a parent that forwards it reach us within moments: one wish, not two. */
 const sameWishMs = 500;
-const firstRunTimeoutMs = 120_000;
+/** How long a start waits for its first runs: with --once they are what was asked for, else the person waits for the link. */
+const firstRunTimeoutMs = { once: 120_000, usual: 15_000 } as const;
 
 const shown = (path: string, cwd: string): string => {
   const short = relative(cwd, path);
@@ -188,8 +189,9 @@ export class Session {
   async #runOne(client: Client, workflow: string, inputs: RunInputs): Promise<RunView | undefined> {
     const begun = await client.call("runStart", { params: { workflow }, query: { wait: "10s" }, body: { inputs } });
     this.#lastRun = begun.name;
-    const run = isRunEnded(begun.state) ? begun : await waitForRun(client, begun.name, firstRunTimeoutMs);
+    const run = isRunEnded(begun.state) ? begun : await this.#waitFor(client, begun.name);
     const last = run ?? begun;
+    const waiting = isRunEnded(last.state) ? undefined : await client.call("runExplain", { params: { run: last.name } });
     this.#options.teller.event({
       event: "run",
       run: last.name,
@@ -197,11 +199,16 @@ export class Session {
       state: last.state,
       durationMs: last.endedAt === null ? null : Date.parse(last.endedAt) - Date.parse(last.createdAt),
       url: client.page(`/runs/${last.name}`),
+      ...(waiting === undefined ? {} : { detail: `${waiting.detail} capstan explain ${last.name}` }),
       ...(last.failure === null
         ? {}
-        : { detail: `${last.failure.task === undefined ? "" : `${last.failure.task}: `}${last.failure.message}` }),
+        : { detail: `${last.failure.task === undefined ? "" : `${last.failure.task}: `}${failureText(last.failure)}` }),
     });
     return run;
+  }
+
+  #waitFor(client: Client, name: string): Promise<RunView | undefined> {
+    return waitForRun(client, name, firstRunTimeoutMs[this.#options.isOnce ? "once" : "usual"]);
   }
 
   #listenToKeys(client: Client): void {

@@ -1,4 +1,4 @@
-import { formatDuration, type RunSummary } from "@capstan/proto";
+import { failureText, formatDuration, type RunSummary } from "@capstan/proto";
 import type { Output } from "./output.ts";
 import { stateSymbol } from "./state.ts";
 import type { Column } from "./table.ts";
@@ -22,5 +22,5 @@ export const runColumns = (out: Output, now = Date.now()): readonly Column<RunSu
   { title: "TOOK", key: "duration", value: (run) => took(run, now), align: "right" },
   { title: "BY", key: "trigger", value: (run) => run.trigger.actor ?? run.trigger.kind },
   { title: "ID", key: "id", value: (run) => run.id, isWide: true },
-  { title: "WHY", key: "failure", value: (run) => run.failure?.message ?? "" },
+  { title: "WHY", key: "failure", value: (run) => (run.failure === null ? "" : failureText(run.failure)) },
 ];

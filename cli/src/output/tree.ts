@@ -1,5 +1,5 @@
 // A run and its tasks, as `status` and `run --watch` show them.
-import { formatDuration, type RunView, type TaskRunView } from "@capstan/proto";
+import { failureText, formatDuration, type RunView, type TaskRunView } from "@capstan/proto";
 import stringWidth from "string-width";
 import type { Output } from "./output.ts";
 import { printable } from "./table.ts";
@@ -13,7 +13,7 @@ const shortValue = (value: unknown): string => {
 };
 
 function remark(task: TaskRunView, now: number): string {
-  if (task.failure !== null) return `${task.failure.code}: ${task.failure.message}`;
+  if (task.failure !== null) return `${task.failure.code}: ${failureText(task.failure)}`;
   if (task.state === "retrying" && task.dueAt !== null)
     return `attempt ${task.attempts + 1} in ${formatDuration(Math.max(0, Date.parse(task.dueAt) - now))}`;
   if (task.state === "waiting" || task.state === "queued" || task.state === "skipped") {
@@ -57,7 +57,7 @@ export function runTree(
       : [
           out.tone(
             "red",
-            `  ${printable(`${run.failure.task === undefined ? "" : `${run.failure.task}: `}${run.failure.message}`)}`,
+            `  ${printable(`${run.failure.task === undefined ? "" : `${run.failure.task}: `}${failureText(run.failure)}`)}`,
           ),
         ];
   const total = `${out.isAscii ? "--" : "──"} ${since(run.createdAt, run.endedAt, now)}`;

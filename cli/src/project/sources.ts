@@ -97,9 +97,19 @@ function codeOf(path: string, source: string): Pick<WorkflowSource, "codeRoot" |
   return { codeRoot: isNeeded ? root : undefined, include: texts(code.include), exclude: texts(code.exclude) ?? [] };
 }
 
+/** Text of a file. A byte that is no UTF-8 would be stored as another one: it is refused instead. */
+function readText(path: string, shown: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new AppError("file_unreadable", `${shown} is no UTF-8 text; save it in that encoding`, { cause: error });
+  }
+}
+
 /**
  * Reads the workflow files of some paths, each once.
- * @throws file_unreadable for a path that is not there or a file above 16 MiB
+ * @throws file_unreadable for a path that is not there, a file above 16 MiB, or one that is no UTF-8
  */
 export function readSources(paths: readonly string[], cwd: string): WorkflowSource[] {
   const files = new Set(paths.flatMap((path) => workflowFiles(resolve(cwd, path))));
@@ -110,7 +120,7 @@ export function readSources(paths: readonly string[], cwd: string): WorkflowSour
         "file_unreadable",
         `${relative(cwd, path)} has ${size} bytes; a workflow file has at most ${sourceBytesMax}`,
       );
-    const source = readFileSync(path, "utf8");
+    const source = readText(path, relative(cwd, path));
     const file = relative(cwd, path);
     return { path, file: file.startsWith("..") ? path : file, source, ...codeOf(path, source) };
   });

@@ -1,6 +1,4 @@
 // The port of sign-in to its rows.
-export const AUTH_STORE = Symbol("AuthStore");
-
 export interface UserRow {
   readonly id: string;
   readonly name: string;

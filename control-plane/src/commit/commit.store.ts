@@ -3,8 +3,6 @@ import type { Run } from "../engine/snapshot.ts";
 import type { BatchRows } from "./batch.ts";
 import type { WorkflowEdition } from "./commit.ts";
 
-export const COMMIT_STORE = Symbol("CommitStore");
-
 export interface RunKey {
   readonly projectId: string;
   readonly runId: string;

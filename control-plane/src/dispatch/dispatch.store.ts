@@ -3,8 +3,6 @@ import type { ClockSample } from "./database-clock.ts";
 import type { Renewal } from "./leases.ts";
 import type { Lane } from "./sessions.ts";
 
-export const DISPATCH_STORE = Symbol("DispatchStore");
-
 export interface WaitingTask {
   readonly projectId: string;
   readonly runId: string;

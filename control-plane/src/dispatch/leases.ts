@@ -1,8 +1,4 @@
 // The port of lease time: the gateway renews, the sweeper ends.
-export const LEASES = Symbol("Leases");
-
-/** Margin after a lease before somebody else may have the task run: 15 s + 0.2 % (agent protocol §4.1). */
-export const leaseMarginMs = (leaseMs: number): number => 15_000 + Math.ceil(leaseMs / 500);
 
 export interface Renewal {
   readonly projectId: string;

@@ -3,8 +3,6 @@
 import type { JsonObject } from "@capstan/proto";
 import type { Slot } from "../engine/event.ts";
 
-export const SESSIONS = Symbol("Sessions");
-
 /** What a lane asks of an agent. All must hold. */
 export interface LaneSelector {
   readonly poolId: string;
@@ -43,17 +41,6 @@ export interface OfferedAttempt {
   readonly timeoutMs?: number;
   readonly graceMs: number;
   readonly secrets: readonly string[];
-}
-
-export interface AgentView {
-  readonly agentId: string;
-  readonly name: string;
-  readonly poolId: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly executors: readonly string[];
-  readonly state: string;
-  readonly free: number;
-  readonly slots: number;
 }
 
 export interface Sessions {

@@ -2,6 +2,7 @@
 import {
   contextNames,
   evaluateTree,
+  failureText,
   idFromUuid,
   pickContext,
   runName,
@@ -61,7 +62,7 @@ export function runView(run: Run, around: Pick<Surroundings, "nowMs" | "publicUr
             task: run.failure.task,
             index: 0,
             class: run.failure.class,
-            message: run.failure.message,
+            message: failureText(run.failure),
             attempt: run.failure.attempt ?? 0,
             agent: run.failure.agentId === undefined ? "" : idFromUuid("ag", run.failure.agentId),
             url: runUrl(run, around.publicUrl),

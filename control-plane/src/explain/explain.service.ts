@@ -1,6 +1,7 @@
 // Why something waits, or why it ended as it did. It tells what the engine decided (state, reason, failure) and, for
 // work that waits for an agent, asks the predicate of dispatch.
 import {
+  failureText,
   formatDuration,
   idFromUuid,
   isRunEnded,
@@ -68,13 +69,13 @@ export class ExplainService {
       return {
         ...head,
         code: record.failure.code,
-        detail: `${name} ${said(record.state)}. ${where}${record.failure.message}`,
+        detail: `${name} ${said(record.state)}. ${where}${failureText(record.failure)}`,
         do: logsOf(name, record.failure.task),
       };
     }
     const holding = tasks.find((task) => task.state !== "waiting") ?? tasks[0];
     if (isRunEnded(record.state) || holding === undefined) {
-      return { ...head, code: record.state, detail: `${name} ${said(record.state)}.`, do: null };
+      return { ...head, code: record.state, detail: `${name} ${said(record.state)}${cancelWords(record)}.`, do: null };
     }
     return { ...head, code: holding.code, detail: `${name} is ${record.state}. ${holding.detail}`, do: holding.do };
   }
@@ -107,7 +108,7 @@ function explainTask(scene: Scene, task: TaskRecord): Explanation {
       return queued(scene, task, head);
     case "retrying": {
       const at = task.due === null ? "" : ` at ${clock(task.due)}`;
-      const why = task.failure === null ? "" : `: ${task.failure.message}`;
+      const why = task.failure === null ? "" : `: ${failureText(task.failure)}`;
       return {
         ...head,
         code: "retry_backoff",
@@ -135,7 +136,7 @@ function explainTask(scene: Scene, task: TaskRecord): Explanation {
     case "timed_out": {
       const code = task.failure?.code ?? task.state;
       const agent = task.agent === null ? "" : ` on ${task.agent}`;
-      const message = task.failure === null ? "" : ` ${task.failure.message}`;
+      const message = task.failure === null ? "" : ` ${failureText(task.failure)}`;
       const tries = task.attempts > 1 ? ` after ${task.attempts} attempts` : "";
       return {
         ...head,
@@ -221,7 +222,9 @@ function queueAdvice(
     case "no_agent_matches":
       return nearest === undefined
         ? `add an agent to pool ${pool}: capstan pools token ${pool}`
-        : `change runsOn, or give an agent ${wants.slice(1).join(" ")}; ${nearest.agent} is nearest: ${nearest.lacks}`;
+        : wants.length > 1
+          ? `change runsOn, or give an agent ${wants.slice(1).join(" ")}`
+          : `make ${nearest.agent} able to do it, or add another agent: capstan pools token ${pool}`;
     case "agents_offline":
       return "start the agent, or look why it is not connected: capstan agents list";
     case "agents_busy":
@@ -255,6 +258,13 @@ const evidenceOf = (task: TaskRecord): Explanation["evidence"] => ({
   ...(structuredClone(task.reason?.evidence ?? {}) as Explanation["evidence"]),
   attempts: task.attempts,
 });
+
+/** By whom and why a run was cancelled: ` by ana: wrong input`. */
+function cancelWords({ state, cancel }: Pick<RunRecord, "state" | "cancel">): string {
+  if (state !== "cancelled" || cancel === null) return "";
+  const { actor, reason } = cancel;
+  return `${typeof actor === "string" ? ` by ${actor}` : ""}${typeof reason === "string" && reason !== "" ? `: ${reason}` : ""}`;
+}
 
 const isReason = (code: string): code is ReasonCode => Object.hasOwn(reasonCodes, code);
 const reasonText = (code: string): string => (isReason(code) ? reasonCodes[code] : code);

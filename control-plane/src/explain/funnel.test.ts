@@ -46,3 +46,9 @@ test("the nearest agent is the one that lacks least, with what it lacks", () => 
   const { nearest } = ask([agent("far", { poolId: "q", labels: {} }), agent("near", { labels: { os: "mac" } })]);
   expect(nearest).toEqual({ agent: "near", lacks: "os=linux; it has os=mac" });
 });
+
+test("an agent without python3 is said to lack just that", () => {
+  const { reason, nearest } = ask([agent("bare", { executors: ["run"] })]);
+  expect(reason).toBe("no_agent_matches");
+  expect(nearest?.lacks).toContain("python3");
+});

@@ -113,12 +113,12 @@ function nearestOf(
 function lackText(lack: Mismatch, poolName: string): string {
   switch (lack.kind) {
     case "pool":
-      return `it is not in pool ${poolName}`;
+      return `membership of pool ${poolName}`;
     case "label": {
-      const has = lack.found === undefined ? "it has no such label" : `it has ${lack.label}=${lack.found}`;
-      return `${lack.label}=${lack.wanted.join("|")}; ${has}`;
+      const has = lack.found === undefined ? "" : `; it has ${lack.label}=${lack.found}`;
+      return `${lack.label}=${lack.wanted.join("|")}${has}`;
     }
     case "executor":
-      return `it cannot execute ${lack.executor}`;
+      return lack.executor === "python" ? "python3 (3.9 or newer, found at the agent's start)" : `what executes ${lack.executor}`;
   }
 }

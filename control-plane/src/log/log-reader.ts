@@ -29,8 +29,12 @@ export class LogReader {
     return found;
   }
 
-  streams(project: ProjectScope, run: ReadRun, task: string | undefined, attempt: number | undefined): Promise<readonly ReadStream[]> {
-    return this.store.streams(project.id, run.runId, task, attempt);
+  /** The streams of a run, or of one task or attempt. @throws not_found for a task that the run does not have */
+  async streams(project: ProjectScope, run: ReadRun, task: string | undefined, attempt: number | undefined): Promise<readonly ReadStream[]> {
+    const streams = await this.store.streams(project.id, run.runId, task, attempt);
+    if (streams.length === 0 && task !== undefined && !(await this.store.hasTask(project.id, run.runId, task)))
+      throw new AppError("not_found", `${run.name} has no task ${task}.`);
+    return streams;
   }
 
   /** Lines from `fromLine` on, at most `limit`; fewer where fewer are stored. */

@@ -67,8 +67,9 @@ export class LogController {
       await reply.send(await this.window(asked));
       return;
     }
-    await this.reader.run(asked.project, asked.run); // an unknown run is a problem, not an empty stream
     const { project, run, task, attempt } = asked;
+    // An unknown run or task is a problem, not an empty stream.
+    await this.reader.streams(project, await this.reader.run(project, run), task, attempt);
     const resumed = request.headers["last-event-id"];
     const told = readPosition(typeof resumed === "string" ? resumed : undefined);
     await followLogs(this.reader, request, reply, { project, run, task, attempt, told });

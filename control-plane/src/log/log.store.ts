@@ -1,6 +1,4 @@
 // Port: streams and segments of logs.
-export const LOG_STORE = Symbol("LogStore");
-
 export interface StreamAsked {
   readonly projectId: string;
   readonly attemptId: string;

@@ -9,8 +9,6 @@ import type { Commit } from "../commit/commit.ts";
 import type { RunEvent } from "../engine/event.ts";
 import type { GreetingRows, HeldRow, InventoryStore } from "./inventory.store.ts";
 
-export const INVENTORY = Symbol("InventoryService");
-
 /** Grace of a cancel that is told again after a reconnect; the runner caps it by the attempt's own. */
 const repeatedGraceMs = 10_000;
 

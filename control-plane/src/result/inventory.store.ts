@@ -1,8 +1,6 @@
 // Port: what reconciling an agent with the rows needs.
 import type { Hello } from "@capstan/proto";
 
-export const INVENTORY_STORE = Symbol("InventoryStore");
-
 /** An attempt that the agent may be executing, as the rows have it. */
 export interface HeldRow {
   readonly attemptId: string;

@@ -7,8 +7,6 @@ import type { CommitStore } from "../commit/commit.store.ts";
 import type { AttemptPlace, LiveIndex } from "../commit/live-index.ts";
 import type { EventOutcome, FinishResult, Reporter, RunEvent } from "../engine/event.ts";
 
-export const REPORTS = Symbol("ReportService");
-
 export interface ReportingSession extends Reporter {
   readonly projectId: string;
 }

@@ -2,8 +2,6 @@
 import type { AttemptState, Failure, JsonObject, JsonValue, RunState, TaskRunState } from "@capstan/proto";
 import type { HistoryItem } from "../engine/event.ts";
 
-export const RUN_STORE = Symbol("RunStore");
-
 export type RunRef = { readonly id: string } | { readonly workflow: string; readonly number: number };
 
 export interface RunRecord {

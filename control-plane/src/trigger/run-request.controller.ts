@@ -12,6 +12,7 @@ import { RunEnd } from "../run/run-end.ts";
 import { RunService } from "../run/run.service.ts";
 import { WorkflowEditions, type NumberedEdition } from "../workflow/editions.ts";
 import { completeInputs } from "./inputs.ts";
+import { completeLabels } from "./labels.ts";
 import { StartLimits } from "./start-limits.ts";
 
 const waitMsMax = 55_000;
@@ -52,12 +53,13 @@ export class RunRequestController {
       throw new AppError("not_found", `There is no ${what} in project ${project.name}.`);
     }
     const inputs = completeInputs(edition.document, body.inputs ?? {});
+    const labels = completeLabels(edition.document, inputs, body.labels);
     this.limits.admit(project, call.principal, 1, (headers) => void reply.headers(headers));
     const kind = call.request.headers["x-capstan-trigger"] === "manual" ? "manual" : "api";
     const outcome = await this.commit.start({
       edition,
       inputs,
-      labels: body.labels ?? {},
+      labels,
       trigger: { kind, actor: call.actor },
       ...(call.idempotencyKey === undefined
         ? {}
@@ -78,7 +80,7 @@ export class RunRequestController {
       return ended;
     }
     if (outcome.kind !== "started") return this.runs.show(project, idFromUuid("run", runId));
-    return startedView(edition, outcome, { inputs, labels: body.labels ?? {}, trigger: { kind, actor: call.actor } });
+    return startedView(edition, outcome, { inputs, labels, trigger: { kind, actor: call.actor } });
   }
 
   /** All inputs are checked before the first run exists. A key stands for the whole request, run by run. */
@@ -87,10 +89,10 @@ export class RunRequestController {
     const { project, params, body } = call;
     const waitMs = waitOf(call.query.wait, call.request.headers["prefer"]);
     const edition = await this.edition(project, params.workflow, body.version);
-    const asked = body.runs.map((run, i) => ({
-      inputs: completeInputs(edition.document, run.inputs ?? {}, `/runs/${i}`),
-      labels: run.labels ?? {},
-    }));
+    const asked = body.runs.map((run, i) => {
+      const inputs = completeInputs(edition.document, run.inputs ?? {}, `/runs/${i}`);
+      return { inputs, labels: completeLabels(edition.document, inputs, run.labels) };
+    });
     this.limits.admit(project, call.principal, asked.length, (headers) => void call.reply.headers(headers));
     const started = asked.map(async (run, i): Promise<StartedRun> => {
       const outcome = await this.commit.start({

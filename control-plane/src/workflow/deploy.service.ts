@@ -4,11 +4,13 @@
 import { randomBytes } from "node:crypto";
 import {
   AppError,
+  checkCode,
   idFromUuid,
   uuidV7,
   type DeployBody,
   type DeployedWorkflow,
   type DeployView,
+  type Problem,
   type SourceDocument,
   type Validation,
 } from "@capstan/proto";
@@ -18,7 +20,9 @@ import type { ProjectScope } from "../http/request-context.ts";
 import { changesBetween } from "./changes.ts";
 import type { WorkflowEditions } from "./editions.ts";
 import { placementPlan } from "./placement-plan.ts";
-import { isError, readDocuments, refuseErrors, type ReadDocument } from "./read-documents.ts";
+import { bundlePaths } from "./bundle-index.ts";
+import { isError, readDocuments, refuseErrors, type ReadDocument, type ReadDocuments } from "./read-documents.ts";
+import type { StorePaths } from "./store-paths.ts";
 import type { DeployRecord, WorkflowStore } from "./workflow.store.ts";
 
 export class DeployService {
@@ -26,8 +30,11 @@ export class DeployService {
   private readonly editions: WorkflowEditions;
   private readonly picture: AgentPicture;
 
-  constructor(store: WorkflowStore, editions: WorkflowEditions, picture: AgentPicture) {
+  private readonly paths: StorePaths;
+
+  constructor(store: WorkflowStore, editions: WorkflowEditions, picture: AgentPicture, paths: StorePaths) {
     this.store = store;
+    this.paths = paths;
     this.editions = editions;
     this.picture = picture;
   }
@@ -60,6 +67,7 @@ export class DeployService {
     const read = readDocuments(body.documents);
     refuseErrors(read);
     await this.refuseMissingBundles(project, read.documents);
+    await this.refuseMissingCode(project, read);
     const planned = await this.plan(project, read.documents);
     if (body.dryRun === true) {
       return {
@@ -132,6 +140,22 @@ export class DeployService {
       "bundle_missing",
       `The code bundle of ${missing.source.file} (${missing.source.bundleSha256 ?? ""}) was not uploaded.`,
     );
+  }
+
+  /** Every file that an action names is in the bundle of its document. */
+  private async refuseMissingCode(project: ProjectScope, read: ReadDocuments): Promise<void> {
+    const indexes = new Map<string, ReadonlySet<string>>();
+    const missing: Problem[] = [];
+    for (const { source } of read.documents) {
+      const sha256 = source.bundleSha256;
+      let bundled: ReadonlySet<string> = new Set();
+      if (sha256 !== undefined) {
+        bundled = indexes.get(sha256) ?? (await bundlePaths(this.paths.bundle(project.id, sha256)));
+        indexes.set(sha256, bundled);
+      }
+      missing.push(...checkCode({ text: source.source, file: source.file }, bundled));
+    }
+    refuseErrors({ ...read, problems: [...read.problems, ...missing] });
   }
 
   private async plan(project: ProjectScope, documents: readonly ReadDocument[]): Promise<DeployedWorkflow[]> {

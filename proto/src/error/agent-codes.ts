@@ -88,24 +88,11 @@ export const agentCodes = errorEntries({
     meaning: "Another host answers with the same key. Usually an image was copied with an identity inside.",
     do: "Enrol the second host on its own; approve it if the first one is gone.",
   },
-  agent_draining: {
-    title: "The agent is draining",
-    status: 409,
-    retryable: true,
-    meaning: "It takes no new work.",
-    do: "Wait, resume the agent, or use another.",
-  },
   lease_over: {
     title: "The lease of the attempt ended",
     retryable: true,
     meaning: "The agent could not renew in time, so its runner stopped the task before another agent may have it.",
     do: "Look why agent and control plane could not talk. A longer `lease` outlasts longer outages.",
-  },
-  runner_lost: {
-    title: "The runner that carried the attempt died",
-    retryable: true,
-    meaning: "The process that carries attempts on the agent's host ended, and its tasks with it.",
-    do: "Look for an out-of-memory kill on the host; the attempt is tried again as `retry.lost` says.",
   },
   spec_unavailable: {
     title: "The workflow version could not be fetched",

@@ -80,13 +80,6 @@ export const apiCodes = errorEntries({
     meaning: "The run, task or agent has moved on; the answer names its state.",
     do: "Look at it again, then decide.",
   },
-  idempotency_in_progress: {
-    title: "The first request with this key is still at work",
-    status: 409,
-    retryable: true,
-    meaning: "Another request with the same Idempotency-Key has not been answered yet.",
-    do: "Repeat after the time in Retry-After.",
-  },
   body_too_large: {
     title: "The body is too large",
     status: 413,
@@ -128,7 +121,7 @@ export const apiCodes = errorEntries({
     status: 422,
     retryable: false,
     meaning: "An input is missing, unknown, or does not have its declared type or range.",
-    do: "Correct the inputs that `errors` names; `capstan run WORKFLOW --help` lists them.",
+    do: "Correct the inputs that are named; the workflow file declares them under `inputs`.",
   },
   bundle_missing: {
     title: "The code bundle was not uploaded",

@@ -51,12 +51,6 @@ export const runCodes = errorEntries({
     meaning: "The mail server or the messaging service refused the message or could not be reached.",
     do: "Read the service's own words in the message; check recipient, channel and credentials.",
   },
-  sql_error: {
-    title: "the database refused the statement",
-    retryable: true,
-    meaning: "The server of a sql action answered with an error.",
-    do: "Read the database's own message and code; run the statement by hand with the same parameters.",
-  },
   timeout: {
     title: "the task's timeout passed",
     retryable: true,
@@ -114,12 +108,6 @@ export const runCodes = errorEntries({
     meaning: "Evaluation is limited to 50 ms and 64 MiB.",
     do: "Do the work in a task instead of an expression.",
   },
-  item_limit: {
-    title: "too many items to map over",
-    retryable: false,
-    meaning: "forEach or matrix gave more than 10,000 items, or the run more than 50,000 task runs.",
-    do: "Group the items, for example with chunk(list, n).",
-  },
   setup_failed: {
     title: "something failed before the task's own code ran",
     retryable: true,
@@ -174,42 +162,5 @@ export const runCodes = errorEntries({
     meaning:
       "The process that carries attempts on the agent's host ended; the processes of its attempts were ended with it.",
     do: "Look in the agent's log and in the host's kernel log for the cause, most often memory.",
-  },
-  child_failed: {
-    title: "a child run ended badly",
-    retryable: true,
-    meaning: "The workflow that this task started failed, timed out or was cancelled.",
-    do: "Open the child run.",
-  },
-  approval_rejected: {
-    title: "a person said no",
-    retryable: false,
-    meaning: "The approval was rejected, or nobody answered in time.",
-    do: "Read the comment at the approval.",
-  },
-  wait_timeout: {
-    title: "what was waited for did not come",
-    retryable: false,
-    meaning: "The event did not arrive within the wait's timeout.",
-    do: "Check the sender, or raise the timeout.",
-  },
-  poll_failed: {
-    title: "too many polls failed in a row",
-    retryable: true,
-    meaning: "A sensor's poll failed maxErrors times one after the other.",
-    do: "Look at the last poll's log.",
-  },
-  declassify_rejected: {
-    title: "a declassification was refused",
-    retryable: false,
-    meaning: "An approver said no to letting this output leave its data class.",
-    do: "Read the comment at the approval.",
-  },
-  hook_failed: {
-    title: "a hook failed",
-    retryable: false,
-    meaning:
-      "A notification or action in hooks did not succeed within its tries. It does not change the run's outcome.",
-    do: "Open the hook's task run and read its failure.",
   },
 });

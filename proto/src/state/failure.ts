@@ -34,3 +34,10 @@ export interface Failure {
   readonly file?: string;
   readonly line?: number;
 }
+
+/** A failure in a line for people: the exception's type before its message, file and line behind. */
+export function failureText(failure: Pick<Failure, "message"> & { readonly [K in "type" | "file" | "line"]?: Failure[K] | undefined }): string {
+  const { type, message, file, line } = failure;
+  const head = type === undefined || message.startsWith(type) ? message : `${type}: ${message}`;
+  return file === undefined ? head : `${head} (${file}${line === undefined ? "" : `:${line}`})`;
+}

@@ -6,6 +6,7 @@ export { scopeAt, scopeOf, type Declarations, type Place } from "./scope-of.ts";
 export { conditionNames, contextNames, forEachExpression, pickContext, secretNames } from "./context-names.ts";
 export { graphOf, type Graph } from "./edges.ts";
 export { canonicalJsonOf, digestOf } from "./digest.ts";
+export { checkCode } from "./check-code.ts";
 export { readWorkflow, type ReadWorkflow, type WorkflowText } from "./read.ts";
 export { formatProblem, problemsMax, type DocumentProblem } from "./problems.ts";
 export { workflowJsonSchema, workflowSchema as workflowDocumentSchema, type WorkflowSource } from "./schema.ts";

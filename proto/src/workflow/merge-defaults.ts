@@ -18,7 +18,6 @@ export const inheritedKeys = [
   "resources",
   "priority",
 ] as const;
-export type InheritedKey = (typeof inheritedKeys)[number];
 
 const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,9 +1,12 @@
 // What the language knows and this release does not run: refused at its place, so that nothing is silently ignored.
+import { referencesOf } from "../expression/references.ts";
+import { forEachExpression } from "./context-names.ts";
+import { dynamicJson } from "./present.ts";
 import type { ProblemList } from "./problems.ts";
 import type { WorkflowSource } from "./schema.ts";
 
 /** Paths of keys; `*` stands for any name or index. */
-const paths = [
+export const unsupportedKeys = [
   "triggers",
   "vars",
   "data",
@@ -16,8 +19,6 @@ const paths = [
   "fairnessKey",
   "sla",
   "assets",
-  "inputs.*.data",
-  "inputs.*.sealed",
   "outputs.*.sealed",
   "defaults.isolation",
   "defaults.data",
@@ -64,8 +65,6 @@ const paths = [
   "tasks.*.resources.memory",
   "tasks.*.resources.gpu",
   "tasks.*.resources.disk",
-  "tasks.*.outputs.*.data",
-  "tasks.*.outputs.*.sealed",
   "tasks.*.outputs.*.declassify",
   "hooks.onLate",
   "hooks.onRecovery",
@@ -80,10 +79,32 @@ const paths = [
   "hooks.*.*.notify.opsgenie",
 ] as const;
 
+/** Keys of a declared value, at any depth. */
+const ofDeclarations = ["data", "sealed"] as const;
+
+/** Values of keys that are otherwise run; `*` as above. */
+export const unsupportedValues: readonly { readonly path: string; readonly value: unknown; readonly hint: string }[] = [
+  ...["defaults", "tasks.*", "hooks.*.*"].map((at) => ({
+    path: `${at}.retry.onExhausted`,
+    value: "pause",
+    hint: "leave it out: the task run fails, and you can start the run again",
+  })),
+  ...["defaults", "tasks.*"].map((at) => ({
+    path: `${at}.onLost`,
+    value: "adopt",
+    hint: "it is for work that leaves the host",
+  })),
+  ...["tasks.*", "hooks.*.*"].flatMap((at) => [
+    { path: `${at}.run.shell`, value: "cmd", hint: "use bash, sh or pwsh" },
+    { path: `${at}.python.warm`, value: true, hint: "every attempt gets a process of its own" },
+    { path: `${at}.node.warm`, value: true, hint: "every attempt gets a process of its own" },
+  ]),
+];
+
 /** The same for the environment of a Python action, wherever one stands. */
 const environmentFields = ["requirements", "version", "index", "wheels"] as const;
 
-const patterns = paths.map((path) => path.split("."));
+const patterns = unsupportedKeys.map((path) => path.split("."));
 
 export function reportUnsupported(source: WorkflowSource, problems: ProblemList): void {
   for (const pattern of patterns) visit(source, pattern, [], problems);
@@ -97,19 +118,80 @@ export function reportUnsupported(source: WorkflowSource, problems: ProblemList)
       atKey: true,
     });
   }
-  const adopting = [["defaults"], ...Object.keys(source.tasks).map((id) => ["tasks", id])];
-  for (const path of adopting) {
-    const [first = "", id] = path;
-    const holder = first === "defaults" ? source.defaults : source.tasks[id ?? ""];
-    if (holder?.onLost === "adopt") {
+  for (const { path, value, hint } of unsupportedValues) {
+    for (const found of at(source, path.split("."), [])) {
+      if (found.value !== value) continue;
+      const [last = ""] = found.path.slice(-1);
       problems.add({
         code: "not_supported",
-        detail: "onLost: adopt is not supported yet",
-        hint: "it is for work that leaves the host",
-        path: [...path, "onLost"],
+        detail: `${last}: ${String(value)} is not supported yet`,
+        hint,
+        path: found.path,
       });
     }
   }
+  for (const [name, declaration] of Object.entries(source.inputs ?? {}))
+    reportDeclaration(declaration, ["inputs", name], problems);
+  for (const [id, task] of Object.entries(source.tasks)) {
+    for (const [name, declaration] of Object.entries(task.outputs ?? {}))
+      reportDeclaration(declaration, ["tasks", id, "outputs", name], problems);
+  }
+  reportEarly(source, problems);
+}
+
+/** Frozen before a run has a number: what the language lets these know of the run is not known to them yet. */
+function reportEarly(source: WorkflowSource, problems: ProblemList): void {
+  if (typeof source.priority === "string") {
+    problems.add({
+      code: "not_supported",
+      detail: "an expression as priority is not supported yet",
+      hint: "write a number from 1 to 5",
+      path: ["priority"],
+    });
+  }
+  const early = [
+    ...Object.entries(source.labels ?? {}).map(([name, value]) => ({ value, path: ["labels", name] })),
+    ...Object.entries(source.inputs ?? {}).flatMap(([name, input]) =>
+      typeof input === "object" ? [{ value: input["default"], path: ["inputs", name, "default"] }] : [],
+    ),
+  ];
+  for (const { value, path } of early) {
+    forEachExpression(dynamicJson(value), ({ $expr }) => {
+      if (!rootsOf($expr).has("run")) return;
+      problems.add({ code: "not_supported", detail: `run in ${path.join(".")} is not supported yet`, path });
+    });
+  }
+}
+
+/** Names at the beginning of what an expression refers to. Text that does not parse refers to nothing. */
+function rootsOf(text: string): ReadonlySet<string> {
+  try {
+    return new Set(referencesOf(text).map((reference) => reference.root));
+  } catch {
+    return new Set();
+  }
+}
+
+function reportDeclaration(declaration: unknown, path: readonly string[], problems: ProblemList): void {
+  if (typeof declaration !== "object" || declaration === null) return;
+  for (const key of ofDeclarations) visit(declaration, [key], path, problems);
+  const within = declaration as Readonly<Record<string, unknown>>; // a map, by the schema
+  for (const key of ["items", "additionalProperties"]) reportDeclaration(within[key], [...path, key], problems);
+  const { properties } = within;
+  if (typeof properties !== "object" || properties === null) return;
+  for (const [name, property] of Object.entries(properties))
+    reportDeclaration(property, [...path, "properties", name], problems);
+}
+
+/** The values at a path, with their places. */
+function* at(value: unknown, [name, ...rest]: readonly string[], path: readonly string[]): Generator<Found> {
+  if (name === undefined) {
+    yield { value, path };
+    return;
+  }
+  if (typeof value !== "object" || value === null) return;
+  const keys = name === "*" ? Object.keys(value) : Object.hasOwn(value, name) ? [name] : [];
+  for (const key of keys) yield* at((value as Readonly<Record<string, unknown>>)[key], rest, [...path, key]); // it has the key
 }
 
 function visit(

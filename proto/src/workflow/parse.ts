@@ -124,7 +124,9 @@ function reportSyntax(error: YAMLError, text: string, problems: ProblemList): vo
   } else {
     const line = text.slice(text.lastIndexOf("\n", at - 1) + 1, (text.indexOf("\n", at) + 1 || text.length + 1) - 1);
     const quote =
-      error.code === "BAD_ALIAS" || /: .*(?:: |\$\{\{|[*?&%@`!|>{}[\]])|: \*/.test(line)
+      error.code === "TAB_AS_INDENT"
+        ? "indent with blanks"
+        : error.code === "BAD_ALIAS" || /: .*(?:: |\$\{\{|[*?&%@`!|>{}[\]])|: \*/.test(line)
         ? "put the value in quotes"
         : undefined;
     problems.addAt(at, { code: "yaml_syntax", detail: error.message.replace(/\s+/g, " "), hint: quote });

@@ -137,4 +137,3 @@ export const fraction = (min: number, max: number): z.ZodNumber =>
 export const json = z.unknown();
 export const jsonMap = z.record(z.string(), json);
 export const textMap = z.record(z.string(), text());
-export const name = nameText;

@@ -3,7 +3,7 @@
 import * as z from "zod";
 import type { JsonObject } from "../json.ts";
 import { hookEntry } from "./hook-schema.ts";
-import { durationText, json, name, nameText, requiredText, secretNameText, text, whole } from "./scalar-schema.ts";
+import { durationText, json, nameText, requiredText, secretNameText, text, whole } from "./scalar-schema.ts";
 import { defaults, tags, task } from "./task-schema.ts";
 import { trigger } from "./trigger.ts";
 import { inputDeclaration, typeName } from "./value-schema.ts";
@@ -16,7 +16,7 @@ export const workflowSchema = z.strictObject({
   version: z.literal(1, {
     error: ({ input }) => `unsupported_version: version ${JSON.stringify(input)} is not known; write version: 1`,
   }),
-  name,
+  name: nameText,
   title: text(200).optional(),
   description: text(16_384).optional(),
   owner: text(200).optional(),
@@ -24,10 +24,10 @@ export const workflowSchema = z.strictObject({
   triggers: z.array(trigger).max(50).optional(),
   inputs: z.record(nameText, inputDeclaration).optional(),
   secrets: z.union([z.record(secretNameText, requiredText(512)), z.array(secretNameText)]).optional(),
-  vars: z.array(name).optional(),
+  vars: z.array(nameText).optional(),
   data: z
     .record(
-      name,
+      nameText,
       z.strictObject({
         allowedOn: z.record(z.string(), z.union([text(1000), z.array(text(1000))])),
         files: z.enum(["local", "central"]).optional(),
@@ -39,7 +39,7 @@ export const workflowSchema = z.strictObject({
     .optional(),
   calendars: z
     .record(
-      name,
+      nameText,
       z.strictObject({
         weekend: z.array(z.enum(["mon", "tue", "wed", "thu", "fri", "sat", "sun"])).optional(),
         holidays: z.array(text(10)).optional(),
@@ -59,7 +59,7 @@ export const workflowSchema = z.strictObject({
   overridable: z.array(text(1000)).optional(),
   protected: z.boolean().optional(),
   labels: z
-    .record(name, text(1000))
+    .record(nameText, text(1000))
     .refine((labels) => Object.keys(labels).length <= 20, { error: "too_large: at most 20 labels" })
     .optional(),
   concurrency: z
@@ -75,10 +75,10 @@ export const workflowSchema = z.strictObject({
   timeout: durationText(second, yearMs).optional(),
   cleanupTimeout: durationText(second, yearMs).optional(),
   defaults: defaults.optional(),
-  tasks: z.record(name, task),
+  tasks: z.record(nameText, task),
   outputs: z
     .record(
-      name,
+      nameText,
       z.union([
         text(65_536),
         z.strictObject({
@@ -109,7 +109,7 @@ export const workflowSchema = z.strictObject({
       maxDuration: durationText(second, yearMs).optional(),
       finishBy: text(5).optional(),
       timezone: text(100).optional(),
-      calendar: name.optional(),
+      calendar: nameText.optional(),
     })
     .optional(),
   assets: z

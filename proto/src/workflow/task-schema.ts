@@ -4,7 +4,7 @@ import { joinKinds } from "./canonical.ts";
 import { hookEntry } from "./hook-schema.ts";
 import { isolation, network, resources, runsOn } from "./placement.ts";
 import { retryPolicy } from "./retry-policy.ts";
-import { durationText, json, jsonMap, name, requiredText, text, whole } from "./scalar-schema.ts";
+import { durationText, json, jsonMap, nameText, requiredText, text, whole } from "./scalar-schema.ts";
 import { actionShape } from "./task-kind.ts";
 import { outputDeclaration } from "./value-schema.ts";
 import { tagPattern } from "./scalar-schema.ts";
@@ -25,7 +25,7 @@ export const env = z.record(
   z.union([text(131_072), z.number(), z.boolean()]),
 );
 const condition = z.union([requiredText(4200), z.boolean()]);
-export const limit = z.union([name, z.strictObject({ name, weight: whole(1, 1000).optional() })]);
+export const limit = z.union([nameText, z.strictObject({ name: nameText, weight: whole(1, 1000).optional() })]);
 
 const times = {
   timeout: durationText(second, yearMs).optional(),
@@ -49,7 +49,7 @@ const inherited = {
   resources: resources.optional(),
   isolation: isolation.optional(),
   priority: whole(1, 5).optional(),
-  data: z.union([name, z.array(name)]).optional(),
+  data: z.union([nameText, z.array(nameText)]).optional(),
 };
 
 export const defaults = z.strictObject({
@@ -57,7 +57,7 @@ export const defaults = z.strictObject({
   python: z.strictObject({ environment: jsonMap.optional(), warm: z.boolean().optional() }).optional(),
 });
 
-const listOrExpression = z.union([z.array(json), text(4200), z.strictObject({ chain: name })]);
+const listOrExpression = z.union([z.array(json), text(4200), z.strictObject({ chain: nameText })]);
 const assetReference = z.union([
   requiredText(2000),
   z.strictObject({ uri: requiredText(2000), partition: text(500).optional() }),
@@ -70,7 +70,7 @@ export const task = z.strictObject({
   description: text(16_384).optional(),
   tags: tags.optional(),
   with: jsonMap.optional(),
-  needs: z.array(name).optional(),
+  needs: z.array(nameText).optional(),
   join: z.enum(joinKinds).optional(),
   if: condition.optional(),
   allowFailure: z.boolean().optional(),
@@ -92,7 +92,7 @@ export const task = z.strictObject({
       scope: z.enum(["workflow", "project"]).optional(),
     })
     .optional(),
-  outputs: z.record(name, outputDeclaration).optional(),
+  outputs: z.record(nameText, outputDeclaration).optional(),
   reads: z.array(assetReference).optional(),
   writes: z.array(assetReference).optional(),
   timeoutTotal: durationText(second, yearMs).optional(),

@@ -1,6 +1,6 @@
 // What asks for a run by itself. The grammar is fixed; this release refuses the key (`not_supported`).
 import * as z from "zod";
-import { durationText, jsonMap, name, requiredText, text, textMap, whole } from "./scalar-schema.ts";
+import { durationText, jsonMap, nameText, requiredText, text, textMap, whole } from "./scalar-schema.ts";
 
 const second = 1000;
 const yearMs = 366 * 86_400 * second;
@@ -12,7 +12,7 @@ const schedule = z.strictObject({
   businessDay: z.int().optional(),
   at: text(5).optional(),
   timezone: text(100).optional(),
-  calendar: name.optional(),
+  calendar: nameText.optional(),
   onHoliday: z.enum(["skip", "next", "previous", "run"]).optional(),
   onGap: z.enum(["next", "skip"]).optional(),
   onOverlap: z.enum(["first", "second", "both"]).optional(),
@@ -26,14 +26,14 @@ const schedule = z.strictObject({
 });
 
 export const trigger = z.strictObject({
-  id: name.optional(),
+  id: nameText.optional(),
   schedule: schedule.optional(),
   webhook: z
     .strictObject({ verify: z.union([text(100), jsonMap]).optional(), dedupe: text(4200).optional() })
     .optional(),
   event: z.strictObject({ type: requiredText(200), debounce: durationText(0, yearMs).optional() }).optional(),
   workflow: z
-    .strictObject({ name, outcome: z.array(z.enum(["succeeded", "failed", "cancelled", "timed_out"])).optional() })
+    .strictObject({ name: nameText, outcome: z.array(z.enum(["succeeded", "failed", "cancelled", "timed_out"])).optional() })
     .optional(),
   asset: z.strictObject({ all: z.array(text(2000)).optional(), any: z.array(text(2000)).optional() }).optional(),
   inputs: jsonMap.optional(),

@@ -277,7 +277,8 @@ hooks: { onEnd: [{ if: 'run.state == "failed"', slack: { webhook: "\${{ secrets.
 });
 
 test("111 · warm is for python and node", () => {
-  expect(lines(flow("{ a: { python: { call: 'm:f', warm: true } } }"))).toEqual([]);
+  expect(lines(flow("{ a: { python: { call: 'm:f', warm: false } } }"))).toEqual([]);
+  expect(codes(flow("{ a: { python: { call: 'm:f', warm: true } } }"))).toEqual(["not_supported"]);
   expect(codes(flow("{ a: { http: { url: 'http://x', warm: true } } }"))).toEqual(["unknown_key"]);
 });
 

@@ -17,6 +17,7 @@ import {
   type DynamicJson,
   type JsonValue,
 } from "../../src/index.ts";
+import { canonicalText } from "../../src/expression/template.ts";
 
 const context = {
   inputs: {
@@ -168,18 +169,31 @@ test("an offer carries the names that a task uses and no others", () => {
   expect(secretNames(documentWith("${{ inputs.prod ? secrets.A : secrets.B }}"), "b")).toEqual(["A", "B"]);
 });
 
-const { document: typed } = readWorkflow({
+const { document: literal } = readWorkflow({
   text: `version: 1
 name: typed
 inputs:
   url: { type: string, format: uri }
-  day: { type: string, format: date, default: '\${{ date(run.scheduledAt, "Europe/Berlin") }}' }
+  day: { type: string, format: date }
   count: { type: integer, minimum: 1, default: 5 }
   note: { type: string, optional: true }
   table: { type: string, pattern: "^[a-z_]+$", default: daily }
 tasks: { a: { run: x, outputs: { rows: integer, report: { type: file } } } }
 `,
 });
+
+/** A default over the run is refused at deploy as long as nothing but a schedule could know it; checking knows it. */
+const typed = literal && {
+  ...literal,
+  inputs: {
+    ...literal.inputs,
+    day: {
+      type: "string" as const,
+      format: "date",
+      default: canonicalText('${{ date(run.scheduledAt, "Europe/Berlin") }}'),
+    },
+  },
+};
 
 test("inputs are checked, never coerced, and defaults are filled in", () => {
   if (typed === undefined) throw new Error("the workflow is valid");

@@ -32,6 +32,12 @@ export class PgLogReadStore implements LogReadStore {
     return { runId: row.id, name: runName(row.workflow_name, Number(row.number)), state: row.state, ended: isRunEnded(row.state) };
   }
 
+  async hasTask(projectId: string, runId: string, task: string): Promise<boolean> {
+    const { rows } = await this.within<{ found: number }>(
+      projectId, "SELECT 1 AS found FROM task_runs WHERE project_id = $1 AND run_id = $2 AND key = $3 LIMIT 1", [projectId, runId, task]);
+    return rows.length > 0;
+  }
+
   async streams(projectId: string, runId: string, task: string | undefined, attempt: number | undefined): Promise<readonly ReadStream[]> {
     const { rows } = await this.within<{
       attempt_id: string; key: string; number: number; bytes: string; lines: string; state: ReadStream["state"]; sha256: string | null; ended: boolean;

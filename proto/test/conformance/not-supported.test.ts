@@ -1,0 +1,204 @@
+// What the language knows and this release does not run, key by key. A key that is added to the list and not here fails, so
+// that each is seen to be refused at its place; a key that begins to be run leaves both.
+import { stringify } from "yaml";
+import { expect, test } from "vitest";
+import { readWorkflow } from "../../src/index.ts";
+import { unsupportedKeys, unsupportedValues } from "../../src/workflow/not-supported.ts";
+
+const email = { to: ["a@example.org"], subject: "s", body: "b" };
+const spark = { image: "i", main: "m" };
+
+/** A right value for each key. */
+const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
+  triggers: [{ id: "nightly", schedule: { cron: "0 3 * * *" } }],
+  vars: ["region"],
+  data: { patient: { allowedOn: { zone: "onprem" } } },
+  calendars: { bank: { weekend: ["sat", "sun"] } },
+  environment: "production",
+  permissions: { idToken: ["sts"] },
+  overridable: ["/timeout"],
+  protected: true,
+  concurrency: { limit: 1 },
+  fairnessKey: "k",
+  sla: { maxDuration: "1h" },
+  assets: [{ uri: "s3://lake/orders" }],
+  "outputs.*.sealed": true,
+  "defaults.isolation": "L1",
+  "defaults.data": "patient",
+  "defaults.python": { warm: true },
+  "defaults.runsOn.expr": "true",
+  "defaults.runsOn.prefer": [{ labels: { os: "linux" }, weight: 1 }],
+  "defaults.resources.cpu": 1,
+  "defaults.resources.memory": "1Gi",
+  "defaults.resources.gpu": 1,
+  "defaults.resources.disk": "1Gi",
+  "tasks.*.isolation": "L2",
+  "tasks.*.network": "none",
+  "tasks.*.poll": { every: "30s" },
+  "tasks.*.cache": { ttl: "1h" },
+  "tasks.*.data": "patient",
+  "tasks.*.reads": ["s3://lake/orders"],
+  "tasks.*.writes": ["s3://lake/orders"],
+  "tasks.*.timeoutTotal": "1h",
+  "tasks.*.queueTimeout": "1h",
+  "tasks.*.limits": ["db"],
+  "tasks.*.concurrency": { key: "k" },
+  "tasks.*.forEach": [1, 2],
+  "tasks.*.matrix": { a: [1] },
+  "tasks.*.maxParallel": 2,
+  "tasks.*.failFast": true,
+  "tasks.*.minSuccess": "80%",
+  "tasks.*.hooks": { onFailure: [{ email }] },
+  "tasks.*.sla": { maxDuration: "1h" },
+  "tasks.*.sql": { url: "sqlite:x.db", query: "select 1" },
+  "tasks.*.container": { image: "i" },
+  "tasks.*.spark": spark,
+  "tasks.*.ecs": { cluster: "c", taskDefinition: "t" },
+  "tasks.*.azureBatch": { account: "a", batchPool: "b", commandLine: "c" },
+  "tasks.*.celery": { broker: "amqp://x", task: "t" },
+  "tasks.*.uses": "aws/s3-upload@1",
+  "tasks.*.workflow": { name: "child" },
+  "tasks.*.approval": { title: "t", from: ["user:ana"] },
+  "tasks.*.wait": { for: "1h" },
+  "tasks.*.notify.pagerduty": { routingKey: "k" },
+  "tasks.*.notify.opsgenie": { apiKey: "k" },
+  "tasks.*.runsOn.expr": "true",
+  "tasks.*.runsOn.prefer": [{ labels: { os: "linux" }, weight: 1 }],
+  "tasks.*.resources.cpu": 1,
+  "tasks.*.resources.memory": "1Gi",
+  "tasks.*.resources.gpu": 1,
+  "tasks.*.resources.disk": "1Gi",
+  "tasks.*.outputs.*.declassify": { from: "patient", reason: "counts only" },
+  "hooks.onLate": [{ email }],
+  "hooks.onRecovery": [{ email }],
+  "hooks.*.*.pagerduty": { routingKey: "k" },
+  "hooks.*.*.opsgenie": { apiKey: "k" },
+  "hooks.*.*.sql": { url: "sqlite:x.db", query: "select 1" },
+  "hooks.*.*.container": { image: "i" },
+  "hooks.*.*.uses": "aws/s3-upload@1",
+  "hooks.*.*.runsOn.expr": "true",
+  "hooks.*.*.runsOn.prefer": [{ labels: { os: "linux" }, weight: 1 }],
+  "hooks.*.*.notify.pagerduty": { routingKey: "k" },
+  "hooks.*.*.notify.opsgenie": { apiKey: "k" },
+};
+
+const rows: [string, unknown][] = [
+  ...Object.entries(values),
+  ...unsupportedValues.map(({ path, value }): [string, unknown] => [path, value]),
+  // At any depth of a declared value.
+  ["inputs.*.data", "patient"],
+  ["inputs.*.sealed", true],
+  ["inputs.*.items.sealed", true],
+  ["inputs.*.properties.id.data", "patient"],
+  ["inputs.*.additionalProperties.data", "patient"],
+  ["tasks.*.outputs.*.data", "patient"],
+  ["tasks.*.outputs.*.sealed", true],
+  ["tasks.*.outputs.*.properties.id.sealed", true],
+  // One by one, because each has a form of its own.
+  ["tasks.*.python.environment.kind", "uv"],
+  ["tasks.*.python.environment.requirements", "requirements.txt"],
+  ["tasks.*.python.environment.version", "3.12"],
+  ["tasks.*.python.environment.index", "https://pypi.example.org"],
+  ["tasks.*.python.environment.wheels", "wheels"],
+  ["hooks.*.*.python.environment.kind", "venv"],
+  ["priority", "${{ inputs.x }}"],
+  ["labels.nr", "${{ string(run.number) }}"],
+  ["inputs.*.default", "${{ string(run.number) }}"],
+  ["secrets", ["PASSWORD"]],
+  ["secrets.PASSWORD", "k8s:main/db#password"],
+];
+
+const names: Readonly<Record<string, readonly string[]>> = { tasks: ["a"], inputs: ["x"], outputs: ["y"], hooks: ["onEnd", "0"] };
+
+/** The places of a path, with names for its stars. */
+function placesOf(path: string): string[] {
+  const stars: string[] = [];
+  return path.split(".").map((part) => {
+    if (part !== "*") {
+      stars.splice(0, stars.length, ...(names[part] ?? stars));
+      return part;
+    }
+    return stars.shift() ?? "z";
+  });
+}
+
+type Tree = Record<string, unknown>;
+
+function documentWith(path: string, value: unknown): string {
+  const places = placesOf(path);
+  const tree: Tree = { version: 1, name: "w", tasks: { a: {} } };
+  let holder = tree;
+  for (const [i, place] of places.slice(0, -1).entries()) {
+    holder[place] ??= places[i + 1] === "0" ? [{}] : {};
+    holder = holder[place] as Tree; // just made, or the list whose first entry is next
+  }
+  holder[places.at(-1) ?? ""] = value;
+  complete(tree);
+  return stringify(tree);
+}
+
+const actions = ["run", "python", "node", "sql", "container", "spark", "ecs", "azureBatch", "celery", "uses", "workflow", "approval", "wait", "notify"];
+const notifiers = ["pagerduty", "opsgenie", "email"];
+
+/** Gives what is beside the key what it needs to be right. */
+function complete(tree: Tree): void {
+  const task = (tree["tasks"] as { a: Tree }).a; // made above
+  if (!actions.some((name) => name in task)) task["run"] = "true";
+  for (const hook of Object.values((tree["hooks"] ?? {}) as Record<string, Tree[]>).flat()) { // as built above
+    if (![...actions, ...notifiers].some((name) => name in hook)) hook["run"] = "true";
+    addCode(hook);
+  }
+  addCode(task);
+  for (const [name, one] of Object.entries((tree["inputs"] ?? {}) as Record<string, Tree | string>)) // as built above
+    (tree["inputs"] as Tree)[name] = declared(one);
+  for (const [name, one] of Object.entries((task["outputs"] ?? {}) as Record<string, Tree>)) // as built above
+    (task["outputs"] as Tree)[name] = declared(one);
+  for (const one of Object.values((tree["outputs"] ?? {}) as Record<string, Tree>)) one["value"] = 1; // as built above
+  if (tree["priority"] !== undefined) tree["inputs"] = { x: "integer" };
+}
+
+function addCode(holder: Tree): void {
+  const { run, python, node } = holder as Record<string, Tree | string | undefined>; // as built above
+  if (typeof run === "object") run["script"] = "echo";
+  if (typeof python === "object") python["inline"] = "print(1)";
+  if (typeof node === "object") node["inline"] = "export default 1";
+}
+
+function declared(one: Tree | string): Tree | string {
+  if (typeof one === "string") return one;
+  const nested = Object.fromEntries(
+    Object.entries(one).map(([key, value]) => {
+      if (key === "items" || key === "additionalProperties") return [key, declared(value as Tree)];
+      if (key !== "properties") return [key, value];
+      return [key, Object.fromEntries(Object.entries(value as Tree).map(([name, part]) => [name, declared(part as Tree)]))];
+    }),
+  );
+  const type = "items" in one ? "array" : "properties" in one || "additionalProperties" in one ? "object" : "string";
+  return { type, ...nested };
+}
+
+test("every key that is known and not run has a row here", () => {
+  expect(Object.keys(values).toSorted()).toEqual([...unsupportedKeys].toSorted());
+});
+
+test.each(rows)("%s is refused at its place as not supported yet", (path, value) => {
+  const { problems, document } = readWorkflow({ text: documentWith(path, value), file: "w.yaml" });
+  const refused = problems.filter((problem) => problem.code === "not_supported");
+  expect(problems.filter((problem) => problem.code !== "not_supported" && !followers.has(problem.code))).toEqual([]);
+  expect(refused.map((problem) => problem.pointer)).toContain(`/${placesOf(path).join("/")}`);
+  for (const problem of refused) {
+    expect(problem.detail).toContain("not supported yet");
+    expect(problem.line).toBeGreaterThan(0);
+  }
+  expect(document).toBeUndefined();
+});
+
+/** What the checker may add where the key is missing from the meaning of the rest. */
+const followers = new Set(["not_applicable", "unknown_name", "type_mismatch", "condition_constant"]);
+
+test("the same document without such a key is taken", () => {
+  for (const path of ["tasks.*.title", "tasks.*.logs.onFull", "tasks.*.retry.onExhausted", "hooks.*.*.timeout"]) {
+    const value = { onFull: "drop", onExhausted: "fail", timeout: "5s" }[path.split(".").at(-1) ?? ""] ?? "t";
+    expect(readWorkflow({ text: documentWith(path, value) }).problems, path).toEqual([]);
+  }
+});
