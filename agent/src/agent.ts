@@ -13,7 +13,6 @@ import { Supervisor, type Ending } from "./connection/supervisor.ts";
 import { readIdentity, wipeIdentity, type Identity } from "./enrol/identity.ts";
 import { ControlPlaneFiles } from "./execute/control-plane-files.ts";
 import { HeldAttempts, type InlineExecutors } from "./execute/held-attempts.ts";
-import { sweepWorkFolders } from "./execute/kept-folders.ts";
 import { RunnerPool } from "./execute/runner-pool.ts";
 import { hostFingerprint, readHostFacts } from "./facts.ts";
 import { Journal } from "./journal/journal.ts";
@@ -22,6 +21,8 @@ import { Reporter } from "./report/reporter.ts";
 import { readBootId } from "./runner/process-identity.ts";
 import { runnerFoldersOf, socketPath } from "./runner/runner-paths.ts";
 import { takeLocalSocket } from "./status/local-socket.ts";
+import { sweepAttemptFolders } from "./workspace/directory.ts";
+import { sweepMemory } from "./workspace/memory-folder.ts";
 
 export const agentVersion = "0.1.0";
 const isolationLevels = ["L0"] as const;
@@ -224,7 +225,10 @@ class RunningAgent implements Agent {
   #sweep(): void {
     const held = new Set<string>(this.#held.pairs.map(([attempt]) => attempt));
     try {
-      sweepWorkFolders(runnerFoldersOf(this.#options.config.dataDir).work, held, Date.now());
+      const { dataDir } = this.#options.config;
+      const { failed } = sweepAttemptFolders(runnerFoldersOf(dataDir).work, held, Date.now());
+      for (const { path, reason } of failed) this.#log("an old work folder could not be removed", { path, reason });
+      sweepMemory(dataDir, held);
     } catch (error) {
       this.#log("old work folders could not be removed", { error: String(error) });
     }

@@ -31,8 +31,10 @@ export interface ExecutorContext {
   readonly task: CanonicalTask;
   /** The packed code bundle on local disk with its digest, or undefined where the version has none. */
   readonly bundle: { readonly path: string; readonly sha256: string } | undefined;
-  /** A folder of this attempt alone: exists, empty, 0700. Removed by the runner at the end. */
+  /** A folder of this attempt alone for small files: exists, empty, 0700; in memory where possible. Removed at the end. */
   readonly attemptDir: string;
+  /** A folder of this attempt alone on disk, with an empty `work` in it, both 0700. Removed at the end. */
+  readonly spaceDir: string;
   /** The agent's cache folder (0700), shared by all attempts on this host. */
   readonly cacheDir: string;
   readonly files: FileTransfer;

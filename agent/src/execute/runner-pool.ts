@@ -7,6 +7,7 @@ import { runnerRecordSchema, type RunnerAttempt, type RunnerRecord, type RunnerR
 import { readBootId } from "../runner/process-identity.ts";
 import { runnerFolder, runnerFoldersOf, runnerRecordPath } from "../runner/runner-paths.ts";
 import { killAllBelow, killTree } from "../runner/tree.ts";
+import { removeSpaces } from "../runner/attempt-folders.ts";
 import { isRunnerAlive, killRunner, RunnerLink } from "./runner-link.ts";
 
 export interface RunnerPoolOptions {
@@ -150,7 +151,9 @@ export class RunnerPool {
   }
 
   #forget(number: number): void {
-    rmSync(`${runnerFolder(this.#options.dataDir)}/${number}.pipes`, { recursive: true, force: true });
+    const { dataDir } = this.#options;
+    rmSync(`${runnerFolder(dataDir)}/${number}.pipes`, { recursive: true, force: true });
+    removeSpaces(runnerFoldersOf(dataDir).work, number);
     for (const path of [
       runnerRecordPath(this.#options.dataDir, number),
       `${runnerFolder(this.#options.dataDir)}/${number}.log`,

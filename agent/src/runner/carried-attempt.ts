@@ -2,7 +2,7 @@
 //  A1. The result leaves only when the tree is proven empty (`finish` means: nothing can run any more).
 //  A2. The first stop decides the outcome, except that the end of the lease overrides all: then the attempt is lost.
 //  A3. What a task wrote (outputs, message, summary) is masked like its log.
-import { mkdirSync, renameSync, rm, writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import {
   actionKindOf,
   dangerIn,
@@ -22,6 +22,7 @@ import {
   type StopReason,
 } from "@capstan/proto";
 import type { ExecutorContext, Executors, FileTransfer, Finished, Prepared, ProcessExit } from "../execute/executor.ts";
+import type { AttemptFolders, FolderPool } from "./attempt-folders.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import { readClocks } from "./clock.ts";
 import { EventFile } from "./event-file.ts";
@@ -46,6 +47,7 @@ export interface CarriedAttemptOptions {
   readonly leases: LeaseClock;
   readonly cgroupParent: string;
   readonly spawner: Spawner;
+  readonly folderPool: FolderPool;
   readonly documentAt: (path: string) => CanonicalWorkflow;
   readonly files: FileTransfer;
   readonly report: (report: RunnerReport) => void;
@@ -130,13 +132,14 @@ export class CarriedAttempt {
 
   /** Carries the attempt to its end. Never throws. */
   async run(): Promise<void> {
-    const dir = `${this.#options.folders.work}/${this.offer.attempt}`;
+    const { folderPool } = this.#options;
+    let folders: AttemptFolders | undefined;
     let context: ExecutorContext | undefined;
     let finished: Finished | { readonly failure: Failure; readonly outcome: "failed" };
     const executorOf = (c: ExecutorContext) => this.#options.executors[actionKindOf(c.task.action)];
     try {
-      mkdirSync(dir, { mode: 0o700 });
-      context = this.#contextOf(dir);
+      folders = folderPool.take(this.offer.attempt);
+      context = this.#contextOf(folders);
       finished = await this.#execute(context, executorOf(context));
     } catch (error) {
       finished = { outcome: "failed", failure: setupFailure(error) };
@@ -154,16 +157,17 @@ export class CarriedAttempt {
       }
     }
     const finish = this.#finishOf(finished);
-    removeTree(this.#tree);
     this.#phase = "finished";
     this.#finish = finish;
     this.#options.report({ t: "done", finish, eventSeq: this.#events.length });
     this.#options.onDone(finish);
-    // After a failure the folder is kept for a look; the agent's sweep takes it later.
-    if (finish.outcome !== "failed") {
-      rm(dir, { recursive: true, force: true }, (error) => {
-        if (error !== null) console.error(`runner: cannot remove ${dir}: ${error.message}`);
-      });
+    removeTree(this.#tree);
+    if (folders === undefined) return;
+    try {
+      // After a failure the folders are kept for a look; the agent's sweep takes them later.
+      await (finish.outcome === "failed" ? folderPool.keep(this.offer.attempt, folders) : folderPool.giveBack(folders));
+    } catch (error) {
+      console.error(`runner: cannot put away ${folders.space}: ${messageOf(error)}`);
     }
   }
 
@@ -196,7 +200,7 @@ export class CarriedAttempt {
     }
   }
 
-  #contextOf(attemptDir: string): ExecutorContext {
+  #contextOf({ exchange, space }: AttemptFolders): ExecutorContext {
     const { take, folders, files } = this.#options;
     const document = this.#options.documentAt(take.documentPath);
     const task = taskOf(document, this.offer.task);
@@ -206,7 +210,8 @@ export class CarriedAttempt {
       document,
       task,
       bundle: take.bundle,
-      attemptDir,
+      attemptDir: exchange,
+      spaceDir: space,
       cacheDir: folders.cache,
       files,
       mask: (values) => {
@@ -348,9 +353,10 @@ export class CarriedAttempt {
     if (this.#cancelFile === undefined || this.#stop === undefined) return;
     const { reason, graceMs } = this.#stop;
     try {
-      const temporary = `${this.#options.folders.work}/${this.offer.attempt}.cancel`;
+      const temporary = `${this.#cancelFile}.new`; // exclusive: what a task has put there is not followed
       writeFileSync(temporary, JSON.stringify({ reason: reason === "lease_over" ? "lease_end" : reason, graceMs }), {
         mode: 0o644,
+        flag: "wx",
       });
       renameSync(temporary, this.#cancelFile);
     } catch (error) {

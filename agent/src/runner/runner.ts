@@ -17,6 +17,7 @@ import {
   type RunnerReport,
 } from "@capstan/proto";
 import type { Executors, FileTransfer } from "../execute/executor.ts";
+import { FolderPool } from "./attempt-folders.ts";
 import { CarriedAttempt } from "./carried-attempt.ts";
 import { removeExitRecord, writeExitRecord } from "./exit-record.ts";
 import { LineWriter, readLines } from "./json-lines.ts";
@@ -51,6 +52,7 @@ export class Runner {
   readonly #transfers = new Map<number, Transfer>();
   readonly #recordTimers = new Map<string, NodeJS.Timeout>();
   readonly #cgroupParent: string;
+  readonly #folderPool: FolderPool;
   #leases: LeaseClock | undefined;
   #spawner: Spawner | undefined;
   #agent: { readonly socket: Socket; readonly lines: LineWriter } | undefined;
@@ -65,6 +67,7 @@ export class Runner {
     for (const folder of [runnerFolder(options.dataDir), ...Object.values(this.#folders)]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     }
+    this.#folderPool = new FolderPool(options.dataDir, this.#folders.work, options.number);
     this.#cgroupParent = makeCgroupParent(`${process.pid}-${startTicksOf(process.pid) ?? 0}`);
   }
 
@@ -191,6 +194,7 @@ export class Runner {
       leases: this.#leases,
       cgroupParent: this.#cgroupParent,
       spawner: this.#spawner,
+      folderPool: this.#folderPool,
       documentAt: (path) => this.#documentAt(path),
       files: this.#filesOf(id),
       report: (report) => this.#report(report),
@@ -271,6 +275,7 @@ export class Runner {
   async #end(spawner: Spawner): Promise<void> {
     this.#spawner = undefined; // from now on nothing is taken
     removeFile(runnerRecordPath(this.#options.dataDir, this.#options.number));
+    this.#folderPool.close();
     await spawner.close();
     if (this.#cgroupParent !== "") {
       try {

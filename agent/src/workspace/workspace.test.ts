@@ -24,7 +24,8 @@ import { unpackBundle } from "./bundle.ts";
 import { keptFoldersMax, removeFolder, sweepAttemptFolders } from "./directory.ts";
 import { keepFile, openFileCache } from "./file-store.ts";
 import { openBeneath, readBeneath } from "./open-beneath.ts";
-import { removeSecrets, sweepSecrets, writeSecrets } from "./secret-folder.ts";
+import { memoryFolder, sweepMemory } from "./memory-folder.ts";
+import { removeSecrets, writeSecrets } from "./secret-folder.ts";
 
 const root = mkdtempSync(join(tmpdir(), "capstan-workspace-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -99,23 +100,26 @@ test("the sweep keeps what is carried and the newest twenty of a day, and touche
   expect(readdirSync(work).toSorted()).toEqual([id(0), "not-ours"]);
 });
 
-test("secrets are 0400 in a 0700 folder, and the sweep removes those of attempts that nobody holds", () => {
-  const name = `${id(Date.now() % 1e12)}.1`;
-  const left = `${id((Date.now() + 1) % 1e12)}.1`;
+test("secrets are 0400 in a 0700 folder, and go at the end", () => {
   const attemptDir = join(root, "secret-attempt");
   mkdirSync(attemptDir, { recursive: true });
-  const folder = writeSecrets(name, attemptDir, new Map([["TOKEN", "v"]]));
+  const folder = writeSecrets(attemptDir, new Map([["TOKEN", "v"]]));
   expect(lstatSync(folder).mode & 0o777).toBe(0o700);
   expect(lstatSync(join(folder, "TOKEN")).mode & 0o777).toBe(0o400);
-  removeSecrets(folder);
+  removeSecrets(attemptDir);
   expect(existsSync(folder)).toBe(false);
-  const forgotten = writeSecrets(left, attemptDir, new Map([["TOKEN", "v"]]));
-  if (!forgotten.startsWith("/dev/shm/")) return; // without a tmpfs it goes with the attempt's folder
-  const others = readdirSync(join(forgotten, ".."))
-    .filter((entry) => entry !== left)
-    .map((entry) => entry.slice(0, 30));
-  expect(sweepSecrets(new Set([...others, id((Date.now() + 5) % 1e12)]))).toBe(1);
-  expect(existsSync(forgotten)).toBe(false);
+});
+
+test("the sweep of the folder in memory removes what nobody holds, and nothing of another agent", () => {
+  const mine = memoryFolder(join(root, "one"));
+  const other = memoryFolder(join(root, "other"));
+  if (mine === undefined || other === undefined) return; // a host without a tmpfs for it has nothing to sweep
+  for (const folder of [mine, other]) for (const n of [1, 2]) mkdirSync(join(folder, id(n)));
+  expect(lstatSync(mine).mode & 0o777).toBe(0o700);
+  expect(sweepMemory(join(root, "one"), new Set([id(1)]))).toBe(1);
+  expect(readdirSync(mine)).toEqual([id(1)]);
+  expect(readdirSync(other)).toHaveLength(2);
+  for (const folder of [mine, other]) removeFolder(folder);
 });
 
 test("a file enters the cache under its digest only, and wrong bytes leave nothing behind", async () => {

@@ -107,6 +107,11 @@ export class Part {
     throw new AppError("part_failed", `${this.name} ${how}; ${this.#logFile} ends with:\n${this.lastLines()}`);
   }
 
+  /** Writes to stdin and closes it. */
+  give(text: string): void {
+    this.#child.stdin?.end(text);
+  }
+
   lastLines(count = 5): string {
     try {
       return readFileSync(this.#logFile, "utf8").trim().split("\n").slice(-count).join("\n");

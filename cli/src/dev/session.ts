@@ -151,7 +151,11 @@ export class Session {
       teller.step({ name: "workflows", count: folder.names.length, detail: folder.names.join("  ") });
       if (withWatch && !isOnce) folder.watch();
     }
-    const isGood = withAgent ? await this.#runFirst(client) : true;
+    const runs = withAgent ? this.#runFirst(client) : Promise.resolve(true);
+    runs.catch(() => {}); // looked at below
+    await Promise.race([runs, delay(consoleWaitMs, undefined, { ref: false })]);
+    this.#stack.startConsole();
+    const isGood = await runs;
     if (isOnce) return isGood;
     const link = await client.call("signInLink");
     teller.signIn(link.url);

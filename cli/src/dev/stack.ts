@@ -66,6 +66,8 @@ export class Stack {
   #agent: Part | undefined;
   #console: Part | undefined;
   #services: StartedServices | undefined;
+  #joining: Part | undefined;
+  #startPages: () => void = () => {};
   #consoleTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
   #url = "";
@@ -151,9 +153,12 @@ export class Stack {
     if (chosen.note !== undefined) teller.note(chosen.note);
     const services = devFile === undefined ? undefined : startServices(devFile, dataDir, this.#env({}));
     services?.catch(() => {}); // looked at below, after the database
-    const databaseUrl = await this.#startDatabase();
-    const consoleUrl = this.#options.withConsole ? this.#startConsole(consolePort, chosen.port) : undefined;
     const shownHost = host.includes(":") ? `[${host}]` : host;
+    const isNewAgent = this.#options.withAgent && !existsSync(join(dataDir, "agent", "identity"));
+    if (isNewAgent) this.#joining = this.#startJoining(`http://${shownHost}:${chosen.port}`);
+    const databaseUrl = await this.#startDatabase();
+    const consoleUrl = this.#options.withConsole ? `http://127.0.0.1:${consolePort}` : undefined;
+    if (consoleUrl !== undefined) this.#startPages = () => this.#startConsole(consolePort, chosen.port);
     const start = performance.now();
     const settings = {
       CAPSTAN_DATABASE_URL: databaseUrl,
@@ -217,8 +222,13 @@ export class Stack {
     });
   }
 
+  /** Starts the console, after what runs work: its own start would only make that wait for the processor. */
+  startConsole(): void {
+    this.#startPages();
+  }
+
   /** Starts the console now, or as soon as its build is there; the front door answers for it until then. */
-  #startConsole(port: number, serverPort: number): string {
+  #startConsole(port: number, serverPort: number): void {
     const start = (): boolean => {
       const main = consoleServer();
       if (main === undefined || this.#isStopping) return false;
@@ -250,7 +260,6 @@ export class Stack {
         if (this.#isStopping || (wasThere && isThere && start())) clearInterval(this.#consoleTimer);
       }, consoleWatchMs);
     }
-    return `http://127.0.0.1:${port}`;
   }
 
   /** Enrols the agent the first time, starts it, and waits until the control plane has welcomed it. */
@@ -267,7 +276,7 @@ export class Stack {
       ...(slots === undefined ? {} : { CAPSTAN_AGENT__SLOTS: String(slots) }),
     };
     const start = performance.now();
-    if (!existsSync(join(dataDir, "agent", "identity"))) await this.#join(client, main, env);
+    if (this.#joining !== undefined) await this.#join(client, this.#joining);
     const agent = this.#keep(
       "agent",
       () => this.#part("agent", main, ["start"], env, forAgent),
@@ -288,18 +297,21 @@ export class Stack {
     });
   }
 
-  /** The join token reaches the agent on stdin: an argument or a variable could be read by others. */
-  async #join(client: Client, main: string, env: Readonly<Record<string, string>>): Promise<void> {
-    const { token } = await client.call("joinTokenCreate", { params: { pool: "default" }, body: { uses: 1 } });
-    const part = new Part({
+  /** The process that enrols the agent. It comes up while the server does, and waits for its token. */
+  #startJoining(url: string): Part {
+    return new Part({
       name: "agent",
       command: process.execPath,
-      args: [...nodeFlags, main, "join", this.#url, "--name", "laptop"],
-      env: this.#env(env, forAgent),
-      logFile: join(this.#options.dataDir, "log", "agent.log"),
-      input: token,
-      closeStdin: true,
+      args: [...nodeFlags, packageMain("@capstan/agent"), "join", url, "--name", "laptop"],
+      env: this.#env({ CAPSTAN_DATA_DIR: join(this.#options.dataDir, "agent") }, forAgent),
+      logFile: this.#logFile("agent"),
     });
+  }
+
+  /** The join token reaches the agent on stdin: an argument or a variable could be read by others. */
+  async #join(client: Client, part: Part): Promise<void> {
+    const { token } = await client.call("joinTokenCreate", { params: { pool: "default" }, body: { uses: 1 } });
+    part.give(token);
     const { code } = await part.ended;
     if (code !== 0)
       throw new AppError(
@@ -312,6 +324,7 @@ export class Stack {
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearInterval(this.#consoleTimer);
+    this.#joining?.kill();
     await this.#stopAgent();
     await this.#endRunners();
     await this.#server?.stop(graceMs.server);
@@ -358,7 +371,7 @@ export class Stack {
   async stopNow(): Promise<void> {
     this.#isStopping = true;
     clearInterval(this.#consoleTimer);
-    for (const part of [this.#agent, this.#server, this.#console, ...(this.#services?.parts ?? [])]) part?.kill();
+    for (const part of [this.#joining, this.#agent, this.#server, this.#console, ...(this.#services?.parts ?? [])]) part?.kill();
     await this.#agent?.ended; // its lock is free only then
     await Promise.all([this.#endRunners(), this.#postgres?.stop("immediate")]);
   }

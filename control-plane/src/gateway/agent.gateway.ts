@@ -6,6 +6,7 @@ import type { WebSocket } from "ws";
 import { closeCodes } from "@capstan/proto";
 import type { AgentStore } from "../agent/agent.store.ts";
 import type { AgentIdentity } from "./agent-identity.ts";
+import { handleFrame } from "./route.ts";
 import { AgentSession } from "./session.ts";
 import type { Link, SessionServices, SessionSettings } from "./services.ts";
 
@@ -40,7 +41,7 @@ export class AgentGateway implements OnModuleDestroy {
   }
 
   handleConnection(socket: WebSocket, _request: IncomingMessage, identity: AgentIdentity): void {
-    const session = new AgentSession(identity, linkOf(socket), this.parts.services, this.parts.settings);
+    const session = new AgentSession(identity, linkOf(socket), this.parts.services, this.parts.settings, handleFrame);
     this.sessions.add(session);
     socket.on("message", (data: Buffer, isBinary: boolean) => {
       try {

@@ -5,6 +5,7 @@ import type { Lane, OfferedAttempt } from "../dispatch/sessions.ts";
 import { LogWatch } from "../log/log-watch.ts";
 import { heartbeat, hello } from "../testing/agent-client.ts";
 import { sessionDefaults, type SessionServices } from "./services.ts";
+import { handleFrame } from "./route.ts";
 import { AgentSession } from "./session.ts";
 import { SessionRegistry } from "./session-registry.ts";
 
@@ -58,6 +59,7 @@ function fixture() {
     },
     services,
     sessionDefaults,
+    handleFrame,
     () => clock.nowMs,
   );
   let id = 0;

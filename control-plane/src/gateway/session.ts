@@ -6,7 +6,7 @@
 //  P5. Freshness counts from before the renewal was handed over, so it is never younger here than in the row.
 import {
   closeCodes, decodeFrame, decodeLogFrame, logFrameKind, offerAttemptsMax, otlpFrameKind,
-  type ControlBody, type ControlFrameType,
+  type AgentFrame, type ControlBody, type ControlFrameType,
 } from "@capstan/proto";
 import type { OfferedAttempt } from "../dispatch/sessions.ts";
 import type { LogSource } from "../log/log-source.ts";
@@ -14,7 +14,6 @@ import type { AgentIdentity } from "./agent-identity.ts";
 import { Cancels, type CancelOrder } from "./cancels.ts";
 import { InboundRate } from "./inbound-rate.ts";
 import type { PlacedAgent } from "./placed-agent.ts";
-import { handleFrame } from "./route.ts";
 import type { Link, SessionServices, SessionSettings } from "./services.ts";
 import type { OfferingSession } from "./session-registry.ts";
 import { SlotLedger } from "./slot-ledger.ts";
@@ -32,6 +31,9 @@ const faultWindowMs = 60_000;
 const lastGoodbyeMs = 60_000;
 
 const notPlaced: PlacedAgent = { projectId: "", poolId: "", labels: {}, executors: new Set(), slots: 0 };
+
+/** What becomes of a frame that is whole and in order (`route.ts`). */
+export type FrameHandler = (session: AgentSession, frame: AgentFrame) => void;
 
 export class AgentSession implements OfferingSession, LogSource {
   readonly identity: AgentIdentity;
@@ -57,6 +59,7 @@ export class AgentSession implements OfferingSession, LogSource {
   private readonly rate: InboundRate;
   private readonly openedMs: number;
   private phaseSinceMs: number;
+  private readonly handle: FrameHandler;
   private heardMs: number;
   private renewedMs = Number.NEGATIVE_INFINITY;
   private received = 0;
@@ -73,12 +76,14 @@ export class AgentSession implements OfferingSession, LogSource {
     link: Link,
     services: SessionServices,
     settings: SessionSettings,
+    handle: FrameHandler,
     clock: () => number = () => performance.now(),
   ) {
     this.identity = identity;
     this.link = link;
     this.services = services;
     this.settings = settings;
+    this.handle = handle;
     this.state = identity.state;
     this.clock = clock;
     const nowMs = clock();
@@ -127,7 +132,7 @@ export class AgentSession implements OfferingSession, LogSource {
       return this.malformed(id, decoded.path, decoded.detail);
     }
     for (const item of decoded.refused) this.malformed(id, item.path, "an item breaks its schema");
-    handleFrame(this, decoded.frame);
+    this.handle(this, decoded.frame);
   }
 
   onBinary(bytes: Buffer): void {

@@ -85,7 +85,7 @@ export async function prepareEmail(
   const attachments: { filename: string; path: string; contentType: string }[] = [];
   const attach = fields["attach"];
   if (Array.isArray(attach)) {
-    const files = new InputFiles(context, makeFolderParts(context.attemptDir, false));
+    const files = new InputFiles(context, makeFolderParts(context.attemptDir, context.spaceDir, false));
     let bytes = 0;
     for (const item of attach as readonly JsonValue[]) {
       // not narrowed by isArray

@@ -173,7 +173,7 @@ export async function prepareHttp(
   action: HttpAction,
   resolver: SecretResolver,
 ): Promise<Prepared> {
-  const folder = makeFolderParts(context.attemptDir, false);
+  const folder = makeFolderParts(context.attemptDir, context.spaceDir, false);
   const plan = await planOf(context, action, resolver, folder);
   return { kind: "inProcess", run: async (signal, log) => await requestOnce(context, plan, folder, signal, log) };
 }

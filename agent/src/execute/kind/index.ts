@@ -2,7 +2,7 @@
 import type { CanonicalAction, CanonicalTask } from "@capstan/proto";
 import { createSecretResolver, type SecretResolver } from "../../secrets/resolver.ts";
 import { forgetVaultEnvironment } from "../../secrets/vault.ts";
-import { removeSecrets, secretsFolderOf } from "../../workspace/secret-folder.ts";
+import { removeSecrets } from "../../workspace/secret-folder.ts";
 import type { Executor, ExecutorContext, Executors, Prepared } from "../executor.ts";
 import { hostVariables, type HostVariables } from "./environment.ts";
 import { failedSetup } from "./failure.ts";
@@ -12,7 +12,6 @@ import { prepareNotify } from "./notify.ts";
 import { preparePython } from "./python.ts";
 import { processEnvironment, settingsFrom, type ExecutorSettings } from "./config.ts";
 import { prepareShell } from "./shell.ts";
-import { secretsName } from "./task-process.ts";
 
 export type { ExecutorSettings } from "./config.ts";
 export { findPython } from "./interpreter.ts";
@@ -32,7 +31,7 @@ export function createExecutors(settings: ExecutorSettings): Executors {
       }
     },
     release(context) {
-      if (usesSecrets(context.task)) removeSecrets(secretsFolderOf(secretsName(context), context.attemptDir));
+      if (usesSecrets(context.task)) removeSecrets(context.attemptDir);
     },
   };
   return { run: executor, python: executor, node: executor, http: executor, notify: executor };

@@ -33,7 +33,7 @@ export async function prepareFolder(
   host: HostVariables,
 ): Promise<TaskFolder> {
   const { task } = context;
-  const folder = makeFolderParts(context.attemptDir, mayLeaveFiles(task));
+  const folder = makeFolderParts(context.attemptDir, context.spaceDir, mayLeaveFiles(task));
   const codeFolder = context.bundle === undefined ? undefined : unpackBundle(context.cacheDir, context.bundle);
   const files = new InputFiles(context, folder);
   let secretsFolder: string | undefined;
@@ -46,7 +46,7 @@ export async function prepareFolder(
     env = evaluateTree(task.env ?? {}, expressions) as JsonObject; // an object in, an object out
     secrets = await resolveMarks([values, env], context, resolver);
     if (secrets.size > 0) {
-      secretsFolder = writeSecrets(secretsName(context), context.attemptDir, secrets);
+      secretsFolder = writeSecrets(context.attemptDir, secrets);
     }
     if (hasFiles(values)) values = await files.withPaths(values);
   }
@@ -60,9 +60,6 @@ export async function prepareFolder(
 /** True where a declared output is a file or may hold one. */
 const mayLeaveFiles = (task: CanonicalTask): boolean =>
   Object.values(task.outputs ?? {}).some(({ type }) => type === "file" || type === "array" || type === "object");
-
-/** The name of an attempt's folder of secrets. */
-export const secretsName = (context: ExecutorContext): string => `${context.attempt.attempt}.${context.attempt.epoch}`;
 
 /** The plan for a program in a prepared folder. */
 export const processPlan = (

@@ -36,7 +36,7 @@ export function openBench(): Bench {
     context(task, more = {}) {
       const uuid = uuidV7(Date.now(), randomBytes(10));
       const attemptDir = join(folder, uuid);
-      mkdirSync(attemptDir, { mode: 0o700 });
+      mkdirSync(join(attemptDir, "work"), { recursive: true, mode: 0o700 });
       const whole: CanonicalTask = { needs: [], ...task };
       return {
         attempt: {
@@ -68,6 +68,7 @@ export function openBench(): Bench {
         task: whole,
         bundle: more.bundle,
         attemptDir,
+        spaceDir: attemptDir,
         cacheDir: join(folder, "cache"),
         files: {
           download: async ({ sha256 }) => {
