@@ -1,4 +1,5 @@
-// Limits in bytes that both sides of a boundary have to agree on. Sources: the workflow language and the agent protocol.
+// Limits in bytes that both sides of a boundary have to agree on. docs/language.md and docs/protocol.md say what they
+// bound.
 
 /** Inline inputs or outputs of a run or a task run, as JSON. Larger values travel as files. */
 export const inlineValueBytesMax = 256 * 1024;

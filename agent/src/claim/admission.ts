@@ -1,4 +1,4 @@
-// Whether an offered attempt may start (agent protocol §4.2 L3). What is refused here is never started by this agent.
+// Whether an offered attempt may start (docs/protocol.md, L3). What is refused here is never started by this agent.
 import { elapsedMs, type ClockReading, type OfferedAttempt, type RejectReason } from "@capstan/proto";
 
 export interface AdmissionState {

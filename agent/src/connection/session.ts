@@ -1,4 +1,4 @@
-// One session after another: hello, verdicts, ready, heartbeats, offers (agent protocol §3, §4.2).
+// One session after another: hello, verdicts, ready, heartbeats, offers (docs/protocol.md, "Messages" and "Rules").
 //  L1. S(n) is read before heartbeat n is handed to the socket.
 //  L3. An offer starts only if it came on the current connection, its number is new, and S(n) is young enough.
 //  L4. An acknowledged S(m) goes to the runners at once; what the answer disowns is killed before.

@@ -1,4 +1,5 @@
-// Keeps one connection: connects, waits, connects again, and knows what each ending means (agent protocol §2).
+// Keeps one connection: connects, waits, connects again, and knows what each ending means (docs/protocol.md, "Transport
+// and close codes").
 //  S1. At most one connection is current; frames of any other go nowhere.
 //  S2. An ending is retried, retried late, or final; nothing else decides that.
 import { agentPaths, closeCodes, type ControlFrame } from "@capstan/proto";

@@ -1,4 +1,5 @@
-// Enrolment (agent protocol §1.1): the agent proves that it knows the join secret without sending it, and so does the
+// Enrolment (docs/protocol.md, "Enrolment and connection proofs"): the agent proves that it knows the join secret
+// without sending it, and so does the
 // server in its answer.
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import {

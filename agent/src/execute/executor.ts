@@ -38,7 +38,7 @@ export interface ExecutorContext {
   /** The agent's cache folder (0700), shared by all attempts on this host. */
   readonly cacheDir: string;
   readonly files: FileTransfer;
-  /** Registers secret values; from now on they are masked in the log (all encodings of trust.md §8). */
+  /** Registers secret values; from now on they are masked in the log (in every form of docs/protocol.md, "Masking"). */
   readonly mask: (values: readonly (string | Uint8Array)[]) => void;
   /** Writes a line of Capstan's own (`s`) into the attempt's log. */
   readonly note: (text: string) => void;

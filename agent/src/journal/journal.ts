@@ -1,4 +1,4 @@
-// The agent's journal: what must survive a crash of the agent or a power cut (agent protocol §7).
+// The agent's journal: what must survive a crash of the agent or a power cut (docs/protocol.md, "Journal").
 //  J1. One writer. What gathers in a turn is written at once; one fdatasync serves everything written before it began.
 //  J2. `taken` is written before the hand-over to a runner, without fsync: a crash of the host ends the attempt anyway.
 //  J3. A result is synced before it is reported.

@@ -1,4 +1,4 @@
-// Sends logs by offset, within windows, until the control plane has them (agent protocol §8).
+// Sends logs by offset, within windows, until the control plane has them (docs/protocol.md, "Logs").
 //  G1. Sending advances nothing but `sent`; only an acknowledgement advances `acked` and frees the spool.
 //  G2. `nack expect` and every new session set `sent` back to what the other side has.
 //  G3. One frame of data is handed to the socket at a time, and only while little is buffered: control goes first.

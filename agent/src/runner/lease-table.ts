@@ -1,4 +1,4 @@
-// The lease clock's arithmetic (agent protocol §4.1, §4.2 L4).
+// The lease clock's arithmetic (docs/protocol.md, "Terms" and L4).
 //  L1. Time since a reading is the largest of three differences: a clock that stands still or is set hides nothing.
 //  L2. TERM at L − grace − 5 s, KILL at L − 5 s. What was begun is never taken back.
 //  L3. A renewal counts only if it is newer and the stop has not begun.

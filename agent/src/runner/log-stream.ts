@@ -1,4 +1,4 @@
-// From bytes of a task to segments of its canonical log stream (agent protocol §8).
+// From bytes of a task to segments of its canonical log stream (docs/protocol.md, "Logs").
 //  S1. Records are `<s><t36> <bytes>\n`; `s` is o, e or s, in capitals where no newline followed in the original.
 //  S2. A segment begins with `s0 @<base ms>`, is cut at a record's end, holds at most 64 KiB, and is never cut anew.
 //  S3. Each stream can be had back byte for byte.

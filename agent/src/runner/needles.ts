@@ -1,4 +1,4 @@
-// The forms in which a secret value may show in output (trust.md §8).
+// The forms in which a secret value may show in output (docs/protocol.md, "Masking").
 //  N1. Every form of a value of 6 bytes or more is masked; shorter ones would mask innocent text and are refused.
 
 /** Shortest value that is masked, in bytes. */

@@ -1,4 +1,5 @@
-// Masking of secrets in a stream of bytes, before anything reaches the disk (trust.md §8). Aho-Corasick.
+// Masking of secrets in a stream of bytes, before anything reaches the disk (docs/protocol.md, "Masking"). Aho-
+// Corasick.
 //  R1. No byte of a match leaves, however the stream is cut into chunks.
 //  R2. Only a live partial match is held back; no timer releases it, the end of the stream does.
 //  R3. Overlapping matches become one mask.

@@ -1,4 +1,4 @@
-// A runner: a small process that carries attempts and outlives its agent (agent protocol §6).
+// A runner: a small process that carries attempts and outlives its agent (docs/protocol.md, "Runners").
 //  U1. What it holds, it holds without an agent; a connecting agent is told everything again.
 //  U2. A result is kept until `retire`; without an answer in a second it is written to disk too.
 //  U3. It ends by itself when it carries nothing and no agent has been there for a minute.

@@ -15,7 +15,7 @@ const script: Executor = {
     return Promise.resolve({
       kind: "process",
       argv: ["/bin/sh", "-c", text],
-      cwd: context.attemptDir,
+      cwd: context.spaceDir,
       env: {
         PATH: process.env["PATH"] ?? "/bin",
         OUT: outputs,

@@ -47,6 +47,8 @@ export interface SessionOptions {
 
 /** Both Ctrl-C on a terminal and a parent that forwards it reach us within moments: one wish, not two. */
 const sameWishMs = 500;
+/** The console leaves the processor to the first runs for as long as this. */
+const consoleWaitMs = 1500;
 /** How long a start waits for its first runs: with --once they are what was asked for, else the person waits for the link. */
 const firstRunTimeoutMs = { once: 120_000, usual: 15_000 } as const;
 

@@ -371,7 +371,8 @@ export class Stack {
   async stopNow(): Promise<void> {
     this.#isStopping = true;
     clearInterval(this.#consoleTimer);
-    for (const part of [this.#joining, this.#agent, this.#server, this.#console, ...(this.#services?.parts ?? [])]) part?.kill();
+    const parts = [this.#joining, this.#agent, this.#server, this.#console, ...(this.#services?.parts ?? [])];
+    for (const part of parts) part?.kill();
     await this.#agent?.ended; // its lock is free only then
     await Promise.all([this.#endRunners(), this.#postgres?.stop("immediate")]);
   }

@@ -1,4 +1,4 @@
-// Enrolment: a join token and a new key become an agent (agent protocol §1.1).
+// Enrolment: a join token and a new key become an agent (docs/protocol.md, "Enrolment and connection proofs").
 //  E1. Unknown, spent and expired tokens, a wrong MAC and a bad proof have one answer: no oracle.
 //  E2. The use is counted in the transaction that makes the agent. The same key again gives the same agent.
 import { randomBytes } from "node:crypto";

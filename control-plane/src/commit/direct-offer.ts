@@ -1,4 +1,5 @@
-// Direct offers: when an agent of this replica may have the next attempt in the same commit (decision 4).
+// Direct offers: when an agent of this replica may have the next attempt in the same commit (docs/decisions/0004-group-
+// commit.md).
 //  O1. Only where nobody else has a better right: no waiting work in that lane as far as this replica knows, and the
 //      statement asserts it again (commit-batch B4).
 //  O2. A slot taken here is given back if the commit does not make the attempt.

@@ -1,4 +1,5 @@
-// What expressions see of a run: the JSON behind `inputs`, `tasks`, `run` and `needs` (workflow language §2.3).
+// What expressions see of a run: the JSON behind `inputs`, `tasks`, `run` and `needs` (docs/language.md, "What
+// expressions see").
 import {
   contextNames,
   evaluateTree,

@@ -5,7 +5,7 @@ import type { NeedCounts } from "./snapshot.ts";
 const none: NeedCounts = { open: 0, ok: 0, tolerated: 0, fail: 0, cancel: 0, skip: 0 };
 const joins = ["all_success", "none_failed", "all_done", "one_success"] as const;
 
-// Rows and columns of the join table of the workflow language, §3.2.
+// Rows and columns of the table in docs/language.md, "Joins".
 const table: readonly (readonly [string, Partial<NeedCounts>, readonly [string, string, string, string]])[] = [
   ["no needs", {}, ["ready", "ready", "ready", "ready"]],
   ["all ok or tolerated, one ok", { ok: 1, tolerated: 1 }, ["ready", "ready", "ready", "ready"]],

@@ -1,4 +1,4 @@
-// Joins: may a waiting task run start, must it be skipped, or does it wait? (workflow language §3.2)
+// Joins: may a waiting task run start, must it be skipped, or does it wait? (docs/language.md, "Joins")
 import type { JoinKind } from "@capstan/proto";
 import type { Effect, NeedCounts } from "./snapshot.ts";
 

@@ -1,4 +1,4 @@
-// Who pays for another try, and when it comes (workflow language §1.7 and §3.6).
+// Who pays for another try, and when it comes (docs/language.md, "Retries").
 import { failureClasses, type Failure, type RetryPolicy } from "@capstan/proto";
 import type { FinishResult } from "./event.ts";
 import type { Tries } from "./snapshot.ts";

@@ -1,4 +1,5 @@
-// The run: how it starts, is cancelled, runs out of time, and what it ends as (workflow language §3.4 and §3.5).
+// The run: how it starts, is cancelled, runs out of time, and what it ends as (docs/language.md, "Cancel and time's up"
+// and "Outcome of a run").
 import { isTaskRunEnded, type JsonObject } from "@capstan/proto";
 import { runOutputs } from "./context.ts";
 import { Draft, type Surroundings } from "./draft.ts";

@@ -4,7 +4,9 @@
 import type { Failure, JsonObject, RunState, TaskRunState } from "@capstan/proto";
 import type { Plan } from "./plan.ts";
 
-/** What an ended task run is to those that need it (workflow language §3.1). */
+/**
+ * What an ended task run is to those that need it (docs/language.md, "What an ended task is to those that need it").
+ */
 export type Effect = "ok" | "tolerated" | "fail" | "cancel" | "skip";
 
 /** The attempt that an agent may be executing. At most one per task run. */

@@ -1,4 +1,4 @@
-// Hello, its inventory and the welcome: the opening of a session (agent protocol §3).
+// Hello, its inventory and the welcome: the opening of a session (docs/protocol.md, "The opening of a session").
 import { closeCodes, protocolRange, type AgentBody, type InventoryItem, type Verdict } from "@capstan/proto";
 import type { Greeting } from "../result/inventory.service.ts";
 import type { PlacedAgent } from "./placed-agent.ts";

@@ -28,7 +28,7 @@ export interface SessionSettings {
   readonly ageMs: number;
 }
 
-/** Defaults of agent protocol §11. */
+/** What agents get in `welcome` (docs/protocol.md, "Session settings"). */
 export const sessionDefaults: SessionSettings = {
   heartbeatMs: 10_000,
   logWindow: { attempt: 1024 * 1024, connection: 8 * 1024 * 1024 },

@@ -1,4 +1,4 @@
-// Records of the canonical stream, `<s><t> <bytes>\n`, for readers (agent protocol §8).
+// Records of the canonical stream, `<s><t> <bytes>\n`, for readers (docs/protocol.md, "Logs").
 export type LogStreamName = "stdout" | "stderr" | "system";
 
 export interface LogRecord {

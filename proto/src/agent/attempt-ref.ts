@@ -8,7 +8,7 @@ export const attemptIdSchema = z.custom<AttemptId>(
 );
 export const attemptIdPattern: RegExp = /^att_[0-7][0-9a-hjkmnp-tv-z]{25}$/;
 
-/** `incarnation · 1,000,000 + k`, k from 1 (agent protocol §4.1). */
+/** `incarnation · 1,000,000 + k`, k from 1 (docs/protocol.md, "Epochs"). */
 export const epochSchema = z.int().min(1);
 /** `[attempt, epoch]`, the short form of heartbeats. */
 export const attemptPairSchema = z.tuple([attemptIdSchema, epochSchema]);

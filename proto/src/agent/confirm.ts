@@ -1,4 +1,5 @@
-// After a suspicious clock the agent asks which attempts are still its own (§4.4): it renews, and judges each.
+// After a suspicious clock the agent asks which attempts are still its own (docs/protocol.md, "A suspicious pause"): it
+// renews, and judges each.
 import { z } from "zod";
 import { attemptPairSchema, countSchema } from "./attempt-ref.ts";
 

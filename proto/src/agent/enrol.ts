@@ -1,4 +1,5 @@
-// Enrolment and connection proofs (agent protocol §1). The secret of a join token never travels.
+// Enrolment and connection proofs (docs/protocol.md, "Enrolment and connection proofs"). The secret of a join token
+// never travels.
 import { z } from "zod";
 import { countSchema, textSchema } from "./attempt-ref.ts";
 import { labelsSchema, protocolRangeSchema } from "./hello.ts";

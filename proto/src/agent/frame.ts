@@ -1,4 +1,4 @@
-// The envelope of every text frame: `{ t, id, re?, b }` (agent protocol §3).
+// The envelope of every text frame: `{ t, id, re?, b }` (docs/protocol.md, "Messages").
 //  F1. Nothing reaches a handler unless its body passed the schema of its type and direction.
 //  F2. Known fields are checked, unknown ones dropped; an unknown type is answered, not punished (a newer peer).
 //  F3. Broken frames (no JSON, too deep, dangerous keys) close the connection with 4400 and change nothing.
@@ -157,7 +157,7 @@ interface ItemArray {
   readonly isPlain: (item: unknown) => boolean;
 }
 
-// Arrays in which a bad item is left out and the others count (§3).
+// Arrays in which a bad item is left out and the others count (docs/protocol.md, "Messages").
 const itemArrays: Readonly<Record<string, ItemArray | undefined>> = {
   report: {
     key: "items",

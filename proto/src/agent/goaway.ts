@@ -26,7 +26,7 @@ export const frameErrorSchema = z.object({
 });
 export type FrameError = z.infer<typeof frameErrorSchema>;
 
-/** Close codes of the agent socket (agent protocol §2). */
+/** Close codes of the agent socket (docs/protocol.md, "Transport and close codes"). */
 export const closeCodes = {
   normal: 1000,
   goingAway: 1001,

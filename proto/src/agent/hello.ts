@@ -1,4 +1,4 @@
-// The opening of a session: hello, inventory, welcome, verdicts, ready (agent protocol §3).
+// The opening of a session: hello, inventory, welcome, verdicts, ready (docs/protocol.md, "The opening of a session").
 //  H1. `connectNo` grows with every connection; an older hello, kept back by a proxy, undoes nothing.
 //  H2. The inventory is everything not acknowledged to the end. What is not in it, the agent does not have.
 import { z } from "zod";

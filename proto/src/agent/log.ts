@@ -1,4 +1,5 @@
-// Log frames (binary) and their answers. All offsets count bytes of the attempt's one canonical stream (§8).
+// Log frames (binary) and their answers. All offsets count bytes of the attempt's one canonical stream
+// (docs/protocol.md, "Logs").
 //  G1. Sending advances no position; only `log.ack` does. `log.nack.expect` says where to go on.
 //  G2. A gap moves the offset by the bytes left out; digests leave gaps out.
 import { z } from "zod";

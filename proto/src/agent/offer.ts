@@ -1,4 +1,4 @@
-// Ask and offer: an agent asks with absolute numbers, an offer means a slot (agent protocol §3, L2, L3).
+// Ask and offer: an agent asks with absolute numbers, an offer means a slot (docs/protocol.md, "Work", L2, L3).
 //  O1. `free` is absolute: of offers with a `seq` above `offers`, at most `free` are undecided. No prefetch.
 //  O2. An offer follows the commit that made its attempts and names the last committed heartbeat, so the agent can
 //      bound its age. It carries no command and no secret value: those come from the version `specDigest`.

@@ -12,7 +12,7 @@ import { jsonObjectSchema } from "../agent/offer.ts";
 export const runnerProtocolVersion = 1;
 export const runnerLineBytesMax = 4 * 1024 * 1024;
 
-/** The three clocks of a host, in milliseconds, read together (agent protocol §4.1, `S(n)`). */
+/** The three clocks of a host, in milliseconds, read together (`S(n)` of docs/protocol.md, "Terms"). */
 export const clockReadingSchema = z.object({
   /** Monotonic; stands still while the host sleeps. */
   monoMs: z.number(),

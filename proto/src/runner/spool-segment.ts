@@ -1,5 +1,6 @@
 // Segments of a log spool on disk: what the runner appends and the agent sends, byte for byte.
-//  P1. A segment is cut once and never again; its offset counts bytes of the canonical stream (agent protocol §8).
+//  P1. A segment is cut once and never again; its offset counts bytes of the canonical stream (docs/protocol.md,
+//      "Logs").
 //  P2. Header and payload are appended with one write, so a reader sees a whole record or a torn tail, never a mixture.
 import { logSegmentBytesMax } from "../size.ts";
 

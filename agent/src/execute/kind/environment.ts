@@ -22,7 +22,7 @@ export const hostVariables = (environment: Readonly<Record<string, string | unde
 
 const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
 
-/** Variables of the protocol (workflow language §4), without `env`. */
+/** Variables of the protocol (docs/language.md, "The file protocol of a task"), without `env`. */
 export function protocolVariables(
   context: ExecutorContext,
   folder: AttemptFolder,

@@ -1,4 +1,5 @@
-// What the end of a task's program means: exit code first, then the files that go with it (workflow language §4).
+// What the end of a task's program means: exit code first, then the files that go with it (docs/language.md, "The file
+// protocol of a task").
 import { z } from "zod";
 import { messageBytesMax } from "@capstan/proto";
 import { exchange, type AttemptFolder } from "../../workspace/directory.ts";
