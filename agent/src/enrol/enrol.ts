@@ -1,6 +1,5 @@
 // Enrolment (docs/protocol.md, "Enrolment and connection proofs"): the agent proves that it knows the join secret
-// without sending it, and so does the
-// server in its answer.
+// without sending it, and so does the server in its answer.
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import {
   agentPaths,

@@ -230,6 +230,7 @@ export class AgentSession implements OfferingSession, LogSource {
   unknownAttempt(re: number | undefined, frame: string): void {
     this.send("error", { code: "protocol_error", message: `${frame} names an attempt that is not this agent's` }, re);
     this.services.log.warn({ component: "gateway", agent: this.identity.name, session: this.session, frame }, "foreign attempt named");
+    this.services.inventory.foreign(this.identity, frame);
     this.unknowns = this.recent(this.unknowns);
     if (this.unknowns.length >= 3) this.close(closeCodes.protocolError, "attempts of others");
   }

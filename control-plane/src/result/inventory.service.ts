@@ -101,6 +101,12 @@ export class InventoryService {
     await Promise.all(rows.map((row) => this.commit.submit(agent.projectId, row.runId, lostEvent(row, "agent_revoked"))));
   }
 
+  /** An agent named an attempt that is not its own: kept for people, whatever it was. */
+  foreign(agent: AgentKey, frame: string): void {
+    const evidence = { agent: idFromUuid("ag", agent.agentId), frame };
+    this.store.securityEvent(agent.projectId, "foreign_attempt", evidence).catch(this.onError);
+  }
+
   setState(agent: AgentKey, session: number, state: "live" | "closed" | "dead"): void {
     this.store.setState(agent.projectId, agent.agentId, session, state).catch(this.onError);
   }
