@@ -15,15 +15,9 @@ function systemPostgres() {
     .find((bin) => existsSync(path.join(bin, "postgres")));
 }
 
-const chromium = () =>
-  ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((file) => existsSync(file));
-
 /** Paths of what was found, and what is missing with the suite that is then not exercised. */
 export function readNeeds() {
-  const found = { postgres: systemPostgres(), chromium: chromium() };
-  const all = [
-    { name: "postgres", suite: "database tests on PostgreSQL 15", how: "apt-get install postgresql-15" },
-    { name: "chromium", suite: "console in a browser", how: "apt-get install chromium" },
-  ];
+  const found = { postgres: systemPostgres() };
+  const all = [{ name: "postgres", suite: "database tests on PostgreSQL 15", how: "apt-get install postgresql-15" }];
   return Object.assign({ missing: all.filter((need) => !found[need.name]) }, found);
 }

@@ -99,7 +99,7 @@ try {
       } else skipped.push(line);
     }
     if (found.postgres) vitest("db on another PostgreSQL", ["db"], some, { CAPSTAN_TEST_POSTGRES_BIN: found.postgres });
-    vitest("full", ["full"], some, { CAPSTAN_TEST_CHROMIUM: found.chromium || "" });
+    vitest("full", ["full"], some, {});
   } else {
     vitest("unit", ["unit"], some);
     vitest("db", ["db"], some);

@@ -1,6 +1,6 @@
 // What holds the house together and lint cannot say, and the proof that lint says the rest.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -38,6 +38,12 @@ const forbidden: readonly { what: string; pattern: RegExp; planted: string; file
     pattern: /synchronize:\s*true/,
     planted: "new DataSource({ synchronize: true });",
     files: all,
+  },
+  {
+    what: "nothing is saved through TypeORM: statements write, repositories only read",
+    pattern: /\.save\(|\.upsert\(|manager\.(insert|update|delete|remove|softRemove)\(/,
+    planted: "await manager.save(row);",
+    files: sourcesBelow("control-plane/src"),
   },
   {
     what: "the engine has no clock and no randomness",
@@ -90,6 +96,31 @@ test("file names are kebab-case and none is called utils, helpers, common, manag
       );
     });
   expect(wrong).toEqual([]);
+});
+
+test("comments and pages name only pages and headings that exist", () => {
+  const pages = sourcesBelow("docs", { ending: /\.md$/ });
+  const headings = (page: SourceFile): readonly string[] =>
+    [...page.text.matchAll(/^#+ (.+)$/gm)].map((match) => match[1] ?? "");
+  const named = [...all, ...sourcesBelow("control-plane/src", { ending: /\.sql$/ }), ...pages].flatMap((file) =>
+    // A comment may break the line within the name of a heading.
+    [...file.text.replace(/\n\s*(\/\/|\*|--)\s*/g, " ").matchAll(/\b(docs\/[\w/-]+\.md)((?:,? (?:and )?"[^"\n]+")*)/g)].map(
+      (match) => ({ from: file.path, page: match[1] ?? "", wanted: [...(match[2] ?? "").matchAll(/"([^"]+)"/g)].map((one) => one[1] ?? "") }),
+    ),
+  );
+  expect(named.length).toBeGreaterThan(25);
+  const wrong = named.flatMap(({ from, page, wanted }) => {
+    const found = pages.find((one) => one.path === page);
+    if (found === undefined) return [`${from}: ${page}`];
+    return wanted.filter((heading) => !headings(found).includes(heading)).map((heading) => `${from}: ${page}, "${heading}"`);
+  });
+  expect(wrong).toEqual([]);
+  const links = pages.flatMap((page) =>
+    [...page.text.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)]
+      .filter((match) => !existsSync(join(root, dirname(page.path), match[1] ?? "")))
+      .map((match) => `${page.path}: ${match[1]}`),
+  );
+  expect(links).toEqual([]);
 });
 
 // ── lint: each rule is seen to fire on a planted violation ──

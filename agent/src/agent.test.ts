@@ -1,8 +1,10 @@
 // The agent against a control plane that speaks the real protocol, with real runners and processes.
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { isAlive, makeAgentFixture, runnersOf, until, type AgentFixture } from "./testing/agent-fixture.ts";
+import { listeningPorts } from "../../test/support/process-scan.ts";
 import { scriptDocument } from "./testing/script-executor.ts";
 
 let fixture: AgentFixture | undefined;
@@ -23,6 +25,34 @@ test("an offer is run, and result and log arrive whole", async () => {
   expect(log).toMatch(/^s0 @\d+\n/);
   expect(log).toMatch(/^o[0-9a-z]+ hello$/m);
   expect(log).toMatch(/^e[0-9a-z]+ oops$/m);
+});
+
+test("agent and runner listen on no network address while a task runs, and every socket of theirs is the owner's", async () => {
+  fixture = await makeAgentFixture();
+  const { fake, dataDir } = fixture;
+  const digest = fake.addDocument(scriptDocument({ slow: "echo begun; while [ ! -e ../../go ]; do sleep 0.05; done" }));
+  const entry = new URL("./testing/agent-process.ts", import.meta.url);
+  const agent = spawn(process.execPath, ["--conditions=capstan-source", entry.pathname, dataDir], { stdio: "ignore" });
+  try {
+    await until(() => fake.session?.isReady === true);
+    const [attempt = ""] = fake.offer(digest, "slow", { leaseMs: 60_000 });
+    await until(() => fake.logOf(attempt).includes("begun"));
+    const runners = runnersOf(dataDir);
+    expect(runners).toHaveLength(1);
+    expect(listeningPorts([agent.pid ?? 0, ...runners])).toEqual([]);
+    // The look finds what there is: this process serves the fake control plane.
+    expect(listeningPorts([process.pid])).toContain(Number(new URL(fake.url).port));
+    const sockets = readdirSync(dataDir, { recursive: true, encoding: "utf8" })
+      .map((name) => statSync(join(dataDir, name), { throwIfNoEntry: false }))
+      .filter((found) => found?.isSocket() === true);
+    expect(sockets.length).toBeGreaterThan(1);
+    for (const found of sockets) expect((found?.mode ?? 0) & 0o077).toBe(0);
+    spawn("touch", [`${dataDir}/go`]);
+    await until(() => fake.finishOf(attempt) !== undefined);
+  } finally {
+    agent.kill("SIGKILL");
+    await until(() => agent.signalCode !== null || agent.exitCode !== null);
+  }
 });
 
 test("a result without an answer is sent again in the next session, and counts once", async () => {
@@ -88,6 +118,20 @@ test("kill -9 of the agent before the end: a result made meanwhile is reported b
   await until(() => fake.finishOf(attempt) !== undefined);
   expect(fake.finishOf(attempt)).toMatchObject({ outcome: "succeeded" });
 }, 30_000);
+
+test("a report that was refused for the moment is sent again in the same session", async () => {
+  fixture = await makeAgentFixture();
+  const { fake } = fixture;
+  const digest = fake.addDocument(scriptDocument({ quick: "true" }));
+  await fixture.start();
+  fake.refusesReports = true;
+  const [attempt = ""] = fake.offer(digest, "quick");
+  await until(() => fake.itemsOf(attempt).some((item) => item.kind === "finish"));
+  expect(fake.finishOf(attempt)).toBeUndefined();
+  fake.refusesReports = false;
+  await until(() => fake.finishOf(attempt) !== undefined);
+  expect(fake.received.filter((frame) => frame.t === "hello")).toHaveLength(1);
+});
 
 test("a dead runner takes its attempts with it, and says so", async () => {
   fixture = await makeAgentFixture();

@@ -320,6 +320,7 @@ class RunningAgent implements Agent {
         this.#logs.setLive(isLive);
         if (isLive) this.#reporter.resendAll();
       },
+      repeat: () => this.#reporter.resendAll(),
       setConfig: (config) => {
         if (config.logWindow !== undefined) this.#logs.setWindow(config.logWindow);
       },

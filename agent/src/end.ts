@@ -24,7 +24,7 @@ export async function endRunners(dataDir: string): Promise<void> {
     for (const record of records) killRunner(record);
     await Promise.all(records.map((record) => killAllBelow(record.cgroup)));
     const until = performance.now() + waitMs;
-    for (let empty = 0; empty < 2; ) {
+    for (let empty = 0; empty < 2;) {
       const left = [
         ...records.filter(isRunnerAlive).map((record) => record.pid),
         ...pidsWorkingIn(runnerFoldersOf(dataDir).work),

@@ -53,6 +53,7 @@ const child = spawn(node, ["--disable-proto=throw", "--disable-sigusr1", main, .
 // The child decides what a signal means. A Ctrl-C on a terminal reaches it twice, which it takes for one.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 // Between npm and us stands a shell that a signal ends without being passed on. When it is gone, we were meant.
+// oxlint-disable-next-line node/no-process-env -- npm's own variable, and this file runs before any configuration
 if (process.env.npm_lifecycle_event !== undefined) {
   const parent = process.ppid;
   const watch = setInterval(() => {

@@ -1,10 +1,12 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { gzipSync } from "node:zlib";
 import { pino } from "pino";
 import { afterAll, expect, test } from "vitest";
-import { problemSchema, routePath, routes, type Route } from "@capstan/proto";
+import { encodeBundle, problemSchema, routePath, routes, type Route } from "@capstan/proto";
 import { cloneDatabase } from "../../test/support/database.ts";
 import { readConfig } from "./config.ts";
 import { startServer } from "./server.ts";
@@ -219,6 +221,39 @@ test("one Idempotency-Key is one join token, with the same secret, and is gone w
   expect(JSON.stringify(listed)).not.toContain("capstan_join");
   await call("DELETE", `${project}/pools/default/join-tokens/${String(parsed(tries[0] as Answer)["id"])}`);
   expect(parsed(await make("jt", { uses: 2 }))).toMatchObject({ code: "state_conflict" });
+});
+
+test("a file that an action names and the bundle lacks is refused at its place, and nothing is deployed", async () => {
+  const source = "version: 1\nname: lacking\ntasks:\n  a: { python: { file: load.py } }\n  b: { node: 'count.mjs#run' }\n";
+  const bytes = gzipSync(encodeBundle([{ path: "laod.py", content: Buffer.from("x\n\n"), executable: false }]));
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const stored = await fetch(`${server.url}${project}/bundles/${sha256}`, {
+    method: "PUT",
+    headers: { ...local, "content-type": "application/octet-stream" },
+    body: new Uint8Array(bytes),
+  });
+  expect(stored.status).toBeLessThan(300);
+  for (const document of [{ file: "w.yaml", source }, { file: "w.yaml", source, bundleSha256: sha256 }]) {
+    const refused = await call("POST", `${project}/deploys`, { documents: [document] });
+    expect(problemSchema.parse(parsed(refused))).toMatchObject({
+      code: "spec_invalid",
+      errors: [
+        { code: "code_missing", line: 4, column: 24, pointer: "/tasks/a/python/file" },
+        { code: "code_missing", line: 5, pointer: "/tasks/b/node" },
+      ],
+    });
+  }
+  expect((await call("GET", `${project}/workflows/lacking`)).status).toBe(404);
+});
+
+test("labels of a workflow, over its inputs, are labels of its runs, and those of the request win", async () => {
+  const source =
+    "version: 1\nname: labelled\ninputs: { who: string }\nlabels: { for: '${{ inputs.who }}', kind: daily }\ntasks:\n  a: { run: 'true' }\n";
+  await call("POST", `${project}/deploys`, { documents: [{ file: "l.yaml", source }] });
+  const start = async (labels?: object) =>
+    parsed(await call("POST", `${project}/workflows/labelled/runs`, { inputs: { who: "ana" }, ...(labels && { labels }) }));
+  expect((await start())["labels"]).toEqual({ for: "ana", kind: "daily" });
+  expect((await start({ kind: "weekly" }))["labels"]).toEqual({ for: "ana", kind: "weekly" });
 });
 
 test("the cookie signs in, and changes with it need our origin", async () => {

@@ -237,7 +237,9 @@ describe("a first start", () => {
     runToEnd(node24, [cli, "dev", "--once", "--no-console", "--port", String(await freePort())], { cwd: folder });
 
   test("--once ends by itself: 0 where the first run succeeded, 1 where it failed, with the task's own words", async () => {
-    const folder = await passing({ "workflows/hello.yaml": `version: 1\nname: hello\ntasks: { a: { run: "true" } }\n` });
+    const folder = await passing({
+      "workflows/hello.yaml": `version: 1\nname: hello\ntasks: { a: { run: "true" } }\n`,
+    });
     const good = await once(folder);
     expect(good.code, good.stderr).toBe(0);
     writeFileSync(

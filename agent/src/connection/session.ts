@@ -48,6 +48,8 @@ export interface SessionWork {
   readonly renew: (base: ClockReading) => void;
   readonly watch: (attempts: readonly string[]) => void;
   readonly setLive: (isLive: boolean) => void;
+  /** Reports without an answer go again, in this session. */
+  readonly repeat: () => void;
   readonly setConfig: (config: Partial<SessionConfig>) => void;
   readonly free: () => number;
   readonly slots: () => number;
@@ -69,6 +71,8 @@ export interface SessionOptions {
 const readingsKept = 16;
 const inventoryPage = 500;
 const diskRefuse = 0.05;
+/** After a refusal that is for the moment only, where the control plane names no time. */
+const repeatAfterMs = 1000;
 
 export class Session {
   readonly #options: SessionOptions;
@@ -81,6 +85,7 @@ export class Session {
   #acknowledged = 0;
   #offers = 0;
   #timer: NodeJS.Timeout | undefined;
+  #repeatTimer: NodeJS.Timeout | undefined;
   #lagFrom = performance.now();
   #tickMs = performance.now();
   readonly #watchdog: NodeJS.Timeout;
@@ -116,6 +121,7 @@ export class Session {
   end(): void {
     this.#phase = "ended";
     clearTimeout(this.#timer);
+    clearTimeout(this.#repeatTimer);
     clearInterval(this.#watchdog);
     this.#options.work.setLive(false);
   }
@@ -155,6 +161,7 @@ export class Session {
       case "error":
         if (frame.b.code === "hello_stale" && frame.b.last !== undefined) this.#options.raiseConnectNo(frame.b.last);
         this.#options.log("the control plane refused a frame", { ...frame.b, re: frame.re });
+        if (frame.b.retryable === true) this.#repeatLater(frame.b.retryAfterMs ?? repeatAfterMs);
         return;
       case "report.ack":
       case "log.ack":
@@ -166,6 +173,15 @@ export class Session {
       case "token.ack":
         return; // routed by the agent
     }
+  }
+
+  /** Says again all that has no answer yet. Which frame was refused does not matter: what did arrive changes nothing twice. */
+  #repeatLater(afterMs: number): void {
+    if (this.#repeatTimer !== undefined) return;
+    this.#repeatTimer = setTimeout(() => {
+      this.#repeatTimer = undefined;
+      if (this.#phase === "live") this.#options.work.repeat();
+    }, afterMs);
   }
 
   async #onWelcome(welcome: Welcome): Promise<void> {

@@ -209,8 +209,9 @@ export class LogSender {
 
   /** The stream has ended and its spool does not hold what is wanted: say so with a gap, never silently. */
   #lostBytes(stream: Stream): { bytes: Uint8Array; sent: number; isLast: boolean } | undefined {
-    if (stream.final === undefined || stream.sent < stream.reader.availableBytes) return undefined;
-    const missing = stream.final - stream.sent;
+    if (stream.final === undefined) return undefined;
+    const until = stream.reader.after(stream.sent) ?? stream.final;
+    const missing = until - stream.sent;
     const header = {
       attempt: stream.attempt,
       epoch: stream.epoch,
@@ -224,7 +225,7 @@ export class LogSender {
     };
     return {
       bytes: encodeLogFrame(header, encodeLogGap(missing, gapCauses.spoolLost)),
-      sent: stream.final,
+      sent: until,
       isLast: false,
     };
   }

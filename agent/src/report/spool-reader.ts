@@ -35,19 +35,25 @@ export class SpoolReader {
   /** Looks for segments appended since the last call. */
   refresh(): void {
     const header = Buffer.allocUnsafe(spoolHeaderBytes);
+    let isWhole = false;
     for (;;) {
       const fd = this.#fdOf(this.#piece);
       if (fd === undefined) return;
       const length = readSync(fd, header, 0, spoolHeaderBytes, this.#position);
       const segment = length === spoolHeaderBytes ? decodeSpoolHeader(header) : undefined;
       if (segment === undefined) {
-        // The end of this piece, or of what is written; the next piece exists only where this one is whole.
-        if (length === 0 && this.#fdOf(this.#piece + 1) !== undefined) {
+        if (length !== 0) return;
+        if (isWhole) {
           this.#piece++;
           this.#position = 0;
+          isWhole = false;
           continue;
         }
-        return;
+        // The end of this piece, or of what is written. The next piece exists only where this one is whole, but this one
+        // may have grown between the two looks: it is read once more.
+        if (this.#fdOf(this.#piece + 1) === undefined) return;
+        isWhole = true;
+        continue;
       }
       this.#index.push({ ...segment, piece: this.#piece, position: this.#position + spoolHeaderBytes });
       this.#position += spoolHeaderBytes + segment.payloadBytes;
@@ -67,6 +73,11 @@ export class SpoolReader {
       else high = middle - 1;
     }
     return undefined;
+  }
+
+  /** Where the first segment behind `offset` begins; undefined where there is none. */
+  after(offset: number): number | undefined {
+    return this.#index.find((segment) => segment.offset > offset)?.offset;
   }
 
   /** Deletes pieces whose every segment ends at or before `bytes`. */

@@ -129,10 +129,15 @@ export class AttemptLog {
       this.#writeGap();
     }
     this.#stream.write(name, bytes);
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#stream.flush();
+      this.#stream.flushRipe();
       this.#spool.sync();
+      if (this.#stream.isDirty) this.#flushSoon();
     }, this.#flushMs());
   }
 

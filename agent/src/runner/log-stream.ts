@@ -33,6 +33,8 @@ export class LogStream {
   /** What has no newline yet, by stream: complete lines are nicer to read, so it waits for the next flush. */
   readonly #partial: Record<StreamName, Buffer[]> = { o: [], e: [], s: [] };
   readonly #partialBytes: Record<StreamName, number> = { o: 0, e: 0, s: 0 };
+  /** True where the unfinished line was there at the last `flushRipe` already. */
+  readonly #isRipe: Record<StreamName, boolean> = { o: false, e: false, s: false };
 
   constructor(options: LogStreamOptions) {
     this.#now = options.now;
@@ -78,6 +80,18 @@ export class LogStream {
     this.#cut();
   }
 
+  /**
+   * Cuts the segment. An unfinished line is included only where it has waited since the last call: of a task that writes
+   * without pause the line in its middle is a matter of microseconds, and would be torn in two.
+   */
+  flushRipe(): void {
+    for (const stream of ["o", "e", "s"] as const) {
+      if (this.#isRipe[stream]) this.#flushPartial(stream);
+      else this.#isRipe[stream] = this.#partialBytes[stream] > 0;
+    }
+    this.#cut();
+  }
+
   /** Bytes of the task that were left out. They move the offset and are in no digest. */
   gap(bytesLeftOut: number): number {
     this.#cut();
@@ -97,6 +111,7 @@ export class LogStream {
     const bytes = Buffer.concat(this.#partial[stream]);
     this.#partial[stream] = [];
     this.#partialBytes[stream] = 0;
+    this.#isRipe[stream] = false;
     return bytes;
   }
 

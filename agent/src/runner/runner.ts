@@ -17,6 +17,7 @@ import {
   type RunnerReport,
 } from "@capstan/proto";
 import type { Executors, FileTransfer } from "../execute/executor.ts";
+import { removeEmptyMemory } from "../workspace/memory-folder.ts";
 import { FolderPool } from "./attempt-folders.ts";
 import { CarriedAttempt } from "./carried-attempt.ts";
 import { removeExitRecord, writeExitRecord } from "./exit-record.ts";
@@ -276,6 +277,7 @@ export class Runner {
     this.#spawner = undefined; // from now on nothing is taken
     removeFile(runnerRecordPath(this.#options.dataDir, this.#options.number));
     this.#folderPool.close();
+    removeEmptyMemory(this.#options.dataDir);
     await spawner.close();
     if (this.#cgroupParent !== "") {
       try {

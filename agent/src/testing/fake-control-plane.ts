@@ -67,6 +67,8 @@ export class FakeControlPlane {
   session: FakeSession | undefined;
   /** Set to false to leave reports without an answer. */
   acknowledgesReports = true;
+  /** Set to true to refuse reports for the moment, as without a database. */
+  refusesReports = false;
   /** Set to false to leave heartbeats without an answer. */
   acknowledgesHeartbeats = true;
   /** Answers so many log segments with a nack back to what is committed. */
@@ -299,6 +301,10 @@ export class FakeControlPlane {
   #onReport(items: readonly ReportItem[], re: number): void {
     this.items.push(...items);
     if (!this.acknowledgesReports) return;
+    if (this.refusesReports) {
+      this.send("error", { code: "internal", message: "not now", retryable: true, retryAfterMs: 50 }, re);
+      return;
+    }
     const results: ControlBody<"report.ack">["items"] = items.map((item) => {
       const isDouble = item.kind === "finish" && this.#acked.has(item.attempt);
       if (item.kind === "finish" && !isDouble) this.#acked.set(item.attempt, item);

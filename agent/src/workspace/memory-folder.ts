@@ -3,7 +3,7 @@
 //  M1. Ours alone: below /dev/shm, 0700, by user and by the agent's data folder, so that two agents never meet.
 //  M2. Only small things: what a task downloads or builds lies on disk. With little room left everything does.
 import { createHash } from "node:crypto";
-import { accessSync, constants, lstatSync, mkdirSync, readdirSync, statfsSync } from "node:fs";
+import { accessSync, constants, lstatSync, mkdirSync, readdirSync, rmdirSync, statfsSync } from "node:fs";
 import { removeFolder } from "./directory.ts";
 
 const tmpfsMagic = 0x01021994;
@@ -28,8 +28,23 @@ export function memoryFolder(dataDir: string): string | undefined {
 
 /** True where another attempt's exchange fits for certain. */
 export function hasRoom(folder: string): boolean {
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize >= roomBytesMin;
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize >= roomBytesMin;
+  } catch {
+    return false; // it was removed by an agent that ended
+  }
+}
+
+/** Takes the folder away where nothing is in it. */
+export function removeEmptyMemory(dataDir: string): void {
+  const folder = memoryFolder(dataDir);
+  if (folder === undefined) return;
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Another runner still carries something.
+  }
 }
 
 /** Removes what attempts left that nobody carries any more: their secrets lie there. @returns how many */

@@ -25,9 +25,7 @@ const endedStates: ReadonlySet<string> = new Set(["succeeded", "failed", "timed_
 export function explanationText(one: Explanation, now: number): string {
   const hasEnded = endedStates.has(one.state);
   const since =
-    one.since === null || hasEnded
-      ? ""
-      : ` for ${formatDuration(Math.max(0, now - Date.parse(one.since)))}`;
+    one.since === null || hasEnded ? "" : ` for ${formatDuration(Math.max(0, now - Date.parse(one.since)))}`;
   const lines = [`${one.subject} is ${one.state}${since}: ${one.code}`, `  ${one.detail}`];
   const add = (title: string, text: string): void => void lines.push(`  ${title.padEnd(7)} ${text}`);
   if (one.failure !== null) {

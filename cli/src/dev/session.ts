@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { AppError, failureText, isRunEnded, type RunView } from "@capstan/proto";
 import type { Client } from "../api/client.ts";
 import type { Environment } from "../config.ts";
+import { exitCodes } from "../exit-code.ts";
 import type { RunInputs } from "../inputs.ts";
 import type { Output } from "../output/output.ts";
 import { writeWorkflowSchema } from "../project/editor-schema.ts";
@@ -65,6 +66,7 @@ export class Session {
   #lastRun: string | undefined;
   #endKeys: () => void = () => {};
   #askedAt: number | undefined;
+  #isForced = false;
   #end: () => void = () => {};
   readonly #asked: Promise<void>;
 
@@ -90,7 +92,7 @@ export class Session {
     if (this.#lock.stale !== undefined)
       teller.note(`the lock of pid ${this.#lock.stale.pid} is stale and was taken over`);
     const stopListening = this.#listenToSignals();
-    let exitCode = 1;
+    let exitCode: number = exitCodes.failed;
     try {
       const database =
         this.#options.databaseUrl === undefined ? "PostgreSQL 18, starts and stops with you" : "your PostgreSQL";
@@ -103,6 +105,7 @@ export class Session {
       await this.#stack.stop();
       stopListening();
       this.#lock.release();
+      if (this.#isForced) exitCode = exitCodes.interrupted;
       if (isEphemeral) rmSync(dataDir, { recursive: true, force: true });
       teller.event({ event: "stopped", exitCode });
     }
@@ -197,7 +200,9 @@ export class Session {
     this.#lastRun = begun.name;
     const run = isRunEnded(begun.state) ? begun : await this.#waitFor(client, begun.name);
     const last = run ?? begun;
-    const waiting = isRunEnded(last.state) ? undefined : await client.call("runExplain", { params: { run: last.name } });
+    const waiting = isRunEnded(last.state)
+      ? undefined
+      : await client.call("runExplain", { params: { run: last.name } });
     this.#options.teller.event({
       event: "run",
       run: last.name,
@@ -259,10 +264,11 @@ export class Session {
       return;
     }
     if (now - this.#askedAt < sameWishMs) return;
+    this.#isForced = true;
     void this.#stack.stopNow().then(async () => {
       await delay(0);
       this.#lock?.release();
-      process.exit(130);
+      process.exit(exitCodes.interrupted);
     });
   }
 }

@@ -66,10 +66,12 @@ export class Stack {
   #agent: Part | undefined;
   #console: Part | undefined;
   #services: StartedServices | undefined;
+  #startingServices: Promise<StartedServices | undefined> | undefined;
   #joining: Part | undefined;
   #startPages: () => void = () => {};
   #consoleTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
+  #runnersEnded: Promise<void> | undefined;
   #url = "";
   /** Parts that have been ready once: their end is trouble on the way, not a failed start. */
   readonly #ready = new Set<string>();
@@ -152,7 +154,7 @@ export class Stack {
     const [chosen, consolePort] = await Promise.all([choosePort(host, this.#options.port), freePort()]);
     if (chosen.note !== undefined) teller.note(chosen.note);
     const services = devFile === undefined ? undefined : startServices(devFile, dataDir, this.#env({}));
-    services?.catch(() => {}); // looked at below, after the database
+    this.#startingServices = services?.catch(() => undefined); // a failure is looked at below, after the database
     const shownHost = host.includes(":") ? `[${host}]` : host;
     const isNewAgent = this.#options.withAgent && !existsSync(join(dataDir, "agent", "identity"));
     if (isNewAgent) this.#joining = this.#startJoining(`http://${shownHost}:${chosen.port}`);
@@ -328,9 +330,10 @@ export class Stack {
     await this.#stopAgent();
     await this.#endRunners();
     await this.#server?.stop(graceMs.server);
+    const services = await this.#startingServices;
     await Promise.all([
       this.#console?.stop(graceMs.rest),
-      ...(this.#services?.parts ?? []).map((part) => part.stop(graceMs.rest)),
+      ...(services?.parts ?? []).map((part) => part.stop(graceMs.rest)),
     ]);
     await this.#postgres?.stop("fast");
   }
@@ -346,13 +349,19 @@ export class Stack {
     clearTimeout(second);
   }
 
+  /** Once: an orderly stop and the one that overtakes it wait for the same end. */
+  #endRunners(): Promise<void> {
+    this.#runnersEnded ??= this.#endLeftRunners();
+    return this.#runnersEnded;
+  }
+
   /** What an agent leaves behind: nothing after an orderly end, runners with their tasks after any other. */
-  async #endRunners(): Promise<void> {
+  async #endLeftRunners(): Promise<void> {
     if (this.#agent === undefined) return;
     const folder = join(this.#options.dataDir, "agent", "r");
     const isLeft = (): boolean => existsSync(folder) && readdirSync(folder).some((name) => /^\d+\.json$/.test(name));
     // Runners that were told to leave are on their way.
-    for (const end = performance.now() + leaveMs; isLeft() && performance.now() < end; ) await delay(10);
+    for (const end = performance.now() + leaveMs; isLeft() && performance.now() < end;) await delay(10);
     if (!isLeft()) return;
     const part = new Part({
       name: "agent",

@@ -9,8 +9,7 @@ export function missingCode(source: WorkflowSource, found: readonly Problem[]): 
   if (found.some((problem) => problem.severity !== "warning")) return [];
   const { codeRoot, include, exclude } = source;
   const key = JSON.stringify([codeRoot, include, exclude]);
-  const files =
-    packed.get(key) ?? new Set(codeRoot === undefined ? [] : packBundle(codeRoot, include, exclude)?.files);
+  const files = packed.get(key) ?? new Set(codeRoot === undefined ? [] : packBundle(codeRoot, include, exclude)?.files);
   packed.set(key, files);
   return checkCode({ text: source.source, file: source.file }, files);
 }

@@ -334,7 +334,8 @@ export class CommitLoop implements Commit {
     for (const attempt of draft.attempts.values()) {
       if (attempt.endedMs !== undefined) this.parts.live.drop(attempt.id);
       else if (attempt.isNew) {
-        this.parts.live.put(attempt.id, { runId: after.id, position: attempt.position });
+        const { position, agentId } = attempt;
+        this.parts.live.put(attempt.id, { projectId: after.projectId, agentId, runId: after.id, position });
         const planTask = draft.planTask(attempt.position);
         const task = after.tasks[attempt.position];
         if (task === undefined) continue;

@@ -4,20 +4,26 @@ export interface AttemptPlace {
   readonly position: number;
 }
 
+/** A place with the agent that the attempt was offered to; nobody else may report on it. */
+export interface OfferedPlace extends AttemptPlace {
+  readonly projectId: string;
+  readonly agentId: string;
+}
+
 /** A hint that saves a query. What is missing here is looked up in the table. */
 export class LiveIndex {
-  private readonly places = new Map<string, AttemptPlace>();
+  private readonly places = new Map<string, OfferedPlace>();
   private readonly max: number;
 
   constructor(max = 200_000) {
     this.max = max;
   }
 
-  get(attemptId: string): AttemptPlace | undefined {
+  get(attemptId: string): OfferedPlace | undefined {
     return this.places.get(attemptId);
   }
 
-  put(attemptId: string, place: AttemptPlace): void {
+  put(attemptId: string, place: OfferedPlace): void {
     if (this.places.size >= this.max) {
       const oldest = this.places.keys().next();
       if (oldest.done !== true) this.places.delete(oldest.value);

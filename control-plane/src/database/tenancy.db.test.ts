@@ -84,7 +84,9 @@ test("unique keys of a project's tables contain project_id, but for those that a
        FROM pg_index i WHERE i.indisunique AND i.indrelid::regclass::text = ANY ($1)`,
     [projectTables],
   );
-  const without = found.filter((key) => !key.columns.includes("project_id")).map((key) => `${key.table}: ${key.columns.join()}`);
+  const without = found
+    .filter((key) => !key.columns.includes("project_id"))
+    .map((key) => `${key.table}: ${key.columns.join()}`);
   // Both are made of 100 random bits or more: a conflict tells nobody anything.
   expect(without.toSorted()).toEqual(["agents: key_thumbprint", "join_tokens: public_id"]);
 });
@@ -156,11 +158,10 @@ test("a row of one project cannot refer to a row of another, whoever writes it",
     await owner.query("SET LOCAL row_security = off");
     await owner.query("INSERT INTO pools (project_id, id, name) VALUES ($1, $2, 'p2')", [theirs, pool]);
     await expect(
-      owner.query("INSERT INTO lanes (project_id, id, pool_id, selector_hash, selector) VALUES ($1, $2, $3, 'h', '{}')", [
-        ours,
-        randomUUID(),
-        pool,
-      ]),
+      owner.query(
+        "INSERT INTO lanes (project_id, id, pool_id, selector_hash, selector) VALUES ($1, $2, $3, 'h', '{}')",
+        [ours, randomUUID(), pool],
+      ),
     ).rejects.toThrow(/foreign key/);
   } finally {
     await owner.query("ROLLBACK");
@@ -187,7 +188,11 @@ test.each([
   ["a role may bypass row-level security", "ALTER ROLE capstan_api BYPASSRLS", "ALTER ROLE capstan_api NOBYPASSRLS"],
   ["a role is a superuser", "ALTER ROLE capstan_engine SUPERUSER", "ALTER ROLE capstan_engine NOSUPERUSER"],
   ["a role owns a table", "ALTER TABLE timers OWNER TO capstan_auth", "ALTER TABLE timers OWNER TO CURRENT_USER"],
-  ["a table is not covered", "ALTER TABLE timers NO FORCE ROW LEVEL SECURITY", "ALTER TABLE timers FORCE ROW LEVEL SECURITY"],
+  [
+    "a table is not covered",
+    "ALTER TABLE timers NO FORCE ROW LEVEL SECURITY",
+    "ALTER TABLE timers FORCE ROW LEVEL SECURITY",
+  ],
 ])("the product does not start where %s", async (_, plant, undo) => {
   // Roles belong to the cluster: in a transaction that is never committed, nobody else sees it.
   await owner.query("BEGIN");

@@ -1,6 +1,7 @@
 // What an attempt's events come to: the fence, then the task run's next state.
 //  E1. An event about an attempt counts only for the live attempt of its task run, by id and epoch. Anything older
-//      changes nothing and is answered `lease_lost`, or `duplicate` where it repeats what already counted.
+//      changes nothing and is answered `lease_lost`, or `duplicate` where it repeats what already counted. What an
+//      agent reports counts for its own attempts only.
 //  E2. Who pays for another try is decided in retry.ts, from the failure's class and the task's own word.
 import { checkOutputs, type Failure, type JsonObject } from "@capstan/proto";
 import type { Draft } from "./draft.ts";
@@ -25,6 +26,7 @@ export function applyToAttempt(draft: Draft, event: AttemptEvent): EventOutcome 
     return wasHere ? { kind: "lease_lost" } : { kind: "not_found" };
   }
   const { task, live } = found;
+  if ("by" in event && event.by.agentId !== live.agentId) return { kind: "lease_lost" };
   switch (event.kind) {
     case "attempt_started":
       return started(draft, task, live, event.atMs);

@@ -119,6 +119,8 @@ function lackText(lack: Mismatch, poolName: string): string {
       return `${lack.label}=${lack.wanted.join("|")}${has}`;
     }
     case "executor":
-      return lack.executor === "python" ? "python3 (3.9 or newer, found at the agent's start)" : `what executes ${lack.executor}`;
+      return lack.executor === "python"
+        ? "python3 (3.9 or newer, found at the agent's start)"
+        : `what executes ${lack.executor}`;
   }
 }

@@ -1,5 +1,5 @@
 // Hello, its inventory and the welcome: the opening of a session (docs/protocol.md, "The opening of a session").
-import { closeCodes, protocolRange, type AgentBody, type InventoryItem, type Verdict } from "@capstan/proto";
+import { closeCodes, idFromUuid, protocolRange, type AgentBody, type InventoryItem, type Verdict } from "@capstan/proto";
 import type { Greeting } from "../result/inventory.service.ts";
 import type { PlacedAgent } from "./placed-agent.ts";
 import type { AgentSession } from "./session.ts";
@@ -17,6 +17,9 @@ export function handleHello(session: AgentSession, hello: AgentBody<"hello">): v
   if (gatherings.has(session) || session.phase !== "opening") return session.close(closeCodes.protocolError, "a second hello");
   if (hello.protocol.min > protocolRange.max || hello.protocol.max < protocolRange.min) {
     return session.close(closeCodes.upgradeRequired, `protocol ${protocolRange.min} to ${protocolRange.max} is spoken here`);
+  }
+  if (hello.agent !== idFromUuid("ag", session.identity.agentId)) {
+    return session.close(closeCodes.protocolError, "a hello in another agent's name");
   }
   const gathering = { hello, items: [...hello.inventory] };
   gatherings.set(session, gathering);

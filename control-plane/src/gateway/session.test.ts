@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { expect, test } from "vitest";
-import { decodeFrame, type AgentBody, type AgentFrameType, type ControlFrame } from "@capstan/proto";
+import { decodeFrame, idFromUuid, type AgentBody, type AgentFrameType, type ControlFrame } from "@capstan/proto";
 import type { Lane, OfferedAttempt } from "../dispatch/sessions.ts";
 import { LogWatch } from "../log/log-watch.ts";
 import { heartbeat, hello } from "../testing/agent-client.ts";
@@ -70,7 +70,7 @@ function fixture() {
       current = false;
     },
     goLive: async (): Promise<void> => {
-      say("hello", hello("ag_x", 1));
+      say("hello", hello(idFromUuid("ag", identity.agentId), 1));
       await turn();
       say("ready", { abandoned: [] });
     },
@@ -103,7 +103,7 @@ test("offers of one turn leave in one frame, which names the last committed hear
 
 test("nothing is offered before ready, nor on a session whose renewal is older than a fifth of the lease", async () => {
   const { registry, clock, say, goLive } = fixture();
-  say("hello", hello("ag_x", 1));
+  say("hello", hello(idFromUuid("ag", identity.agentId), 1));
   await turn();
   expect(registry.take(lane, 300_000, [])).toBeUndefined();
   const other = fixture();

@@ -39,8 +39,7 @@ export class TokenBuckets {
     if (perSecond === 0) return;
     const now = this.nowMs();
     const bucket = this.buckets.get(key);
-    const left =
-      bucket === undefined ? burst : Math.min(burst, bucket.left + ((now - bucket.atMs) * perSecond) / 1000);
+    const left = bucket === undefined ? burst : Math.min(burst, bucket.left + ((now - bucket.atMs) * perSecond) / 1000);
     const wanted = Math.min(tokens, burst);
     const enough = left + rounding >= wanted;
     const after = enough ? Math.max(0, left - wanted) : left;

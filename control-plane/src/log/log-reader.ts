@@ -9,6 +9,8 @@ import { gapText, visitRecords } from "./record.ts";
 import { inflate } from "./segment.ts";
 
 const pageSegments = 16;
+/** A segment of 64 KiB holds some hundred lines; asking for more than are wanted costs their transport and inflating. */
+const segmentLines = 250;
 const decoder = new TextDecoder();
 
 export class LogReader {
@@ -42,10 +44,14 @@ export class LogReader {
     const lines: LogLine[] = [];
     let next = fromLine;
     while (lines.length < limit) {
-      const segments = await this.store.segments(project.id, stream.attemptId, next, pageSegments);
-      for (const segment of segments) collect(stream, segment, next, limit, lines);
+      const page = Math.min(pageSegments, Math.ceil((limit - lines.length) / segmentLines));
+      const segments = await this.store.segments(project.id, stream.attemptId, next, page);
+      for (const segment of segments) {
+        if (lines.length >= limit) break;
+        collect(stream, segment, next, limit, lines);
+      }
       const last = segments.at(-1);
-      if (last === undefined || segments.length < pageSegments) break;
+      if (last === undefined || segments.length < page) break;
       next = last.startLines + last.lines;
     }
     return lines;

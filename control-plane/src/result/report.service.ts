@@ -53,8 +53,8 @@ export class ReportService {
     for (const id of attemptIds) {
       if (id === undefined) continue;
       const known = this.live.get(id);
-      if (known === undefined) missing.push(id);
-      else places.set(id, known);
+      if (known?.projectId === session.projectId && known.agentId === session.agentId) places.set(id, known);
+      else missing.push(id);
     }
     if (missing.length > 0) {
       for (const row of await this.store.findAttempts(session.projectId, session.agentId, missing)) {

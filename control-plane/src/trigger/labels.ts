@@ -1,4 +1,12 @@
-import { AppError, evaluateTree, isExpr, isText, scopeAt, type CanonicalWorkflow, type JsonObject } from "@capstan/proto";
+import {
+  AppError,
+  evaluateTree,
+  isExpr,
+  isText,
+  scopeAt,
+  type CanonicalWorkflow,
+  type JsonObject,
+} from "@capstan/proto";
 
 type Labels = Readonly<Record<string, string>>;
 

@@ -4,7 +4,13 @@ import { StartLimits } from "./start-limits.ts";
 
 const project: ProjectScope = { id: "p", name: "default", role: "operator" };
 const person: Principal = {
-  userId: "u", name: "ana", kind: "person", systemAdmin: false, via: "cookie", signedInMs: 0, expiresMs: undefined,
+  userId: "u",
+  name: "ana",
+  kind: "person",
+  systemAdmin: false,
+  via: "cookie",
+  signedInMs: 0,
+  expiresMs: undefined,
 };
 const machine: Principal = { ...person, kind: "local", via: "token" };
 

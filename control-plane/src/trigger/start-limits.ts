@@ -44,12 +44,7 @@ export class StartLimits {
   }
 
   /** @throws rate_limited queue_full */
-  admit(
-    project: ProjectScope,
-    principal: Principal,
-    runs: number,
-    tell: (headers: RateHeaders) => void,
-  ): void {
+  admit(project: ProjectScope, principal: Principal, runs: number, tell: (headers: RateHeaders) => void): void {
     this.checkQueue(project);
     if (!isUnlimited(principal)) this.buckets.take(project.id, runs, tell);
   }

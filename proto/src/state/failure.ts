@@ -8,7 +8,10 @@ export const failureClasses = {
   timeout: { payer: "attempts", meaning: "the task's timeout passed" },
   oom: { payer: "attempts", meaning: "the memory limit was met, by the word of the cgroup or the engine" },
   setup: { payer: "free", meaning: "something failed before user code ran; tried five times, elsewhere first" },
-  lost: { payer: "lost", meaning: "the lease ended, the host restarted, or the agent was revoked or did not hold the attempt" },
+  lost: {
+    payer: "lost",
+    meaning: "the lease ended, the host restarted, or the agent was revoked or did not hold the attempt",
+  },
   runner_lost: { payer: "lost", meaning: "the runner that carried the attempt died and its processes with it" },
   rejected: { payer: "free", meaning: "the agent refused: policy, signature, isolation or what it cannot do" },
   output: { payer: "none", meaning: "outputs missing, of another type, or too large" },
@@ -36,7 +39,9 @@ export interface Failure {
 }
 
 /** A failure in a line for people: the exception's type before its message, file and line behind. */
-export function failureText(failure: Pick<Failure, "message"> & { readonly [K in "type" | "file" | "line"]?: Failure[K] | undefined }): string {
+export function failureText(
+  failure: Pick<Failure, "message"> & { readonly [K in "type" | "file" | "line"]?: Failure[K] | undefined },
+): string {
   const { type, message, file, line } = failure;
   const head = type === undefined || message.startsWith(type) ? message : `${type}: ${message}`;
   return file === undefined ? head : `${head} (${file}${line === undefined ? "" : `:${line}`})`;

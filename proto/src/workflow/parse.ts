@@ -127,8 +127,8 @@ function reportSyntax(error: YAMLError, text: string, problems: ProblemList): vo
       error.code === "TAB_AS_INDENT"
         ? "indent with blanks"
         : error.code === "BAD_ALIAS" || /: .*(?:: |\$\{\{|[*?&%@`!|>{}[\]])|: \*/.test(line)
-        ? "put the value in quotes"
-        : undefined;
+          ? "put the value in quotes"
+          : undefined;
     problems.addAt(at, { code: "yaml_syntax", detail: error.message.replace(/\s+/g, " "), hint: quote });
   }
 }

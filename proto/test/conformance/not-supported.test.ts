@@ -108,7 +108,12 @@ const rows: [string, unknown][] = [
   ["secrets.PASSWORD", "k8s:main/db#password"],
 ];
 
-const names: Readonly<Record<string, readonly string[]>> = { tasks: ["a"], inputs: ["x"], outputs: ["y"], hooks: ["onEnd", "0"] };
+const names: Readonly<Record<string, readonly string[]>> = {
+  tasks: ["a"],
+  inputs: ["x"],
+  outputs: ["y"],
+  hooks: ["onEnd", "0"],
+};
 
 /** The places of a path, with names for its stars. */
 function placesOf(path: string): string[] {
@@ -137,21 +142,39 @@ function documentWith(path: string, value: unknown): string {
   return stringify(tree);
 }
 
-const actions = ["run", "python", "node", "sql", "container", "spark", "ecs", "azureBatch", "celery", "uses", "workflow", "approval", "wait", "notify"];
+const actions = [
+  "run",
+  "python",
+  "node",
+  "sql",
+  "container",
+  "spark",
+  "ecs",
+  "azureBatch",
+  "celery",
+  "uses",
+  "workflow",
+  "approval",
+  "wait",
+  "notify",
+];
 const notifiers = ["pagerduty", "opsgenie", "email"];
 
 /** Gives what is beside the key what it needs to be right. */
 function complete(tree: Tree): void {
   const task = (tree["tasks"] as { a: Tree }).a; // made above
   if (!actions.some((name) => name in task)) task["run"] = "true";
-  for (const hook of Object.values((tree["hooks"] ?? {}) as Record<string, Tree[]>).flat()) { // as built above
+  for (const hook of Object.values((tree["hooks"] ?? {}) as Record<string, Tree[]>).flat()) {
+    // as built above
     if (![...actions, ...notifiers].some((name) => name in hook)) hook["run"] = "true";
     addCode(hook);
   }
   addCode(task);
-  for (const [name, one] of Object.entries((tree["inputs"] ?? {}) as Record<string, Tree | string>)) // as built above
+  for (const [name, one] of Object.entries((tree["inputs"] ?? {}) as Record<string, Tree | string>))
+    // as built above
     (tree["inputs"] as Tree)[name] = declared(one);
-  for (const [name, one] of Object.entries((task["outputs"] ?? {}) as Record<string, Tree>)) // as built above
+  for (const [name, one] of Object.entries((task["outputs"] ?? {}) as Record<string, Tree>))
+    // as built above
     (task["outputs"] as Tree)[name] = declared(one);
   for (const one of Object.values((tree["outputs"] ?? {}) as Record<string, Tree>)) one["value"] = 1; // as built above
   if (tree["priority"] !== undefined) tree["inputs"] = { x: "integer" };
@@ -170,7 +193,10 @@ function declared(one: Tree | string): Tree | string {
     Object.entries(one).map(([key, value]) => {
       if (key === "items" || key === "additionalProperties") return [key, declared(value as Tree)];
       if (key !== "properties") return [key, value];
-      return [key, Object.fromEntries(Object.entries(value as Tree).map(([name, part]) => [name, declared(part as Tree)]))];
+      return [
+        key,
+        Object.fromEntries(Object.entries(value as Tree).map(([name, part]) => [name, declared(part as Tree)])),
+      ];
     }),
   );
   const type = "items" in one ? "array" : "properties" in one || "additionalProperties" in one ? "object" : "string";

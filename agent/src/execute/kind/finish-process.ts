@@ -33,10 +33,12 @@ type ErrorFile = z.infer<typeof errorFileSchema>;
 function readErrorFile(folder: AttemptFolder): ErrorFile {
   const file = readBeneath(folder.root, exchange.error, errorBytesMax);
   if (file.kind === "refused") return {};
+  const text = file.bytes.toString("utf8").trim();
   try {
-    return errorFileSchema.safeParse(JSON.parse(file.bytes.toString("utf8"))).data ?? {};
+    return errorFileSchema.safeParse(JSON.parse(text)).data ?? {};
   } catch {
-    return {};
+    // A shell script says what went wrong in plain words; JSON is for those who have more to say.
+    return text === "" || text.startsWith("{") ? {} : { message: text };
   }
 }
 

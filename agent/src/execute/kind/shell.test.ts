@@ -92,6 +92,15 @@ test("the error file names type, message and the task's word; after exit 0 it is
   expect((await run({ script: error })).finished.outcome).toBe("succeeded");
 });
 
+test("plain words in the error file are the message", async () => {
+  const { finished } = await run({ script: 'echo "out of paper" > "$CAPSTAN_ERROR"; exit 3' });
+  expect(finished).toMatchObject({
+    outcome: "failed",
+    exitCode: 3,
+    failure: { code: "exit", message: "out of paper" },
+  });
+});
+
 const bad: readonly (readonly [string, string, string])[] = [
   ["text that is no JSON", 'echo "{oops" > "$CAPSTAN_OUTPUTS"', "output_invalid"],
   ["a missing output", "true", "output_missing"],

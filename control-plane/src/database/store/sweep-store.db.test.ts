@@ -19,8 +19,11 @@ const addKeys = (count: number, age: string): Promise<unknown> =>
     [project, age, count],
   );
 const keys = async (): Promise<string[]> =>
-  (await pools.engine.query<{ age: string }>("SELECT DISTINCT split_part(key, ' hours', 1) AS age FROM idempotency_keys ORDER BY 1"))
-    .rows.map((row) => row.age);
+  (
+    await pools.engine.query<{ age: string }>(
+      "SELECT DISTINCT split_part(key, ' hours', 1) AS age FROM idempotency_keys ORDER BY 1",
+    )
+  ).rows.map((row) => row.age);
 
 test("a key is kept for 24 hours and no row of it longer than the next round", async () => {
   await addKeys(3, "23.9 hours");
