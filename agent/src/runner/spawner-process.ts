@@ -4,7 +4,7 @@
 //  S2. A child is born in its attempt's cgroup: this process enters it, spawns, and leaves before it does anything else.
 //  S3. It ends with its runner. What it had started then belongs to the agent, which kills the trees of a dead runner.
 import { spawn } from "node:child_process";
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, openSync, writeFileSync } from "node:fs";
 import { insideTree } from "./tree.ts";
 
 /** Runner → spawner: start a program whose output goes to two FIFOs. */
@@ -33,6 +33,24 @@ const tell = (notice: SpawnNotice): void => {
 
 const pipeFlags = constants.O_WRONLY | constants.O_NOFOLLOW;
 
+const warmMs = 1000;
+const warmEveryMs = 3;
+let warmUntil = 0;
+let warming: NodeJS.Timeout | undefined;
+
+/**
+ * Entering a cgroup waits 5 to 20 ms for a grace period of the kernel where none was entered in the last few ms, and
+ * 0.1 ms otherwise. After a start the next one is likely, so the way is kept open for a second, by entering our own.
+ */
+function keepWarm(own: string): void {
+  warmUntil = performance.now() + warmMs;
+  warming ??= setInterval(() => {
+    if (performance.now() < warmUntil) return writeFileSync(own, "0");
+    clearInterval(warming);
+    warming = undefined;
+  }, warmEveryMs);
+}
+
 function obey({ n, argv, env, cwd, out, err, cgroup, cgroupParent }: SpawnOrder): void {
   const pipes: number[] = [];
   try {
@@ -53,6 +71,7 @@ function obey({ n, argv, env, cwd, out, err, cgroup, cgroupParent }: SpawnOrder)
     });
     if (child.pid === undefined) return;
     tell({ n, t: "spawned" });
+    if (cgroup !== "") keepWarm(`${cgroupParent}/self/cgroup.procs`);
     child.on("exit", (code, signal) => tell({ n, t: "exited", code, signal }));
   } catch (error) {
     tell({ n, t: "failed", message: error instanceof Error ? error.message : String(error) });

@@ -68,8 +68,9 @@ export function createPools(options: DatabaseOptions): Pools {
     application_name: "capstan_commit",
   });
   const engine = make("capstan_engine", 8);
-  const api = make("capstan_api", options.poolSize ?? 10);
-  const auth = make("capstan_auth", 4);
+  // A server that is frozen answers nothing: a request is told so instead of hanging with it.
+  const api = make("capstan_api", options.poolSize ?? 10, { query_timeout: 10_000 });
+  const auth = make("capstan_auth", 4, { query_timeout: 10_000 });
   return {
     hot,
     engine,
@@ -139,7 +140,7 @@ export function isUnavailable(error: unknown): boolean {
     if (/^(08|57P0|53)/.test(code)) return true;
     if (["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOTFOUND"].includes(code)) return true;
   }
-  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/.test(
+  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Query read timeout/.test(
     error.message,
   );
 }
