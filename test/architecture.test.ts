@@ -104,15 +104,21 @@ test("comments and pages name only pages and headings that exist", () => {
     [...page.text.matchAll(/^#+ (.+)$/gm)].map((match) => match[1] ?? "");
   const named = [...all, ...sourcesBelow("control-plane/src", { ending: /\.sql$/ }), ...pages].flatMap((file) =>
     // A comment may break the line within the name of a heading.
-    [...file.text.replace(/\n\s*(\/\/|\*|--)\s*/g, " ").matchAll(/\b(docs\/[\w/-]+\.md)((?:,? (?:and )?"[^"\n]+")*)/g)].map(
-      (match) => ({ from: file.path, page: match[1] ?? "", wanted: [...(match[2] ?? "").matchAll(/"([^"]+)"/g)].map((one) => one[1] ?? "") }),
-    ),
+    [
+      ...file.text.replace(/\n\s*(\/\/|\*|--)\s*/g, " ").matchAll(/\b(docs\/[\w/-]+\.md)((?:,? (?:and )?"[^"\n]+")*)/g),
+    ].map((match) => ({
+      from: file.path,
+      page: match[1] ?? "",
+      wanted: [...(match[2] ?? "").matchAll(/"([^"]+)"/g)].map((one) => one[1] ?? ""),
+    })),
   );
   expect(named.length).toBeGreaterThan(25);
   const wrong = named.flatMap(({ from, page, wanted }) => {
     const found = pages.find((one) => one.path === page);
     if (found === undefined) return [`${from}: ${page}`];
-    return wanted.filter((heading) => !headings(found).includes(heading)).map((heading) => `${from}: ${page}, "${heading}"`);
+    return wanted
+      .filter((heading) => !headings(found).includes(heading))
+      .map((heading) => `${from}: ${page}, "${heading}"`);
   });
   expect(wrong).toEqual([]);
   const links = pages.flatMap((page) =>

@@ -104,12 +104,12 @@ export function readConfig(environment: Environment): Config {
     logLevel: oneOf("CAPSTAN_LOG_LEVEL", get("CAPSTAN_LOG_LEVEL") ?? "info", ["debug", "info", "warn", "error"]),
     logFormat: oneOf("CAPSTAN_LOG_FORMAT", get("CAPSTAN_LOG_FORMAT") ?? "json", ["json", "pretty"]),
     limits: {
-      apiPerSecond: integer("CAPSTAN_LIMITS__API_PER_SECOND", get("CAPSTAN_LIMITS__API_PER_SECOND"), 0, 1_000_000) ?? 100,
+      apiPerSecond:
+        integer("CAPSTAN_LIMITS__API_PER_SECOND", get("CAPSTAN_LIMITS__API_PER_SECOND"), 0, 1_000_000) ?? 100,
       runStartsPerSecond:
         integer("CAPSTAN_LIMITS__RUN_STARTS_PER_SECOND", get("CAPSTAN_LIMITS__RUN_STARTS_PER_SECOND"), 0, 1_000_000) ??
         200,
-      queuedMax:
-        integer("CAPSTAN_LIMITS__QUEUED_MAX", get("CAPSTAN_LIMITS__QUEUED_MAX"), 0, 100_000_000) ?? 100_000,
+      queuedMax: integer("CAPSTAN_LIMITS__QUEUED_MAX", get("CAPSTAN_LIMITS__QUEUED_MAX"), 0, 100_000_000) ?? 100_000,
     },
   };
 }

@@ -215,7 +215,9 @@ test("one Idempotency-Key is one join token, with the same secret, and is gone w
   expect(tries.filter((answer) => answer.headers["idempotency-replayed"] === "true")).toHaveLength(2);
   expect(parsed(await make("other", { uses: 2 }))["token"]).not.toBe(parsed(tries[0] as Answer)["token"]); // three were sent
   expect(parsed(await make("jt", { uses: 3 }))).toMatchObject({ code: "idempotency_key_reused" });
-  expect((await send("POST", `${project}/pools/nowhere/join-tokens`, { ...json, "idempotency-key": "no" }, "{}")).status).toBe(404);
+  expect(
+    (await send("POST", `${project}/pools/nowhere/join-tokens`, { ...json, "idempotency-key": "no" }, "{}")).status,
+  ).toBe(404);
   const listed = parsed(await call("GET", `${project}/pools/default/join-tokens`));
   expect(JSON.stringify(listed)).toContain(String(parsed(tries[0] as Answer)["id"]));
   expect(JSON.stringify(listed)).not.toContain("capstan_join");
@@ -224,7 +226,8 @@ test("one Idempotency-Key is one join token, with the same secret, and is gone w
 });
 
 test("a file that an action names and the bundle lacks is refused at its place, and nothing is deployed", async () => {
-  const source = "version: 1\nname: lacking\ntasks:\n  a: { python: { file: load.py } }\n  b: { node: 'count.mjs#run' }\n";
+  const source =
+    "version: 1\nname: lacking\ntasks:\n  a: { python: { file: load.py } }\n  b: { node: 'count.mjs#run' }\n";
   const bytes = gzipSync(encodeBundle([{ path: "laod.py", content: Buffer.from("x\n\n"), executable: false }]));
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   const stored = await fetch(`${server.url}${project}/bundles/${sha256}`, {
@@ -233,7 +236,10 @@ test("a file that an action names and the bundle lacks is refused at its place, 
     body: new Uint8Array(bytes),
   });
   expect(stored.status).toBeLessThan(300);
-  for (const document of [{ file: "w.yaml", source }, { file: "w.yaml", source, bundleSha256: sha256 }]) {
+  for (const document of [
+    { file: "w.yaml", source },
+    { file: "w.yaml", source, bundleSha256: sha256 },
+  ]) {
     const refused = await call("POST", `${project}/deploys`, { documents: [document] });
     expect(problemSchema.parse(parsed(refused))).toMatchObject({
       code: "spec_invalid",
@@ -251,7 +257,9 @@ test("labels of a workflow, over its inputs, are labels of its runs, and those o
     "version: 1\nname: labelled\ninputs: { who: string }\nlabels: { for: '${{ inputs.who }}', kind: daily }\ntasks:\n  a: { run: 'true' }\n";
   await call("POST", `${project}/deploys`, { documents: [{ file: "l.yaml", source }] });
   const start = async (labels?: object) =>
-    parsed(await call("POST", `${project}/workflows/labelled/runs`, { inputs: { who: "ana" }, ...(labels && { labels }) }));
+    parsed(
+      await call("POST", `${project}/workflows/labelled/runs`, { inputs: { who: "ana" }, ...(labels && { labels }) }),
+    );
   expect((await start())["labels"]).toEqual({ for: "ana", kind: "daily" });
   expect((await start({ kind: "weekly" }))["labels"]).toEqual({ for: "ana", kind: "weekly" });
 });

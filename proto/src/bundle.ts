@@ -58,7 +58,8 @@ const wrong = (why: string): RangeError => new RangeError(`not a code bundle: ${
 
 function indexOf(bytes: Uint8Array): { readonly entries: readonly IndexEntry[]; readonly end: number } {
   const end = bytes.indexOf(10, magic.length);
-  if (end < 0 || new TextDecoder().decode(bytes.subarray(0, magic.length)) !== magic) throw wrong("its head is missing");
+  if (end < 0 || new TextDecoder().decode(bytes.subarray(0, magic.length)) !== magic)
+    throw wrong("its head is missing");
   let index: unknown;
   try {
     index = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(magic.length, end)));

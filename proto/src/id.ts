@@ -62,8 +62,26 @@ const hex = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"
 export function uuidFromBytes(b: Uint8Array): string {
   const h = (i: number): string => hex[b[i] ?? 0] ?? "00";
   return (
-    h(0) + h(1) + h(2) + h(3) + "-" + h(4) + h(5) + "-" + h(6) + h(7) + "-" + h(8) + h(9) +
-    "-" + h(10) + h(11) + h(12) + h(13) + h(14) + h(15)
+    h(0) +
+    h(1) +
+    h(2) +
+    h(3) +
+    "-" +
+    h(4) +
+    h(5) +
+    "-" +
+    h(6) +
+    h(7) +
+    "-" +
+    h(8) +
+    h(9) +
+    "-" +
+    h(10) +
+    h(11) +
+    h(12) +
+    h(13) +
+    h(14) +
+    h(15)
   );
 }
 

@@ -34,7 +34,8 @@ export class Client {
       bodyTimeout: 120_000,
     });
     const text = await answer.body.text();
-    if (answer.statusCode >= 300) throw new Error(`${method} ${path} answered ${answer.statusCode}: ${text.slice(0, 500)}`);
+    if (answer.statusCode >= 300)
+      throw new Error(`${method} ${path} answered ${answer.statusCode}: ${text.slice(0, 500)}`);
     return JSON.parse(text) as T; // the routes of our own contract
   }
 
@@ -60,7 +61,9 @@ export class Client {
   async runMany(workflow: string, count: number): Promise<readonly StartedRun[]> {
     const runs = Array.from({ length: count }, () => ({}));
     const answer = await this.request<{ data: readonly StartedRun[] }>(
-      "POST", `${project}/workflows/${workflow}/runs/batch?wait=55s`, { runs },
+      "POST",
+      `${project}/workflows/${workflow}/runs/batch?wait=55s`,
+      { runs },
     );
     return answer.data;
   }

@@ -33,7 +33,9 @@ interface Result extends Spread {
 }
 
 function usage(problem: string): never {
-  console.error(`${problem}\nusage: npm run bench -- hot-path|${scenarios.map((one) => one.name).join("|")} [--json] [--reps N] [--secs N] [--profile DIR]`);
+  console.error(
+    `${problem}\nusage: npm run bench -- hot-path|${scenarios.map((one) => one.name).join("|")} [--json] [--reps N] [--secs N] [--profile DIR]`,
+  );
   process.exit(2);
 }
 
@@ -59,19 +61,32 @@ const chosen = wanted === "hot-path" ? scenarios : scenarios.filter((one) => one
 if (chosen.length === 0) usage(`there is no scenario ${wanted}`);
 const reps = Number(values.reps);
 const secs = Number(values.secs);
-if (!Number.isInteger(reps) || reps < 1 || !(secs > 0)) usage("--reps is a whole number from 1, --secs a number above 0");
+if (!Number.isInteger(reps) || reps < 1 || !(secs > 0))
+  usage("--reps is a whole number from 1, --secs a number above 0");
 const say = (text: string): void => console.error(text);
 
 const results: Result[] = [];
 for (const scenario of chosen) results.push(...(await runScenario(scenario)));
-const missed = results.filter((one) => one.met === "missed" || one.repetitions.some((rep) => rep.ledger.ended !== rep.ledger.started));
+const missed = results.filter(
+  (one) => one.met === "missed" || one.repetitions.some((rep) => rep.ledger.ended !== rep.ledger.started),
+);
 const document = {
   schema: "capstan.bench/1",
   at: new Date().toISOString(),
   commit: commitOf(),
-  machine: { cores: availableParallelism(), cpu: cpus()[0]?.model ?? "", memoryBytes: totalmem(), node: process.version },
+  machine: {
+    cores: availableParallelism(),
+    cpu: cpus()[0]?.model ?? "",
+    memoryBytes: totalmem(),
+    node: process.version,
+  },
   settings: {
-    reps, secs, synchronousCommit: "on", postgres: "embedded 18, fsync on", agents: 1, replicas: 1,
+    reps,
+    secs,
+    synchronousCommit: "on",
+    postgres: "embedded 18, fsync on",
+    agents: 1,
+    replicas: 1,
     limits: "API rate limits are not in force on loopback",
   },
   results,
@@ -102,7 +117,11 @@ async function runScenario(scenario: Scenario): Promise<Result[]> {
       const repetitions: Repetition[] = [];
       for (let i = 0; i < reps; i++) {
         repetitions.push(await measure(stack, () => first.work(stack, { secs })));
-        say(`  ${name}: ${i + 1}/${reps}  ${Object.entries(repetitions.at(-1)?.figures ?? {}).map(([k, v]) => `${k} ${v.toFixed(1)}`).join("  ")}`);
+        say(
+          `  ${name}: ${i + 1}/${reps}  ${Object.entries(repetitions.at(-1)?.figures ?? {})
+            .map(([k, v]) => `${k} ${v.toFixed(1)}`)
+            .join("  ")}`,
+        );
       }
       for (const row of rows) done.push(resultOf(scenario, row, repetitions));
     }
@@ -114,11 +133,16 @@ async function runScenario(scenario: Scenario): Promise<Result[]> {
 
 function resultOf(scenario: Scenario, row: Row, repetitions: readonly Repetition[]): Result {
   const figures = spread(repetitions.map((rep) => rep.figures[row.figure] ?? Number.NaN));
-  const reached = (limit: number): boolean => (row.better === "more" ? figures.median >= limit : figures.median <= limit);
+  const reached = (limit: number): boolean =>
+    row.better === "more" ? figures.median >= limit : figures.median <= limit;
   const met =
-    row.goal !== undefined && reached(row.goal) ? "goal"
-    : row.floor === undefined ? "none"
-    : reached(row.floor) ? "floor" : "missed";
+    row.goal !== undefined && reached(row.goal)
+      ? "goal"
+      : row.floor === undefined
+        ? "none"
+        : reached(row.floor)
+          ? "floor"
+          : "missed";
   const of = (pick: (rep: Repetition) => number): number => median(repetitions.map(pick));
   return {
     scenario: scenario.name,
@@ -157,7 +181,10 @@ function table(rows: readonly Result[]): string {
 
 function commitOf(): string {
   try {
-    return execFileSync("git", ["rev-parse", "--short=12", "HEAD"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    return execFileSync("git", ["rev-parse", "--short=12", "HEAD"], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
   } catch {
     const lock = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
     return (JSON.parse(lock) as { version: string }).version; // our own package.json

@@ -87,14 +87,19 @@ export async function startStack(agents: readonly AgentSpec[], profileDir?: stri
     stops.push(() => postgres.stop());
     const keysDir = join(folder, "keys");
     mkdirSync(keysDir, { mode: 0o700 });
-    const server = await startProcess(join(repository, "control-plane/dist/main.js"), [], {
-      CAPSTAN_DATABASE_URL: postgres.url,
-      CAPSTAN_HTTP__PORT: "0",
-      CAPSTAN_KEYS_DIR: keysDir,
-      CAPSTAN_DATA_DIR: folder,
-      CAPSTAN_LOG_LEVEL: "warn",
-      NODE_ENV: "production",
-    }, { profileDir });
+    const server = await startProcess(
+      join(repository, "control-plane/dist/main.js"),
+      [],
+      {
+        CAPSTAN_DATABASE_URL: postgres.url,
+        CAPSTAN_HTTP__PORT: "0",
+        CAPSTAN_KEYS_DIR: keysDir,
+        CAPSTAN_DATA_DIR: folder,
+        CAPSTAN_LOG_LEVEL: "warn",
+        NODE_ENV: "production",
+      },
+      { profileDir },
+    );
     stops.push(() => stopProcess(server.child, 1));
     const url = String(server.line["url"]);
     const client = new Client(url, readFileSync(join(keysDir, "local"), "utf8").trim());
@@ -106,18 +111,28 @@ export async function startStack(agents: readonly AgentSpec[], profileDir?: stri
       agentFolders.push(dataDir);
       const token = await client.joinToken();
       const joined = await startProcess(
-        join(repository, "agent/dist/main.js"), ["join", url, "--name", agent.name, "--data", dataDir], {}, { input: token },
+        join(repository, "agent/dist/main.js"),
+        ["join", url, "--name", agent.name, "--data", dataDir],
+        {},
+        { input: token },
       );
       await stopProcess(joined.child, 0);
-      const entry = agent.noop ? fileURLToPath(new URL("noop-agent.ts", import.meta.url)) : join(repository, "agent/dist/main.js");
+      const entry = agent.noop
+        ? fileURLToPath(new URL("noop-agent.ts", import.meta.url))
+        : join(repository, "agent/dist/main.js");
       const flags = agent.noop ? ["--data", dataDir] : ["start", "--data", dataDir];
-      const started = await startProcess(entry, flags, {
-        CAPSTAN_SERVER: url,
-        CAPSTAN_AGENT__NAME: agent.name,
-        CAPSTAN_AGENT__SLOTS: String(agent.slots),
-        CAPSTAN_LOG_LEVEL: "error",
-        ...(agent.noop ? { CAPSTAN_AGENT__RUNNERS: "1" } : {}),
-      }, { profileDir });
+      const started = await startProcess(
+        entry,
+        flags,
+        {
+          CAPSTAN_SERVER: url,
+          CAPSTAN_AGENT__NAME: agent.name,
+          CAPSTAN_AGENT__SLOTS: String(agent.slots),
+          CAPSTAN_LOG_LEVEL: "error",
+          ...(agent.noop ? { CAPSTAN_AGENT__RUNNERS: "1" } : {}),
+        },
+        { profileDir },
+      );
       if (started.child.pid !== undefined) agentPids.push(started.child.pid);
       stops.push(() => stopProcess(started.child, 2));
     }
@@ -145,7 +160,8 @@ function runnersOf(agentFolder: string): number[] {
     try {
       const command = readFileSync(`/proc/${name}/cmdline`, "utf8");
       const environment = readFileSync(`/proc/${name}/environ`, "utf8");
-      const isRunner = command.includes("runner/main") && (command.includes(agentFolder) || environment.includes(agentFolder));
+      const isRunner =
+        command.includes("runner/main") && (command.includes(agentFolder) || environment.includes(agentFolder));
       return isRunner ? [Number(name)] : [];
     } catch {
       return [];

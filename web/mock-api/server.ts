@@ -23,21 +23,19 @@ function send<N extends RouteName>(answer: ServerResponse, body: RouteResponse<N
 }
 
 function refuse(answer: ServerResponse, status: number, code: string, detail: string, next?: string): void {
-  answer
-    .writeHead(status, { "content-type": "application/problem+json" })
-    .end(
-      JSON.stringify({
-        type: `urn:capstan:error:${code}`,
-        title: code,
-        status,
-        detail,
-        instance: "/",
-        code,
-        retryable: false,
-        requestId: "req_01k3tt1dy3fpd8yfgt5cy4tqkf",
-        ...(next === undefined ? {} : { do: next }),
-      }),
-    );
+  answer.writeHead(status, { "content-type": "application/problem+json" }).end(
+    JSON.stringify({
+      type: `urn:capstan:error:${code}`,
+      title: code,
+      status,
+      detail,
+      instance: "/",
+      code,
+      retryable: false,
+      requestId: "req_01k3tt1dy3fpd8yfgt5cy4tqkf",
+      ...(next === undefined ? {} : { do: next }),
+    }),
+  );
 }
 
 function events(answer: ServerResponse): void {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { decodeLogFrame, decodeLogGap, idFromUuid, spoolPieceName, uuidV7, type LogFrame } from "@capstan/proto";
+import { decodeLogFrame, idFromUuid, spoolPieceName, uuidV7, type LogFrame } from "@capstan/proto";
 import { afterAll, expect, test } from "vitest";
 import { Spool } from "../runner/spool.ts";
 import { until } from "../testing/agent-fixture.ts";

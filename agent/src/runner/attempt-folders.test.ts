@@ -46,7 +46,8 @@ test("what a failed attempt left is kept under its id, without large files", asy
   const folders = pool.take("att_kept");
   writeFileSync(join(folders.exchange, "script.sh"), "exit 1");
   writeFileSync(join(folders.space, "work/half"), "result");
-  if (folders.exchange !== `${folders.space}/exchange`) writeFileSync(join(folders.exchange, "big"), Buffer.alloc(2 ** 21));
+  if (folders.exchange !== `${folders.space}/exchange`)
+    writeFileSync(join(folders.exchange, "big"), Buffer.alloc(2 ** 21));
   await pool.keep("att_kept", folders);
   expect(readFileSync(join(work, "att_kept/exchange/script.sh"), "utf8")).toBe("exit 1");
   expect(readFileSync(join(work, "att_kept/work/half"), "utf8")).toBe("result");

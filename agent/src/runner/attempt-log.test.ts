@@ -15,14 +15,23 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 test("with a full spool the task's pipe is not read until the control plane has caught up, and nothing is lost", async () => {
   const max = 256 * 1024;
   const log = new AttemptLog({
-    folder, attempt: "att_full", epoch: 1, onFull: "block", now: Date.now, onLogged: () => undefined, spoolBytesMax: max,
+    folder,
+    attempt: "att_full",
+    epoch: 1,
+    onFull: "block",
+    now: Date.now,
+    onLogged: () => undefined,
+    spoolBytesMax: max,
   });
   const line = `${"x".repeat(99)}\n`;
   const lines = 20_000;
   let given = 0;
-  const pipe = Readable.from((function* () {
-    for (; given < lines; given += 100) yield Buffer.from(line.repeat(100));
-  })(), { objectMode: false, highWaterMark: 64 * 1024 });
+  const pipe = Readable.from(
+    (function* () {
+      for (; given < lines; given += 100) yield Buffer.from(line.repeat(100));
+    })(),
+    { objectMode: false, highWaterMark: 64 * 1024 },
+  );
   log.follow("o", pipe);
   await until(() => log.isBlocked);
   const atBlock = given;
@@ -40,12 +49,15 @@ test("with a full spool the task's pipe is not read until the control plane has 
   expect(reader.availableBytes).toBe(end?.bytes);
   const hash = createHash("sha256");
   let told = 0;
-  for (let at = 0; at < reader.availableBytes; ) {
+  for (let at = 0; at < reader.availableBytes;) {
     const found = reader.at(at);
     if (found === undefined) throw new Error(`no segment at ${at}`);
     const raw = found.segment.codec === 1 ? gunzipSync(found.payload) : found.payload;
     hash.update(raw);
-    told += raw.toString().split("\n").filter((record) => record.startsWith("o")).length;
+    told += raw
+      .toString()
+      .split("\n")
+      .filter((record) => record.startsWith("o")).length;
     at += found.segment.rawLength;
   }
   expect(hash.digest("hex")).toBe(end?.sha256);

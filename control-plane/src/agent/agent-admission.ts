@@ -34,9 +34,13 @@ export class AgentAdmission {
     const agent = await this.store.byThumbprint(this.credentials.keyIdOf(assertion));
     if (agent === undefined) throw new AppError("assertion_invalid", "no agent has that key");
     const claims = await this.credentials.verifyAssertion(assertion, {
-      key: agent.key, agent: idFromUuid("ag", agent.agentId), method: request.method, nowMs: Date.now(),
+      key: agent.key,
+      agent: idFromUuid("ag", agent.agentId),
+      method: request.method,
+      nowMs: Date.now(),
     });
-    if (!this.isOurs(claims.aud, request.path)) throw new AppError("assertion_invalid", "the assertion was made for another server or path");
+    if (!this.isOurs(claims.aud, request.path))
+      throw new AppError("assertion_invalid", "the assertion was made for another server or path");
     if (!(await this.store.useOnce(agent, claims.jti))) {
       await this.store.securityEvent(agent.projectId, "assertion_replayed", { agent: idFromUuid("ag", agent.agentId) });
       throw new AppError("assertion_invalid", "the assertion was used before");
@@ -51,7 +55,13 @@ export class AgentAdmission {
     if (origin === ours) return true;
     if (!URL.canParse(origin)) return false;
     const [a, b] = [new URL(origin), new URL(ours)];
-    return a.origin === origin && isLoopback(a.hostname) && isLoopback(b.hostname) && a.port === b.port && a.protocol === b.protocol;
+    return (
+      a.origin === origin &&
+      isLoopback(a.hostname) &&
+      isLoopback(b.hostname) &&
+      a.port === b.port &&
+      a.protocol === b.protocol
+    );
   }
 
   private isOurs(audience: string, path: string): boolean {

@@ -23,11 +23,15 @@ export class AgentController {
     const { project, params, body, actor, principal, idempotencyKey, reply } = call;
     void reply.header("cache-control", "no-store");
     const { replayed, ...made } = await this.agents.makeToken(
-      project, params.pool, body, actor,
+      project,
+      params.pool,
+      body,
+      actor,
       idempotencyKey === undefined
         ? undefined
         : {
-            caller: principal.userId, key: idempotencyKey,
+            caller: principal.userId,
+            key: idempotencyKey,
             requestSha256: requestHash("POST", `${project.id}/pools/${params.pool}/join-tokens`, body),
           },
     );
@@ -36,7 +40,9 @@ export class AgentController {
   }
 
   @Handles("joinTokenList")
-  async tokens(@Call("joinTokenList") { project, params }: CallOf<"joinTokenList">): Promise<RouteResponse<"joinTokenList">> {
+  async tokens(
+    @Call("joinTokenList") { project, params }: CallOf<"joinTokenList">,
+  ): Promise<RouteResponse<"joinTokenList">> {
     return { data: await this.agents.tokens(project, params.pool), nextCursor: null };
   }
 

@@ -1,8 +1,17 @@
 // What people do with agents, pools and join tokens.
 import { randomBytes } from "node:crypto";
 import {
-  AppError, formatJoinToken, idFromUuid, uuidFromId, uuidV7, type AgentDetail, type AgentView, type JoinTokenBody,
-  type JoinTokenMade, type JoinTokenView, type PoolView,
+  AppError,
+  formatJoinToken,
+  idFromUuid,
+  uuidFromId,
+  uuidV7,
+  type AgentDetail,
+  type AgentView,
+  type JoinTokenBody,
+  type JoinTokenMade,
+  type JoinTokenView,
+  type PoolView,
 } from "@capstan/proto";
 import type { Audit } from "../audit/entry.ts";
 import type { AgentCredentials } from "../auth/agent-credential.ts";
@@ -43,24 +52,45 @@ export class AgentService {
     if (body.cidr !== undefined && !/^[0-9a-fA-F.:]{2,45}\/\d{1,3}$/.test(body.cidr)) {
       throw new AppError("malformed", "/cidr: write a network such as 10.0.0.0/8");
     }
-    const made = await this.store.createToken(project.id, {
-      id, publicId, pool, sealedKey: this.credentials.seal(this.credentials.joinKey(publicId, secret), publicId),
-      usesMax: body.uses ?? 1, labels: body.labels ?? {}, cidr: body.cidr, approve: body.approve ?? false,
-      expiresInMs: body.expiresInMs ?? tokenMs, createdBy: actor,
-    }, idempotency).catch((cause: unknown) => {
-      const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-      if (code === "22P02") throw new AppError("malformed", "/cidr: that is no network; write one such as 10.0.0.0/8", { cause });
-      throw cause;
-    });
+    const made = await this.store
+      .createToken(
+        project.id,
+        {
+          id,
+          publicId,
+          pool,
+          sealedKey: this.credentials.seal(this.credentials.joinKey(publicId, secret), publicId),
+          usesMax: body.uses ?? 1,
+          labels: body.labels ?? {},
+          cidr: body.cidr,
+          approve: body.approve ?? false,
+          expiresInMs: body.expiresInMs ?? tokenMs,
+          createdBy: actor,
+        },
+        idempotency,
+      )
+      .catch((cause: unknown) => {
+        const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+        if (code === "22P02")
+          throw new AppError("malformed", "/cidr: that is no network; write one such as 10.0.0.0/8", { cause });
+        throw cause;
+      });
     if (made === undefined) throw noPool(project, pool);
     if (made.kind === "key_reused") {
-      throw new AppError("idempotency_key_reused", "This Idempotency-Key was used for another request within the last 24 hours.");
+      throw new AppError(
+        "idempotency_key_reused",
+        "This Idempotency-Key was used for another request within the last 24 hours.",
+      );
     }
-    if (made.kind === "taken_back") throw new AppError("state_conflict", "The join token of this Idempotency-Key was taken back.");
+    if (made.kind === "taken_back")
+      throw new AppError("state_conflict", "The join token of this Idempotency-Key was taken back.");
     const { token } = made;
     if (made.kind === "made") {
       await this.audit.append(project.id, {
-        actor, action: "agents:enrol", subject: token.id, detail: { pool, uses: token.usesMax, approve: token.approve },
+        actor,
+        action: "agents:enrol",
+        subject: token.id,
+        detail: { pool, uses: token.usesMax, approve: token.approve },
       });
     }
     const text = formatJoinToken({ id: token.id, secret: this.credentials.joinSecret(token.id) });
@@ -74,16 +104,27 @@ export class AgentService {
   }
 
   async deleteToken(project: ProjectScope, pool: string, token: string, actor: string): Promise<void> {
-    if (!(await this.store.deleteToken(project.id, pool, token))) throw new AppError("not_found", `There is no join token ${token} in pool ${pool}.`);
-    await this.audit.append(project.id, { actor, action: "agents:enrol", subject: token, detail: { pool, deleted: true } });
+    if (!(await this.store.deleteToken(project.id, pool, token)))
+      throw new AppError("not_found", `There is no join token ${token} in pool ${pool}.`);
+    await this.audit.append(project.id, {
+      actor,
+      action: "agents:enrol",
+      subject: token,
+      detail: { pool, deleted: true },
+    });
   }
 
   /** Revoked agents are listed only when asked for. */
-  async list(project: ProjectScope, filter: { pool?: readonly string[] | undefined; state?: readonly string[] | undefined }): Promise<AgentView[]> {
+  async list(
+    project: ProjectScope,
+    filter: { pool?: readonly string[] | undefined; state?: readonly string[] | undefined },
+  ): Promise<AgentView[]> {
     const all = await this.store.list(project.id);
-    return all.filter((agent) =>
-      (filter.pool === undefined || filter.pool.includes(agent.pool)) &&
-      (filter.state === undefined ? agent.state !== "revoked" : filter.state.includes(agent.state)));
+    return all.filter(
+      (agent) =>
+        (filter.pool === undefined || filter.pool.includes(agent.pool)) &&
+        (filter.state === undefined ? agent.state !== "revoked" : filter.state.includes(agent.state)),
+    );
   }
 
   /** By `ag_…` or name. @throws not_found */
@@ -95,19 +136,44 @@ export class AgentService {
   }
 
   drain(project: ProjectScope, agent: string, actor: string, reason: string): Promise<AgentView> {
-    return this.move(project, agent, { action: "drain", from: ["active"], to: "draining", same: ["draining", "drained"] }, actor, reason);
+    return this.move(
+      project,
+      agent,
+      { action: "drain", from: ["active"], to: "draining", same: ["draining", "drained"] },
+      actor,
+      reason,
+    );
   }
 
   resume(project: ProjectScope, agent: string, actor: string): Promise<AgentView> {
-    return this.move(project, agent, { action: "resume", from: ["draining", "drained", "suspended"], to: "active", same: ["active"] }, actor, "");
+    return this.move(
+      project,
+      agent,
+      { action: "resume", from: ["draining", "drained", "suspended"], to: "active", same: ["active"] },
+      actor,
+      "",
+    );
   }
 
   /** The row first; sockets are closed within seconds, and what the agent held is lost at once. */
   async revoke(project: ProjectScope, agent: string, actor: string, reason: string): Promise<void> {
     const found = await this.show(project, agent);
     const agentId = uuidFromId("ag", found.id) ?? "";
-    if (!(await this.store.moveState(project.id, agentId, ["pending", "active", "draining", "drained", "suspended"], "revoked"))) return;
-    await this.audit.append(project.id, { actor, action: "agents:revoke", subject: found.id, detail: { name: found.name, reason } });
+    if (
+      !(await this.store.moveState(
+        project.id,
+        agentId,
+        ["pending", "active", "draining", "drained", "suspended"],
+        "revoked",
+      ))
+    )
+      return;
+    await this.audit.append(project.id, {
+      actor,
+      action: "agents:revoke",
+      subject: found.id,
+      detail: { name: found.name, reason },
+    });
     await this.inventory.revoke({ projectId: project.id, agentId });
   }
 
@@ -122,7 +188,12 @@ export class AgentService {
     const { session: _session, fingerprint: _fingerprint, attempts: _attempts, ...view } = found;
     const moved = await this.store.moveState(project.id, uuidFromId("ag", found.id) ?? "", step.from, step.to);
     if (moved) {
-      await this.audit.append(project.id, { actor, action: "agents:drain", subject: found.id, detail: { action: step.action, reason } });
+      await this.audit.append(project.id, {
+        actor,
+        action: "agents:drain",
+        subject: found.id,
+        detail: { action: step.action, reason },
+      });
       return { ...view, state: step.to };
     }
     if (step.same.includes(view.state)) return view;

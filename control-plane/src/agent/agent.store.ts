@@ -96,5 +96,7 @@ export interface AgentStore {
   /** Moves the state where it is one of `from`; returns whether it moved. */
   moveState(projectId: string, agentId: string, from: readonly string[], to: string): Promise<boolean>;
   /** State and pinned labels of agents, for the sessions of this replica. */
-  states(agentIds: readonly string[]): Promise<readonly { agentId: string; projectId: string; state: string; idle: boolean }[]>;
+  states(
+    agentIds: readonly string[],
+  ): Promise<readonly { agentId: string; projectId: string; state: string; idle: boolean }[]>;
 }

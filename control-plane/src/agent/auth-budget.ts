@@ -22,7 +22,9 @@ export class AuthBudget {
     const leftMs = this.windowMs - (this.nowMs() - entry.sinceMs);
     if (leftMs <= 0) this.counts.delete(address);
     else if (entry.count >= this.max) {
-      throw new AppError("rate_limited", "Too many attempts failed from this address.", { retryAfterMs: Math.ceil(leftMs) });
+      throw new AppError("rate_limited", "Too many attempts failed from this address.", {
+        retryAfterMs: Math.ceil(leftMs),
+      });
     }
   }
 

@@ -3,7 +3,14 @@ import { constants, open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { Controller, Get, HttpCode, Inject, Post, Put, Req, Res } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { AppError, attemptHeader, enrolRequestSchema, uuidFromId, type EnrolAnswer, type NonceAnswer } from "@capstan/proto";
+import {
+  AppError,
+  attemptHeader,
+  enrolRequestSchema,
+  uuidFromId,
+  type EnrolAnswer,
+  type NonceAnswer,
+} from "@capstan/proto";
 import { AuthBudget } from "./auth-budget.ts";
 import { parse } from "../http/call.ts";
 import { OwnProof } from "../http/handle.ts";
@@ -74,7 +81,8 @@ export class EnrolController {
   async bundle(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const agent = await this.admitted(request);
     const sha256 = paramOf(request, "sha256");
-    if (!(await this.store.hasBundle(agent.projectId, sha256))) throw new AppError("not_found", `There is no bundle ${sha256}.`);
+    if (!(await this.store.hasBundle(agent.projectId, sha256)))
+      throw new AppError("not_found", `There is no bundle ${sha256}.`);
     await sendFile(reply, this.paths.bundle(agent.projectId, sha256));
   }
 
@@ -84,7 +92,8 @@ export class EnrolController {
     const agent = await this.admitted(request);
     const sha256 = paramOf(request, "sha256");
     await this.mustHaveAttempt(agent, request);
-    if (!(await this.store.hasFile(agent.projectId, sha256))) throw new AppError("not_found", `There is no file ${sha256}.`);
+    if (!(await this.store.hasFile(agent.projectId, sha256)))
+      throw new AppError("not_found", `There is no file ${sha256}.`);
     await sendFile(reply, this.paths.file(agent.projectId, sha256));
   }
 
@@ -96,15 +105,23 @@ export class EnrolController {
     const sha256 = paramOf(request, "sha256");
     await this.mustHaveAttempt(agent, request);
     const source = request.body as Readable | undefined; // the parser of application/octet-stream passes the stream on
-    if (source === undefined || source === null) throw new AppError("media_type_refused", "the body must be application/octet-stream");
-    const { sizeBytes } = await receive(source, this.paths.file(agent.projectId, sha256), { sha256, bytesMax: fileBytesMax });
+    if (source === undefined || source === null)
+      throw new AppError("media_type_refused", "the body must be application/octet-stream");
+    const { sizeBytes } = await receive(source, this.paths.file(agent.projectId, sha256), {
+      sha256,
+      bytesMax: fileBytesMax,
+    });
     await this.store.addFile(agent.projectId, sha256, sizeBytes);
   }
 
   private async admitted(request: FastifyRequest): Promise<AgentIdentity> {
     if (request.headers.origin !== undefined) throw new AppError("origin_refused", "Agents send no Origin header.");
     const path = request.url.split("?", 1)[0] ?? "";
-    const agent = await this.admission.admit({ authorization: request.headers.authorization, method: request.method, path });
+    const agent = await this.admission.admit({
+      authorization: request.headers.authorization,
+      method: request.method,
+      path,
+    });
     if (agent.state === "pending" || agent.state === "suspended") {
       throw new AppError("assertion_invalid", `the agent ${agent.name} is ${agent.state}`);
     }

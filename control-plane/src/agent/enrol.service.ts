@@ -3,7 +3,14 @@
 //  E2. The use is counted in the transaction that makes the agent. The same key again gives the same agent.
 import { randomBytes } from "node:crypto";
 import {
-  AppError, enrolAnswerMacText, enrolMacText, idFromUuid, protocolRange, uuidV7, type EnrolAnswer, type EnrolRequest,
+  AppError,
+  enrolAnswerMacText,
+  enrolMacText,
+  idFromUuid,
+  protocolRange,
+  uuidV7,
+  type EnrolAnswer,
+  type EnrolRequest,
   type NonceAnswer,
 } from "@capstan/proto";
 import { macText, sameMac, type AgentCredentials } from "../auth/agent-credential.ts";
@@ -30,7 +37,10 @@ export class EnrolService {
   /** @throws join_token_invalid join_token_cidr agent_name_taken protocol_unsupported */
   async enrol(request: EnrolRequest, address: string): Promise<EnrolAnswer> {
     const invalid = (): AppError =>
-      new AppError("join_token_invalid", "The join token is unknown, used up or over. Make a new one with `capstan pools token`.");
+      new AppError(
+        "join_token_invalid",
+        "The join token is unknown, used up or over. Make a new one with `capstan pools token`.",
+      );
     const proof = await this.credentials.verifyEnrolProof(request.proof);
     const token = await this.store.joinToken(request.tokenId, address);
     if (token === undefined) throw invalid();
@@ -40,7 +50,10 @@ export class EnrolService {
     if (!this.admission.isOurOrigin(proof.origin)) throw invalid();
     if (!token.cidrHolds) throw new AppError("join_token_cidr", `The join token is not for agents at ${address}.`);
     if (proof.protocol.min > protocolRange.max || proof.protocol.max < protocolRange.min) {
-      throw new AppError("protocol_unsupported", `This server speaks protocol ${protocolRange.min} to ${protocolRange.max}.`);
+      throw new AppError(
+        "protocol_unsupported",
+        `This server speaks protocol ${protocolRange.min} to ${protocolRange.max}.`,
+      );
     }
     const made = await this.store.enrol(token, {
       id: uuidV7(Date.now(), randomBytes(10)),
@@ -51,15 +64,24 @@ export class EnrolService {
       facts: proof.facts,
     });
     if (made.kind === "name_taken") {
-      throw new AppError("agent_name_taken", `An agent named ${proof.name} exists in this project. Choose another name, or revoke that one.`);
+      throw new AppError(
+        "agent_name_taken",
+        `An agent named ${proof.name} exists in this project. Choose another name, or revoke that one.`,
+      );
     }
     if (made.kind !== "enrolled") {
       await this.store.securityEvent(token.projectId, "join_token_spent", { token: request.tokenId, address });
       throw invalid();
     }
     const answer = {
-      agent: idFromUuid("ag", made.agentId), nonce: proof.nonce, project: made.project, pool: made.pool,
-      labels: { ...made.labels }, state: made.state, serverKeys: [], roots: [],
+      agent: idFromUuid("ag", made.agentId),
+      nonce: proof.nonce,
+      project: made.project,
+      pool: made.pool,
+      labels: { ...made.labels },
+      state: made.state,
+      serverKeys: [],
+      roots: [],
     };
     return { ...answer, mac: macText(key, enrolAnswerMacText(answer)) };
   }

@@ -7,8 +7,17 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
 import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, importJWK, jwtVerify, compactVerify } from "jose";
 import {
-  AppError, assertionClaimsSchema, assertionSecondsMax, assertionType, enrolKeyInfo, enrolProofSchema, enrolProofType,
-  publicJwkSchema, type AssertionClaims, type EnrolProof, type PublicJwk,
+  AppError,
+  assertionClaimsSchema,
+  assertionSecondsMax,
+  assertionType,
+  enrolKeyInfo,
+  enrolProofSchema,
+  enrolProofType,
+  publicJwkSchema,
+  type AssertionClaims,
+  type EnrolProof,
+  type PublicJwk,
 } from "@capstan/proto";
 
 const nonceMs = 60_000;
@@ -68,8 +77,13 @@ export class AgentCredentials {
     let payload: unknown;
     try {
       const verified = await jwtVerify(assertion, await importJWK({ ...expected.key }, "EdDSA"), {
-        algorithms: ["EdDSA"], typ: assertionType, issuer: expected.agent, subject: expected.agent,
-        currentDate: new Date(expected.nowMs), clockTolerance: skewMs / 1000, requiredClaims: ["aud", "exp", "iat", "jti"],
+        algorithms: ["EdDSA"],
+        typ: assertionType,
+        issuer: expected.agent,
+        subject: expected.agent,
+        currentDate: new Date(expected.nowMs),
+        clockTolerance: skewMs / 1000,
+        requiredClaims: ["aud", "exp", "iat", "jti"],
       });
       payload = verified.payload;
     } catch (cause) {
@@ -85,11 +99,15 @@ export class AgentCredentials {
   }
 
   /** Checks the proof by the key that it holds. @throws join_token_invalid */
-  async verifyEnrolProof(proof: string): Promise<EnrolProof & { identityThumbprint: string; sealingThumbprint: string }> {
+  async verifyEnrolProof(
+    proof: string,
+  ): Promise<EnrolProof & { identityThumbprint: string; sealingThumbprint: string }> {
     try {
       const identity = publicJwkSchema.parse(decodeJwt(proof)["identity"]);
       if (identity.crv !== "Ed25519") throw new Error("not a signing key");
-      const { payload, protectedHeader } = await compactVerify(proof, await importJWK({ ...identity }, "EdDSA"), { algorithms: ["EdDSA"] });
+      const { payload, protectedHeader } = await compactVerify(proof, await importJWK({ ...identity }, "EdDSA"), {
+        algorithms: ["EdDSA"],
+      });
       if (protectedHeader.typ !== enrolProofType) throw new Error("another kind of token");
       const claims = enrolProofSchema.parse(JSON.parse(new TextDecoder().decode(payload)));
       if (claims.sealing.crv !== "X25519") throw new Error("not a sealing key");
@@ -99,7 +117,9 @@ export class AgentCredentials {
         sealingThumbprint: await calculateJwkThumbprint({ ...claims.sealing }),
       };
     } catch (cause) {
-      throw new AppError("join_token_invalid", "the enrolment does not prove a join token that can be used here", { cause });
+      throw new AppError("join_token_invalid", "the enrolment does not prove a join token that can be used here", {
+        cause,
+      });
     }
   }
 
@@ -135,7 +155,8 @@ export class AgentCredentials {
   }
 }
 
-export const macText = (key: Buffer, text: string): string => createHmac("sha256", key).update(text).digest("base64url");
+export const macText = (key: Buffer, text: string): string =>
+  createHmac("sha256", key).update(text).digest("base64url");
 
 /** Compares in constant time. */
 export const sameMac = (a: string, b: string): boolean => {

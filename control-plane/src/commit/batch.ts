@@ -23,8 +23,16 @@ export interface BatchRows {
 }
 
 export const emptyBatch = (): BatchRows => ({
-  starts: [], advances: [], sessionFences: new Map(), laneFences: new Map(), tasks: [], attempts: [], queue: [],
-  timers: [], lanes: [], kinds: new Set(),
+  starts: [],
+  advances: [],
+  sessionFences: new Map(),
+  laneFences: new Map(),
+  tasks: [],
+  attempts: [],
+  queue: [],
+  timers: [],
+  lanes: [],
+  kinds: new Set(),
 });
 
 /** Where the ready task runs of a draft go: to a session at once, or to the queue of a lane. */
@@ -60,8 +68,16 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
     if (start.idempotency !== undefined) rows.kinds.add("keys");
   } else {
     rows.advances.push({
-      p, r, v: draft.before?.version, s: after.state, es: after.eventSeq, st: after.startedMs, en: after.endedMs,
-      cn: after.cancel, ou: after.outputs, f: after.failure,
+      p,
+      r,
+      v: draft.before?.version,
+      s: after.state,
+      es: after.eventSeq,
+      st: after.startedMs,
+      en: after.endedMs,
+      cn: after.cancel,
+      ou: after.outputs,
+      f: after.failure,
       ...(history.length === 0 ? {} : { fs: after.eventSeq - history.length + 1, h: draft.around.nowMs, it: history }),
     });
   }
@@ -97,8 +113,15 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
     const placed = queued.get(position);
     if (placed !== undefined && task.state === "queued") {
       rows.queue.push({
-        p, r, o: position, l: placed.lane.laneId, pr: after.plan.tasks[position]?.priority ?? after.priority,
-        pa: 0, le: after.plan.tasks[position]?.leaseMs, q: task.queuedMs, ...(task.avoid.length === 0 ? {} : { av: task.avoid }),
+        p,
+        r,
+        o: position,
+        l: placed.lane.laneId,
+        pr: after.plan.tasks[position]?.priority ?? after.priority,
+        pa: 0,
+        le: after.plan.tasks[position]?.leaseMs,
+        q: task.queuedMs,
+        ...(task.avoid.length === 0 ? {} : { av: task.avoid }),
       });
     } else if (earlier?.state === "queued" && task.state !== "queued") {
       rows.queue.push({ d: true, p, r, o: position });
@@ -128,26 +151,65 @@ function attemptRow(p: string, r: string, after: Run, attempt: AttemptRow): obje
     return { p, r, o: attempt.position, i: attempt.id, ag: attempt.agentId, ...whole, ...ends, ...backstop };
   }
   return {
-    n: true, p, r, o: attempt.position, i: attempt.id, ag: attempt.agentId, ...offeredAs, sq: attempt.seq,
-    l: planTask?.leaseMs, ...ends,
+    n: true,
+    p,
+    r,
+    o: attempt.position,
+    i: attempt.id,
+    ag: attempt.agentId,
+    ...offeredAs,
+    sq: attempt.seq,
+    l: planTask?.leaseMs,
+    ...ends,
   };
 }
 
 function startRow(after: Run, start: StartRun, order: number, history: readonly HistoryItem[]): object {
   return {
-    p: after.projectId, r: after.id, w: after.workflowId, wn: after.plan.document.name, d: after.plan.digest,
-    s: after.state, es: after.eventSeq, pr: after.priority, inp: after.inputs, lab: after.labels, tr: after.trigger,
-    cr: after.createdMs, st: after.startedMs, en: after.endedMs, dl: after.deadlineMs, ou: after.outputs,
-    f: after.failure, ca: start.idempotency?.caller, ke: start.idempotency?.key, rq: start.idempotency?.requestSha256,
-    ord: order, it: history,
+    p: after.projectId,
+    r: after.id,
+    w: after.workflowId,
+    wn: after.plan.document.name,
+    d: after.plan.digest,
+    s: after.state,
+    es: after.eventSeq,
+    pr: after.priority,
+    inp: after.inputs,
+    lab: after.labels,
+    tr: after.trigger,
+    cr: after.createdMs,
+    st: after.startedMs,
+    en: after.endedMs,
+    dl: after.deadlineMs,
+    ou: after.outputs,
+    f: after.failure,
+    ca: start.idempotency?.caller,
+    ke: start.idempotency?.key,
+    rq: start.idempotency?.requestSha256,
+    ord: order,
+    it: history,
   };
 }
 
 function taskRow(p: string, r: string, run: Run, task: TaskRun, isNew: boolean): object {
   return {
     ...(isNew ? { n: true, i: task.id, k: run.plan.tasks[task.position]?.key, cr: task.createdMs } : {}),
-    p, r, o: task.position, s: task.state, e: task.epoch, a: task.attempts, c: counters(task), at: task.live?.id,
-    ag: task.agentId, q: task.queuedMs, st: task.startedMs, en: task.endedMs, du: task.dueMs, ou: task.outputs, f: task.failure, re: task.reason,
+    p,
+    r,
+    o: task.position,
+    s: task.state,
+    e: task.epoch,
+    a: task.attempts,
+    c: counters(task),
+    at: task.live?.id,
+    ag: task.agentId,
+    q: task.queuedMs,
+    st: task.startedMs,
+    en: task.endedMs,
+    du: task.dueMs,
+    ou: task.outputs,
+    f: task.failure,
+    re: task.reason,
   };
 }
 

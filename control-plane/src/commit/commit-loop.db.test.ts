@@ -30,10 +30,18 @@ function finish(given: GivenOffer, result: object = { outcome: "succeeded" }) {
 }
 
 async function states(runId: string): Promise<{ run: string; tasks: Record<string, string> }> {
-  const run = await pools.engine.query<{ state: string }>("SELECT state FROM runs WHERE project_id = $1 AND id = $2", [projectId, runId]);
+  const run = await pools.engine.query<{ state: string }>("SELECT state FROM runs WHERE project_id = $1 AND id = $2", [
+    projectId,
+    runId,
+  ]);
   const tasks = await pools.engine.query<{ key: string; state: string }>(
-    "SELECT key, state FROM task_runs WHERE project_id = $1 AND run_id = $2", [projectId, runId]);
-  return { run: run.rows[0]?.state ?? "none", tasks: Object.fromEntries(tasks.rows.map((row) => [row.key, row.state])) };
+    "SELECT key, state FROM task_runs WHERE project_id = $1 AND run_id = $2",
+    [projectId, runId],
+  );
+  return {
+    run: run.rows[0]?.state ?? "none",
+    tasks: Object.fromEntries(tasks.rows.map((row) => [row.key, row.state])),
+  };
 }
 
 function nextOffer(task: string): GivenOffer {
@@ -54,7 +62,9 @@ test("a run, its attempt and its end are rows, and the numbers of a workflow hav
     if (one.kind !== "started") throw new Error(one.kind);
     expect(await states(one.runId)).toEqual({ run: "succeeded", tasks: { only: "succeeded" } });
     const events = await pools.engine.query(
-      "SELECT first_seq, json_array_length(items) AS count FROM run_events WHERE run_id = $1 ORDER BY first_seq", [one.runId]);
+      "SELECT first_seq, json_array_length(items) AS count FROM run_events WHERE run_id = $1 ORDER BY first_seq",
+      [one.runId],
+    );
     let next = 1;
     for (const row of events.rows) {
       expect(row.first_seq).toBe(next);
@@ -71,7 +81,12 @@ test("successors are offered in the commit that ends their last need", async () 
   const edition = await fixture.deploy({
     version: 1,
     name: "diamond",
-    tasks: { a: script, b: { ...script, needs: ["a"] }, c: { ...script, needs: ["a"] }, d: { ...script, needs: ["b", "c"] } },
+    tasks: {
+      a: script,
+      b: { ...script, needs: ["a"] },
+      c: { ...script, needs: ["a"] },
+      d: { ...script, needs: ["b", "c"] },
+    },
   });
   const started = await loop.start({ edition, ...start });
   if (started.kind !== "started") throw new Error(started.kind);
@@ -104,13 +119,13 @@ test("a report with an older epoch, of another session, or repeated changes noth
 test("one idempotency key gives one run, whoever races", async () => {
   const edition = await fixture.deploy({ ...single, name: "keyed" });
   const idempotency = { caller: "tester", key: newId(), requestSha256: "a" };
-  const outcomes = await Promise.all(
-    Array.from({ length: 10 }, () => loop.start({ edition, ...start, idempotency })),
-  );
+  const outcomes = await Promise.all(Array.from({ length: 10 }, () => loop.start({ edition, ...start, idempotency })));
   const ids = new Set(outcomes.map((one) => ("runId" in one ? one.runId : one.kind)));
   expect(ids.size).toBe(1);
   expect(outcomes.filter((one) => one.kind === "started")).toHaveLength(1);
-  expect(await loop.start({ edition, ...start, idempotency: { ...idempotency, requestSha256: "b" } })).toEqual({ kind: "key_reused" });
+  expect(await loop.start({ edition, ...start, idempotency: { ...idempotency, requestSha256: "b" } })).toEqual({
+    kind: "key_reused",
+  });
   await finish(nextOffer("only"));
 });
 
@@ -128,7 +143,9 @@ test("without a free slot the work waits as a row, and is claimed from there", a
   for (const agent of sessions.agents) agent.free = 4;
   const slot = sessions.take(lane, 300_000, []);
   if (slot === undefined) throw new Error("no slot");
-  expect(await loop.submit(projectId, started.runId, { kind: "claimed", position: 0, ...slot })).toEqual({ kind: "accepted" });
+  expect(await loop.submit(projectId, started.runId, { kind: "claimed", position: 0, ...slot })).toEqual({
+    kind: "accepted",
+  });
   const left = await pools.engine.query("SELECT count(*)::int AS count FROM task_queue");
   expect(left.rows[0].count).toBe(0);
   await finish(nextOffer("only"));
@@ -141,7 +158,10 @@ test("another replica goes on where this one stopped, from the rows alone", asyn
   const edition = await fixture.deploy({
     version: 1,
     name: "moved",
-    tasks: { first: { ...script, retry: { attempts: 2, delayMs: 0, jitter: 0 } }, second: { ...script, needs: ["first"] } },
+    tasks: {
+      first: { ...script, retry: { attempts: 2, delayMs: 0, jitter: 0 } },
+      second: { ...script, needs: ["first"] },
+    },
   });
   const started = await loop.start({ edition, ...start });
   if (started.kind !== "started") throw new Error(started.kind);
@@ -149,8 +169,11 @@ test("another replica goes on where this one stopped, from the rows alone", asyn
   const given = nextOffer("first");
   const failed = { outcome: "failed", failure: { class: "error", code: "exit", message: "exit code 1", exitCode: 1 } };
   const outcome = await other.submit(projectId, started.runId, {
-    kind: "attempt_finished", attemptId: given.attempt.attemptId, epoch: given.attempt.epoch,
-    by: { agentId: given.slot.agentId, session: given.slot.session }, result: failed as never,
+    kind: "attempt_finished",
+    attemptId: given.attempt.attemptId,
+    epoch: given.attempt.epoch,
+    by: { agentId: given.slot.agentId, session: given.slot.session },
+    result: failed as never,
   });
   expect(outcome).toEqual({ kind: "accepted" });
   expect((await states(started.runId)).tasks["first"]).toBe("retrying");
@@ -181,7 +204,9 @@ test("a cancel reaches what waits at once and what runs through its agent, and b
   const given = nextOffer("running");
   const cancel = { kind: "cancel_run", actor: "ana", reason: "enough", force: false } as const;
   expect(await loop.submit(projectId, started.runId, cancel)).toEqual({ kind: "accepted" });
-  expect(sessions.cancels).toContainEqual(expect.objectContaining({ attemptId: given.attempt.attemptId, reason: "cancelled" }));
+  expect(sessions.cancels).toContainEqual(
+    expect.objectContaining({ attemptId: given.attempt.attemptId, reason: "cancelled" }),
+  );
   expect(await states(started.runId)).toEqual({
     run: "cancelling",
     tasks: { running: "cancelling", after: "cancelled", tidy: "waiting" },
@@ -192,7 +217,10 @@ test("a cancel reaches what waits at once and what runs through its agent, and b
     run: "cancelled",
     tasks: { running: "cancelled", after: "cancelled", tidy: "succeeded" },
   });
-  expect(await loop.submit(projectId, started.runId, cancel)).toMatchObject({ kind: "refused", code: "state_conflict" });
+  expect(await loop.submit(projectId, started.runId, cancel)).toMatchObject({
+    kind: "refused",
+    code: "state_conflict",
+  });
 });
 
 test("one row that cannot be written fails alone", async () => {

@@ -206,7 +206,9 @@ export class CommitLoop implements Commit {
 
   /** Loads what the decisions need and this replica does not have. */
   private async prepare(taken: readonly PendingRun[]): Promise<void> {
-    const missing = taken.filter((pending) => pending.start === undefined && this.cache.get(pending.runId) === undefined);
+    const missing = taken.filter(
+      (pending) => pending.start === undefined && this.cache.get(pending.runId) === undefined,
+    );
     const projects = new Set<string>();
     for (const pending of taken) if (!this.pools.has(pending.projectId)) projects.add(pending.projectId);
     for (const projectId of projects) this.pools.set(projectId, await this.parts.store.pools(projectId));
@@ -306,7 +308,11 @@ export class CommitLoop implements Commit {
       accepted = await this.parts.store.write(rows);
     } catch (error) {
       if (this.options.isUnavailable(error) || decided.length === 1) {
-        return this.fail(decided.map((one) => one.pending), decided, error);
+        return this.fail(
+          decided.map((one) => one.pending),
+          decided,
+          error,
+        );
       }
       const half = Math.ceil(decided.length / 2);
       await this.commit(decided.slice(0, half));
@@ -361,7 +367,11 @@ export class CommitLoop implements Commit {
     try {
       await this.answerUsedKeys(refused);
     } catch (error) {
-      return this.fail(refused.map((one) => one.pending), [], error);
+      return this.fail(
+        refused.map((one) => one.pending),
+        [],
+        error,
+      );
     }
     const retried: PendingRun[] = [];
     for (const { pending, reporters } of refused) {
@@ -415,7 +425,9 @@ export class CommitLoop implements Commit {
       for (const slot of one.slots) this.parts.sessions.giveBack(slot);
     }
     const told = unavailable
-      ? new AppError("unavailable", "the database cannot be reached; whether this took effect is not known", { cause: error })
+      ? new AppError("unavailable", "the database cannot be reached; whether this took effect is not known", {
+          cause: error,
+        })
       : error;
     for (const pending of pendings) {
       if (pending.runId !== "") this.cache.drop(pending.runId);

@@ -21,7 +21,14 @@ export function laneOf(run: Run, planTask: PlanTask, pools: ReadonlyMap<string, 
   const pool = planTask.task.runsOn?.pool ?? defaultPool;
   const poolId = pools.get(pool) ?? nobody;
   const laneId = laneIdOf(run.projectId, poolId, planTask.executor, labels, planTask.slots);
-  const lane: Lane = { projectId: run.projectId, laneId, poolId, executor: planTask.executor, labels, slots: planTask.slots };
+  const lane: Lane = {
+    projectId: run.projectId,
+    laneId,
+    poolId,
+    executor: planTask.executor,
+    labels,
+    slots: planTask.slots,
+  };
   if (isLiteral && poolId !== nobody) {
     const byProject = literal.get(planTask) ?? new Map<string, Lane>();
     byProject.set(run.projectId, lane);
@@ -38,7 +45,9 @@ export const selectorOf = (lane: Lane): { executor: string; labels: Lane["labels
 });
 
 export const selectorHash = (lane: Lane): string =>
-  createHash("sha256").update(JSON.stringify(selectorOf(lane))).digest("hex");
+  createHash("sha256")
+    .update(JSON.stringify(selectorOf(lane)))
+    .digest("hex");
 
 function labelsOf(run: Run, planTask: PlanTask): { labels: Record<string, readonly string[]>; isLiteral: boolean } {
   const written = planTask.task.runsOn?.labels ?? {};
@@ -51,7 +60,13 @@ function labelsOf(run: Run, planTask: PlanTask): { labels: Record<string, readon
       if (typeof one === "string") return one;
       isLiteral = false;
       // What is neither a string nor a list holds expressions, by the type of the canonical form.
-      return String(evaluateText(one as DynamicText, { inputs: run.inputs, vars: {} }, { scope: scopeAt(run.plan.document, "runsOn") }));
+      return String(
+        evaluateText(
+          one as DynamicText,
+          { inputs: run.inputs, vars: {} },
+          { scope: scopeAt(run.plan.document, "runsOn") },
+        ),
+      );
     });
   }
   return { labels, isLiteral };
@@ -64,6 +79,8 @@ function laneIdOf(
   labels: Readonly<Record<string, readonly string[]>>,
   slots: number,
 ): string {
-  const hash = createHash("sha256").update(JSON.stringify([projectId, poolId, executor, labels, slots])).digest("hex");
+  const hash = createHash("sha256")
+    .update(JSON.stringify([projectId, poolId, executor, labels, slots]))
+    .digest("hex");
   return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
 }

@@ -138,7 +138,8 @@ export function isUnavailable(error: unknown): boolean {
   const code = (error as { code?: unknown }).code; // pg and node put a string here
   if (typeof code === "string") {
     if (/^(08|57P0|53)/.test(code)) return true;
-    if (["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOTFOUND"].includes(code)) return true;
+    if (["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOTFOUND"].includes(code))
+      return true;
   }
   return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Query read timeout/.test(
     error.message,

@@ -73,7 +73,11 @@ export class DispatchLoop {
           return false;
         }
         try {
-          const outcome = await commit.submit(task.projectId, task.runId, { kind: "claimed", position: task.position, ...slot });
+          const outcome = await commit.submit(task.projectId, task.runId, {
+            kind: "claimed",
+            position: task.position,
+            ...slot,
+          });
           if (outcome.kind === "accepted") return true;
           sessions.giveBack(slot);
           return false;

@@ -79,8 +79,11 @@ test("an ended lease hands the task run on with a higher epoch, and the old atte
   const again = sessions.offers.findLast((one) => "runId" in started && one.attempt.runId === started.runId);
   expect(again?.attempt.epoch).toBeGreaterThan(given?.attempt.epoch ?? Number.POSITIVE_INFINITY);
   const report = await loop.submit(projectId, given?.attempt.runId ?? "", {
-    kind: "attempt_finished", attemptId: given?.attempt.attemptId ?? "", epoch: given?.attempt.epoch ?? 0,
-    by: { agentId: agent.agentId, session: agent.session }, result: { outcome: "succeeded" },
+    kind: "attempt_finished",
+    attemptId: given?.attempt.attemptId ?? "",
+    epoch: given?.attempt.epoch ?? 0,
+    by: { agentId: agent.agentId, session: agent.session },
+    result: { outcome: "succeeded" },
   });
   expect(report).toEqual({ kind: "lease_lost" });
 });
@@ -91,7 +94,8 @@ test("a heartbeat renews only under the current session", async () => {
   await renewedAt(0);
   const of = (session: number) => renewals.renew({ projectId, agentId: agent.agentId, session, heartbeat: 7 });
   expect(await Promise.all([of(agent.session - 1), of(agent.session + 1)])).toEqual([false, false]);
-  const row = () => owner.query<{ renewed_ms: string }>("SELECT renewed_ms FROM agent_sessions WHERE agent_id = $1", [agent.agentId]);
+  const row = () =>
+    owner.query<{ renewed_ms: string }>("SELECT renewed_ms FROM agent_sessions WHERE agent_id = $1", [agent.agentId]);
   expect(Number((await row()).rows[0]?.renewed_ms)).toBe(0);
   expect(await of(agent.session)).toBe(true);
   expect(Number((await row()).rows[0]?.renewed_ms)).toBeGreaterThanOrEqual(4_000_000);
@@ -104,7 +108,8 @@ test("two dispatchers share a queue: every task run is offered once, and none is
   const other = await fixture.replica();
   agent.free = 1000;
   const dispatchers = [loop, other].map(
-    (commit) => new DispatchLoop({ store: dispatchStore, commit, sessions, backlog, log: silent }, { batchMax: 10, everyMs: 50 }),
+    (commit) =>
+      new DispatchLoop({ store: dispatchStore, commit, sessions, backlog, log: silent }, { batchMax: 10, everyMs: 50 }),
   );
   for (const one of dispatchers) one.loop.start();
   await until(async () => (await owner.query("SELECT 1 FROM task_queue LIMIT 1")).rowCount === 0);
@@ -112,7 +117,9 @@ test("two dispatchers share a queue: every task run is offered once, and none is
   const offered = sessions.offers.map((one) => one.attempt.runId).sort();
   expect(offered).toEqual(runs.map((one) => ("runId" in one ? one.runId : "")).sort());
   const live = await owner.query<{ count: number }>(
-    "SELECT count(*)::int AS count FROM live_attempts WHERE run_id = ANY ($1::uuid[])", [offered]);
+    "SELECT count(*)::int AS count FROM live_attempts WHERE run_id = ANY ($1::uuid[])",
+    [offered],
+  );
   expect(live.rows[0]?.count).toBe(150);
   expect(agent.free).toBe(1000 - 150);
 });

@@ -76,7 +76,10 @@ export class Loop {
     } catch (error) {
       this.errors += 1;
       this.failuresInRow += 1;
-      this.options.log[this.failuresInRow > 3 ? "error" : "warn"]({ err: error, loop: this.options.name }, "loop round failed");
+      this.options.log[this.failuresInRow > 3 ? "error" : "warn"](
+        { err: error, loop: this.options.name },
+        "loop round failed",
+      );
     }
     this.rounds += 1;
     this.lastTookMs = performance.now() - from;

@@ -27,7 +27,10 @@ const shapes: fc.Arbitrary<Shape> = fc
     { minLength: 1, maxLength: 8 },
   )
   .map((tasks) => ({
-    tasks: tasks.map((task, i) => ({ ...task, needs: [...new Set(task.needs.filter((need) => need < i))].sort((a, b) => a - b) })),
+    tasks: tasks.map((task, i) => ({
+      ...task,
+      needs: [...new Set(task.needs.filter((need) => need < i))].sort((a, b) => a - b),
+    })),
   }));
 
 const steps = fc.array(fc.tuple(fc.nat(7), fc.nat(9)), { maxLength: 80 });
@@ -78,7 +81,11 @@ test("whatever happens in whatever order, a run ends once everything that was st
         for (let i = 0; i < shape.tasks.length; i++) happen(run, `t${i}`, 0);
       }
       expect(isRunEnded(run.run.state)).toBe(true);
-      expect(Object.values(run.states).every((state) => ["succeeded", "failed", "timed_out", "cancelled", "skipped"].includes(state))).toBe(true);
+      expect(
+        Object.values(run.states).every((state) =>
+          ["succeeded", "failed", "timed_out", "cancelled", "skipped"].includes(state),
+        ),
+      ).toBe(true);
       expect(run.run.openTasks).toBe(0);
     }),
     { numRuns: 1000 },
@@ -96,7 +103,9 @@ test("no task starts before the needs that its join waits for, and none runs twi
         const waited = one.attempts === 0 || join === "one_success" ? [] : task.needs;
         expect(waited.filter((need) => !isTaskRunEnded(run.task(`t${need}`).state))).toEqual([]);
       });
-      const epochs = run.history.filter((item) => item.type === "task.dispatched").map((item) => `${item.task} ${item.epoch}`);
+      const epochs = run.history
+        .filter((item) => item.type === "task.dispatched")
+        .map((item) => `${item.task} ${item.epoch}`);
       expect(new Set(epochs).size).toBe(epochs.length);
     }),
     { numRuns: 1000 },

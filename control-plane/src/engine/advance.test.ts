@@ -15,12 +15,21 @@ test("a condition that is false skips its task and what needs it, and the run su
   const run = new EngineFixture({ tasks: { a: script({ if: { $expr: "inputs.go" } }), b: needs("a") } }, { go: false });
   expect(run.states).toEqual({ a: "skipped", b: "skipped" });
   expect(run.run.state).toBe("succeeded");
-  expect(run.task("a").reason).toMatchObject({ code: "skipped_by_condition", evidence: { values: { "inputs.go": false } } });
+  expect(run.task("a").reason).toMatchObject({
+    code: "skipped_by_condition",
+    evidence: { values: { "inputs.go": false } },
+  });
 });
 
 test("none_failed runs past a skip, but not past a skip with a failure behind it", () => {
   const branch = new EngineFixture(
-    { tasks: { x: script({ if: { $expr: "inputs.go" } }), y: script(), d: script({ needs: ["x", "y"], join: "none_failed" }) } },
+    {
+      tasks: {
+        x: script({ if: { $expr: "inputs.go" } }),
+        y: script(),
+        d: script({ needs: ["x", "y"], join: "none_failed" }),
+      },
+    },
     { go: false },
   );
   branch.finish("y");
@@ -54,7 +63,9 @@ test("a tolerated failure lets the others go on and the run succeed", () => {
 });
 
 test("one_success starts with the first success", () => {
-  const run = new EngineFixture({ tasks: { a: script(), b: script(), c: script({ needs: ["a", "b"], join: "one_success" }) } });
+  const run = new EngineFixture({
+    tasks: { a: script(), b: script(), c: script({ needs: ["a", "b"], join: "one_success" }) },
+  });
   run.finish("a");
   expect(run.states).toMatchObject({ b: "dispatched", c: "dispatched" });
 });
@@ -69,7 +80,11 @@ test("attempts: 3 that always fail are three attempts with growing epochs, and t
     after.push([run.states["a"], run.timers.size]);
     if (n < 3) run.retry("a");
   }
-  expect(after).toEqual([["retrying", 1], ["retrying", 1], ["failed", 0]]);
+  expect(after).toEqual([
+    ["retrying", 1],
+    ["retrying", 1],
+    ["failed", 0],
+  ]);
   expect(run.states["a"]).toBe("failed");
   expect(run.task("a").attempts).toBe(3);
   expect(epochs).toEqual([1_000_001, 1_000_002, 1_000_003]);
@@ -113,7 +128,10 @@ test("declared outputs that are missing or of another type fail the task without
   expect(missing.run).toMatchObject({ state: "failed", failure: { class: "output", code: "output_missing" } });
   const wrong = new EngineFixture({ tasks: { a: task } });
   expect(wrong.finish("a", { outputs: { rows: "abc" } })).toMatchObject({ kind: "invalid", code: "output_invalid" });
-  const good = new EngineFixture({ tasks: { a: task }, outputs: { n: { value: { $expr: "tasks.a.outputs.rows + 1" } } } });
+  const good = new EngineFixture({
+    tasks: { a: task },
+    outputs: { n: { value: { $expr: "tasks.a.outputs.rows + 1" } } },
+  });
   good.finish("a", { outputs: { rows: 41 } });
   expect(good.run).toMatchObject({ state: "succeeded", outputs: { n: 42 } });
 });
@@ -194,7 +212,12 @@ test("three counted rejections park a task run with the reason, uncounted ones d
     const live = run.task("a").live;
     if (live === undefined) throw new Error("nothing to reject");
     return run.send({
-      kind: "attempt_rejected", attemptId: live.id, epoch: live.epoch, by: { agentId: "agent-1", session: 1 }, reason, detail: "no",
+      kind: "attempt_rejected",
+      attemptId: live.id,
+      epoch: live.epoch,
+      by: { agentId: "agent-1", session: 1 },
+      reason,
+      detail: "no",
     });
   };
   for (let i = 0; i < 5; i++) reject("no_slot");
@@ -218,7 +241,9 @@ test("terminal states never change, whatever comes late", () => {
   const late = { attemptId: live.id, epoch: live.epoch, by: { agentId: "agent-1", session: 1 } };
   expect(run.send({ kind: "attempt_finished", ...late, result: { outcome: "failed" } }).kind).toBe("lease_lost");
   expect(run.send({ kind: "attempt_started", ...late, atMs: 1 }).kind).toBe("lease_lost");
-  expect(run.send({ kind: "attempt_lost", attemptId: live.id, epoch: live.epoch, cause: "lease_over" }).kind).toBe("lease_lost");
+  expect(run.send({ kind: "attempt_lost", attemptId: live.id, epoch: live.epoch, cause: "lease_over" }).kind).toBe(
+    "lease_lost",
+  );
   expect(run.run).toBe(before);
 });
 
@@ -228,11 +253,21 @@ test("events of a task are taken in order, once each", () => {
   if (live === undefined) throw new Error("no attempt");
   const tell = (seq: number) =>
     run.send({
-      kind: "attempt_event", attemptId: live.id, epoch: live.epoch, by: { agentId: "agent-1", session: 1 }, seq, atMs: 1,
-      type: "note", body: { text: `n${seq}` },
+      kind: "attempt_event",
+      attemptId: live.id,
+      epoch: live.epoch,
+      by: { agentId: "agent-1", session: 1 },
+      seq,
+      atMs: 1,
+      type: "note",
+      body: { text: `n${seq}` },
     });
   expect([tell(1), tell(3), tell(2), tell(2), tell(3)]).toEqual([
-    { kind: "accepted" }, { kind: "expect", seq: 2 }, { kind: "accepted" }, { kind: "duplicate" }, { kind: "accepted" },
+    { kind: "accepted" },
+    { kind: "expect", seq: 2 },
+    { kind: "accepted" },
+    { kind: "duplicate" },
+    { kind: "accepted" },
   ]);
   expect(run.history.filter((item) => item.type === "task.note")).toHaveLength(3);
 });

@@ -64,7 +64,14 @@ function started(draft: Draft, task: TaskRun, live: LiveAttempt, atMs: number): 
   const planTask = draft.planTask(task.position);
   if (task.state === "cancelling") draft.set(task.position, { live: running });
   else draft.move(task.position, "running", { live: running, startedMs: task.startedMs ?? atMs });
-  draft.tell({ type: "task.running", task: planTask.key, from: task.state, to: "running", attempt: live.id, epoch: live.epoch });
+  draft.tell({
+    type: "task.running",
+    task: planTask.key,
+    from: task.state,
+    to: "running",
+    attempt: live.id,
+    epoch: live.epoch,
+  });
   return accepted;
 }
 
@@ -74,7 +81,15 @@ function rejected(draft: Draft, task: TaskRun, live: LiveAttempt, reason: string
     failure: { class: "rejected", code: reason, message: detail },
   });
   const key = draft.planTask(task.position).key;
-  draft.tell({ type: "attempt.rejected", task: key, attempt: live.id, epoch: live.epoch, agent: live.agentId, reason, detail });
+  draft.tell({
+    type: "attempt.rejected",
+    task: key,
+    attempt: live.id,
+    epoch: live.epoch,
+    agent: live.agentId,
+    reason,
+    detail,
+  });
   if (task.state === "cancelling") return endStopped(draft, task);
   if (reason === "spec_invalid") {
     failTask(draft, task.position, { class: "rejected", code: reason, message: detail });
@@ -192,13 +207,12 @@ function retryOrFail(draft: Draft, task: TaskRun, live: LiveAttempt, failure: Fa
   const { position } = task;
   const planTask = draft.planTask(position);
   const setup = failure.class === "setup";
-  const tries = setup
-    ? { ...task.tries, setup: task.tries.setup + 1 }
-    : { ...task.tries, paid: task.tries.paid + 1 };
+  const tries = setup ? { ...task.tries, setup: task.tries.setup + 1 } : { ...task.tries, paid: task.tries.paid + 1 };
   draft.set(position, { tries });
-  const answer = draft.run.cancel === undefined || planTask.cleanup
-    ? askRetry(planTask.retry, failure, result, tries, seedOf(live.id))
-    : ({ kind: "end", exhausted: false } as const);
+  const answer =
+    draft.run.cancel === undefined || planTask.cleanup
+      ? askRetry(planTask.retry, failure, result, tries, seedOf(live.id))
+      : ({ kind: "end", exhausted: false } as const);
   if (answer.kind === "end") {
     failTask(draft, position, setup && answer.exhausted ? { ...failure, code: "setup_failed" } : failure);
     return;
@@ -244,7 +258,14 @@ function lost(
     failure,
     ...(result === undefined ? {} : { result: resultRecord(result) }),
   });
-  draft.tell({ type: "attempt.lost", task: planTask.key, attempt: live.id, epoch: live.epoch, agent: live.agentId, reason: cause });
+  draft.tell({
+    type: "attempt.lost",
+    task: planTask.key,
+    attempt: live.id,
+    epoch: live.epoch,
+    agent: live.agentId,
+    reason: cause,
+  });
   if (task.state === "cancelling") {
     if (task.stopping === "timeout") return timedOut(draft, task, undefined);
     return endStopped(draft, task);
@@ -304,7 +325,11 @@ function timedOut(draft: Draft, task: TaskRun, result: FinishResult | undefined)
   failTask(
     draft,
     task.position,
-    result?.failure ?? { class: "timeout", code: "timeout", message: "its timeout passed and its runner had not stopped it" },
+    result?.failure ?? {
+      class: "timeout",
+      code: "timeout",
+      message: "its timeout passed and its runner had not stopped it",
+    },
   );
   return accepted;
 }
@@ -325,4 +350,3 @@ function resultRecord(result: FinishResult): JsonObject {
     ...(result.summary === undefined ? {} : { summary: result.summary }),
   };
 }
-

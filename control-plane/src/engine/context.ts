@@ -108,7 +108,10 @@ export function runOutputs(draft: Draft): RunOutputs {
       values[name] = evaluateTree(output.value, context, { scope });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      return { kind: "failed", failure: { class: "expression", code: "expression_failed", message: `output ${name}: ${message}` } };
+      return {
+        kind: "failed",
+        failure: { class: "expression", code: "expression_failed", message: `output ${name}: ${message}` },
+      };
     }
   }
   return { kind: "value", value: values };

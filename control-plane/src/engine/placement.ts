@@ -15,7 +15,12 @@ export interface Candidate {
 /** The first requirement that an agent does not meet, in the order of the funnel. */
 export type Mismatch =
   | { readonly kind: "pool" }
-  | { readonly kind: "label"; readonly label: string; readonly wanted: readonly string[]; readonly found: string | undefined }
+  | {
+      readonly kind: "label";
+      readonly label: string;
+      readonly wanted: readonly string[];
+      readonly found: string | undefined;
+    }
   | { readonly kind: "executor"; readonly executor: string };
 
 export function mismatch(wanted: Wanted, agent: Candidate): Mismatch | undefined {

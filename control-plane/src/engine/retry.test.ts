@@ -18,14 +18,19 @@ test("the task's own word wins over causes, and `retryable: false` over everythi
   const onlyTimeouts = policy({ attempts: 2, causes: ["timeout"] });
   expect(askRetry(onlyTimeouts, exit1, {}, paid(1), 0.5).kind).toBe("end");
   expect(askRetry(onlyTimeouts, exit1, { retryable: true }, paid(1), 0.5).kind).toBe("retry");
-  expect(askRetry(policy({ attempts: 9 }), exit1, { retryable: false }, paid(1), 0.5)).toEqual({ kind: "end", exhausted: false });
+  expect(askRetry(policy({ attempts: 9 }), exit1, { retryable: false }, paid(1), 0.5)).toEqual({
+    kind: "end",
+    exhausted: false,
+  });
 });
 
 test("`except` is asked before `causes`, by exit code, exception type and HTTP status", () => {
   const except = policy({ attempts: 5, except: ["exit:2", "type:ValueError", "status:404"] });
   expect(askRetry(except, { ...exit1, exitCode: 2 }, {}, paid(1), 0.5).kind).toBe("end");
   expect(askRetry(except, { ...exit1, type: "ValueError" }, {}, paid(1), 0.5).kind).toBe("end");
-  expect(askRetry(except, { class: "error", code: "http_status", message: "GET x answered 404" }, {}, paid(1), 0.5).kind).toBe("end");
+  expect(
+    askRetry(except, { class: "error", code: "http_status", message: "GET x answered 404" }, {}, paid(1), 0.5).kind,
+  ).toBe("end");
   expect(askRetry(except, exit1, {}, paid(1), 0.5).kind).toBe("retry");
 });
 
@@ -42,7 +47,10 @@ test("a failed set-up is free, five times", () => {
   for (let n = 1; n <= setupTriesMax; n++) {
     expect(askRetry(policy({}), setup, {}, { ...noTries, setup: n }, 0.5).kind).toBe("retry");
   }
-  expect(askRetry(policy({}), setup, {}, { ...noTries, setup: setupTriesMax + 1 }, 0.5)).toEqual({ kind: "end", exhausted: true });
+  expect(askRetry(policy({}), setup, {}, { ...noTries, setup: setupTriesMax + 1 }, 0.5)).toEqual({
+    kind: "end",
+    exhausted: true,
+  });
 });
 
 test("a wait grows by the factor up to maxDelay, and Retry-After is a minimum", () => {

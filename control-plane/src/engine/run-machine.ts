@@ -68,7 +68,12 @@ export function settle(draft: Draft): void {
 export function cancelRun(draft: Draft, cancel: Cancel): EventOutcome {
   const { run } = draft;
   if (run.endedMs !== undefined) {
-    return { kind: "refused", code: "state_conflict", detail: `the run has already ended: ${run.state}`, state: run.state };
+    return {
+      kind: "refused",
+      code: "state_conflict",
+      detail: `the run has already ended: ${run.state}`,
+      state: run.state,
+    };
   }
   if (run.cancel !== undefined && !(cancel.force && !run.cancel.force)) return { kind: "accepted" };
   if (run.cancel === undefined) {
@@ -110,7 +115,14 @@ export function stopTask(draft: Draft, position: number, why: "cancelled" | "tim
   }
   const planTask = draft.planTask(position);
   draft.move(position, "cancelling", { stopping: why });
-  draft.tell({ type: "task.cancelling", task: planTask.key, from: task.state, to: "cancelling", attempt: live.id, epoch: live.epoch });
+  draft.tell({
+    type: "task.cancelling",
+    task: planTask.key,
+    from: task.state,
+    to: "cancelling",
+    attempt: live.id,
+    epoch: live.epoch,
+  });
   draft.cancels.push({
     agentId: live.agentId,
     attemptId: live.id,
@@ -136,7 +148,12 @@ function endRun(draft: Draft): void {
   const failed = firstFailed(draft);
   if (failed !== undefined) {
     draft.moveRun("failed", { endedMs: nowMs, failure: failed });
-    draft.tell({ type: "run.failed", to: "failed", reason: failed.code, detail: { task: failed.task, message: failed.message } });
+    draft.tell({
+      type: "run.failed",
+      to: "failed",
+      reason: failed.code,
+      detail: { task: failed.task, message: failed.message },
+    });
     startHooks(draft, ["onFailure", "onEnd"]);
     return;
   }

@@ -121,5 +121,4 @@ export interface Run {
 }
 
 /** True when nothing about the run can change any more, hooks included. */
-export const isSettled = (run: Run): boolean =>
-  run.endedMs !== undefined && run.openTasks === 0 && run.openHooks === 0;
+export const isSettled = (run: Run): boolean => run.endedMs !== undefined && run.openTasks === 0 && run.openHooks === 0;

@@ -78,7 +78,13 @@ export function dispatch(draft: Draft, position: number, slot: Slot): LiveAttemp
     startedMs: undefined,
     eventSeq: 0,
   };
-  draft.move(position, "dispatched", { live, epoch: live.epoch, attempts: live.number, agentId: live.agentId, reason: undefined });
+  draft.move(position, "dispatched", {
+    live,
+    epoch: live.epoch,
+    attempts: live.number,
+    agentId: live.agentId,
+    reason: undefined,
+  });
   draft.makeAttempt(live, position);
   draft.tell({
     type: "task.dispatched",
@@ -110,7 +116,12 @@ export function endTask(
     stopping: undefined,
     ...(outputs === undefined ? {} : { outputs }),
   });
-  draft.tell({ type: `task.${state}`, task: draft.planTask(position).key, ...(from === undefined ? {} : { from }), to: state });
+  draft.tell({
+    type: `task.${state}`,
+    task: draft.planTask(position).key,
+    ...(from === undefined ? {} : { from }),
+    to: state,
+  });
 }
 
 /** Ends a task run badly; `timed_out` for the two timeout classes. */

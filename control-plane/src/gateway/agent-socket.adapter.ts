@@ -27,11 +27,16 @@ export class AgentSocketAdapter extends AbstractWsAdapter {
 
   override create(): WebSocketServer {
     const server = new WebSocketServer({
-      noServer: true, maxPayload: frameBytesMax, perMessageDeflate: false, handleProtocols: () => agentSubprotocol,
+      noServer: true,
+      maxPayload: frameBytesMax,
+      perMessageDeflate: false,
+      handleProtocols: () => agentSubprotocol,
     });
     this.http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       socket.on("error", () => socket.destroy());
-      this.upgrade(server, request, socket, head).catch((error: unknown) => refuse(socket, statusOf(error), codeOf(error)));
+      this.upgrade(server, request, socket, head).catch((error: unknown) =>
+        refuse(socket, statusOf(error), codeOf(error)),
+      );
     });
     return server;
   }
@@ -40,7 +45,12 @@ export class AgentSocketAdapter extends AbstractWsAdapter {
     // Frames are read by the session.
   }
 
-  private async upgrade(server: WebSocketServer, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  private async upgrade(
+    server: WebSocketServer,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<void> {
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     if (path !== agentPaths.socket) return refuse(socket, 404, "not_found");
     if (request.headers.origin !== undefined) return refuse(socket, 403, "origin_refused");
@@ -76,7 +86,12 @@ export class AgentSocketAdapter extends AbstractWsAdapter {
 const statusOf = (error: unknown): number => (error instanceof AppError ? error.status : 503);
 const codeOf = (error: unknown): string => (error instanceof AppError ? error.code : "unavailable");
 const texts: Readonly<Record<number, string>> = {
-  400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests", 503: "Service Unavailable",
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  429: "Too Many Requests",
+  503: "Service Unavailable",
 };
 
 function refuse(socket: Duplex, status: number, code: string): void {

@@ -48,7 +48,10 @@ export class AgentGateway implements OnModuleDestroy {
         if (isBinary) session.onBinary(data);
         else session.onText(data.toString("utf8"));
       } catch (error) {
-        this.parts.services.log.error({ component: "gateway", agent: identity.name, err: error }, "a frame could not be handled");
+        this.parts.services.log.error(
+          { component: "gateway", agent: identity.name, err: error },
+          "a frame could not be handled",
+        );
         session.close(closeCodes.internal, "internal");
       }
     });

@@ -24,7 +24,15 @@ import { LeaseRenewals } from "../dispatch/lease-loop.ts";
 import { LogReader } from "../log/log-reader.ts";
 import { LogWatch } from "../log/log-watch.ts";
 import { ReportService } from "../result/report.service.ts";
-import { AgentClient, assertion, enrolRequest, heartbeat, hello, testKey, type TestKey } from "../testing/agent-client.ts";
+import {
+  AgentClient,
+  assertion,
+  enrolRequest,
+  heartbeat,
+  hello,
+  testKey,
+  type TestKey,
+} from "../testing/agent-client.ts";
 import { commitFixture, newId } from "../testing/commit-fixture.ts";
 import type { AgentIdentity } from "./agent-identity.ts";
 import { makeAgentSide } from "./agent-side.ts";
@@ -50,9 +58,19 @@ const inventories = new PgInventoryStore(pools.engine);
 const http = createServer();
 let origin = "";
 const side = makeAgentSide({
-  agents, inventories, logs: new PgLogStore(pools.engine), logReads: new PgLogReadStore(pools.api), sessions: registry, commit,
-  reports: new ReportService(commit, store, live), leases: new LeaseRenewals(dispatchStore),
-  audit: { append: async () => undefined }, sealKey, ourUrl: () => origin, isUnavailable, log,
+  agents,
+  inventories,
+  logs: new PgLogStore(pools.engine),
+  logReads: new PgLogReadStore(pools.api),
+  sessions: registry,
+  commit,
+  reports: new ReportService(commit, store, live),
+  leases: new LeaseRenewals(dispatchStore),
+  audit: { append: async () => undefined },
+  sealKey,
+  ourUrl: () => origin,
+  isUnavailable,
+  log,
 });
 const gateway = new AgentGateway(side.parts);
 const admission = new AgentAdmission(agents, credentials, () => origin);
@@ -62,7 +80,9 @@ const project = { id: projectId, name: "test", role: "project_admin" } as const;
 
 beforeAll(async () => {
   const server = side.adapter(http).create();
-  server.on("connection", (socket: WebSocket, request: IncomingMessage, identity: AgentIdentity) => gateway.handleConnection(socket, request, identity));
+  server.on("connection", (socket: WebSocket, request: IncomingMessage, identity: AgentIdentity) =>
+    gateway.handleConnection(socket, request, identity),
+  );
   dispatch.loop.start();
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   origin = `http://127.0.0.1:${(http.address() as AddressInfo).port}`; // a TCP server has an address object
@@ -88,7 +108,10 @@ async function enrolAgent(name = `a${randomBytes(4).toString("hex")}`): Promise<
 }
 
 async function connect({ key, answer }: Enrolled): Promise<AgentClient> {
-  const client = new AgentClient(origin, assertion(key, answer.agent, await enrolments.nonce(), origin + agentPaths.socket));
+  const client = new AgentClient(
+    origin,
+    assertion(key, answer.agent, await enrolments.nonce(), origin + agentPaths.socket),
+  );
   await client.open();
   return client;
 }
@@ -108,7 +131,8 @@ const single: CanonicalWorkflow = { version: 1, name: `w${randomBytes(4).toStrin
 const edition = await fixture.deploy(single);
 const startRun = () => commit.start({ edition, inputs: {}, labels: {}, trigger: { kind: "test" } });
 const runState = async (runId: string): Promise<string> =>
-  (await pools.engine.query<{ state: string }>("SELECT state FROM runs WHERE id = $1", [runId])).rows[0]?.state ?? "none";
+  (await pools.engine.query<{ state: string }>("SELECT state FROM runs WHERE id = $1", [runId])).rows[0]?.state ??
+  "none";
 
 test("a join token enrols once, and the same key again is the same agent", async () => {
   const made = await people.makeToken(project, "default", { labels: { zone: "lab" } }, "local");
@@ -123,12 +147,17 @@ test("a join token enrols once, and the same key again is the same agent", async
 
 test("a wrong MAC, a foreign network and a taken name are refused", async () => {
   const made = await people.makeToken(project, "default", { cidr: "10.0.0.0/8", uses: 5 }, "local");
-  const request = async (name: string) => enrolRequest(testKey("Ed25519"), made.token, (await enrolments.nonce()).nonce, origin, name);
-  await expect(enrolments.enrol(await request("far"), "192.168.0.1")).rejects.toMatchObject({ code: "join_token_cidr" });
+  const request = async (name: string) =>
+    enrolRequest(testKey("Ed25519"), made.token, (await enrolments.nonce()).nonce, origin, name);
+  await expect(enrolments.enrol(await request("far"), "192.168.0.1")).rejects.toMatchObject({
+    code: "join_token_cidr",
+  });
   const forged = { ...(await request("forged")), mac: "A".repeat(43) };
   await expect(enrolments.enrol(forged, "10.0.0.1")).rejects.toMatchObject({ code: "join_token_invalid" });
   await enrolments.enrol(await request("taken"), "10.0.0.1");
-  await expect(enrolments.enrol(await request("taken"), "10.0.0.1")).rejects.toMatchObject({ code: "agent_name_taken" });
+  await expect(enrolments.enrol(await request("taken"), "10.0.0.1")).rejects.toMatchObject({
+    code: "agent_name_taken",
+  });
 });
 
 test("the upgrade is refused without an assertion, with a used one, and with any Origin", async () => {
@@ -141,7 +170,12 @@ test("the upgrade is refused without an assertion, with a used one, and with any
   expect(await refusal(new AgentClient(origin, "nothing"))).toBe(401);
   const fresh = assertion(agent.key, agent.answer.agent, await enrolments.nonce(), origin + agentPaths.socket);
   expect(await refusal(new AgentClient(origin, fresh, { origin }))).toBe(403);
-  const elsewhere = assertion(agent.key, agent.answer.agent, await enrolments.nonce(), "http://other.example/agent/v1/socket");
+  const elsewhere = assertion(
+    agent.key,
+    agent.answer.agent,
+    await enrolments.nonce(),
+    "http://other.example/agent/v1/socket",
+  );
   expect(await refusal(new AgentClient(origin, elsewhere))).toBe(401);
   first.socket.terminate();
 });
@@ -154,7 +188,11 @@ test("an offer follows ready, its result ends the run, and a repeated report is 
   if (offered === undefined) throw new Error("an empty offer");
   expect(offered).toMatchObject({ seq: 1, task: "only" });
   const { attempt, epoch } = offered;
-  const report = { items: [{ kind: "finish" as const, attempt, epoch, outcome: "succeeded" as const }], free: 4, offers: 1 };
+  const report = {
+    items: [{ kind: "finish" as const, attempt, epoch, outcome: "succeeded" as const }],
+    free: 4,
+    offers: 1,
+  };
   client.send("report", report);
   expect((await client.next("report.ack")).items).toEqual([{ attempt, epoch, kind: "finish", result: "accepted" }]);
   expect(await runState(outcome.runId)).toBe("succeeded");
@@ -203,10 +241,26 @@ test("an attempt that the agent does not hold is taken back, and one that it mus
   if (second === undefined) throw new Error("an empty offer");
   expect(second.epoch).toBeGreaterThan(first.epoch);
   client.frames.length = 0;
-  client.send("heartbeat", heartbeat(3, { offers: 2, held: [[first.attempt, first.epoch], [second.attempt, second.epoch]], free: 3 }));
-  const ack = await client.until("the answer", () => client.frames.find((frame) => frame.t === "heartbeat.ack" && frame.b.n === 3));
+  client.send(
+    "heartbeat",
+    heartbeat(3, {
+      offers: 2,
+      held: [
+        [first.attempt, first.epoch],
+        [second.attempt, second.epoch],
+      ],
+      free: 3,
+    }),
+  );
+  const ack = await client.until("the answer", () =>
+    client.frames.find((frame) => frame.t === "heartbeat.ack" && frame.b.n === 3),
+  );
   expect(ack.b).toMatchObject({ unknown: [[first.attempt, first.epoch]] });
-  client.send("report", { items: [{ kind: "finish", attempt: second.attempt, epoch: second.epoch, outcome: "succeeded" }], free: 4, offers: 2 });
+  client.send("report", {
+    items: [{ kind: "finish", attempt: second.attempt, epoch: second.epoch, outcome: "succeeded" }],
+    free: 4,
+    offers: 2,
+  });
   await client.next("report.ack");
   client.socket.terminate();
   await client.end();
@@ -233,9 +287,19 @@ test("a log is stored once whatever is repeated, cut or corrupt, and is complete
   const bytes = one.length + two.length;
   expect(await client.next("log.ack")).toMatchObject({ bytes });
   client.log(attempt, epoch, bytes, "", { last: true });
-  const sha256 = createHash("sha256").update(one + two).digest("hex");
-  client.send("report", { items: [{ kind: "finish", attempt, epoch, outcome: "succeeded", log: { bytes, sha256, gaps: 0 } }], free: 4, offers: 1 });
-  expect(await client.until("the end", () => client.frames.find((frame) => frame.t === "log.ack" && frame.b.complete === true))).toBeDefined();
+  const sha256 = createHash("sha256")
+    .update(one + two)
+    .digest("hex");
+  client.send("report", {
+    items: [{ kind: "finish", attempt, epoch, outcome: "succeeded", log: { bytes, sha256, gaps: 0 } }],
+    free: 4,
+    offers: 1,
+  });
+  expect(
+    await client.until("the end", () =>
+      client.frames.find((frame) => frame.t === "log.ack" && frame.b.complete === true),
+    ),
+  ).toBeDefined();
 
   const reader = new LogReader(new PgLogReadStore(pools.api), new LogWatch());
   const run = await reader.run(project, offered.runName);
@@ -243,7 +307,10 @@ test("a log is stored once whatever is repeated, cut or corrupt, and is complete
   if (stream === undefined) throw new Error("no stream");
   expect(stream).toMatchObject({ bytes, lines: 3, state: "complete", sha256 });
   const lines = await reader.lines(project, stream, 1, 10);
-  expect(lines.map((line) => [line.line, line.stream, line.text])).toEqual([[1, "stdout", "world"], [2, "stderr", "no newline"]]);
+  expect(lines.map((line) => [line.line, line.stream, line.text])).toEqual([
+    [1, "stdout", "world"],
+    [2, "stderr", "no newline"],
+  ]);
   expect(lines[0]?.at).toBe(new Date(1700000001010).toISOString());
   client.socket.terminate();
   await client.end();
@@ -275,6 +342,9 @@ test("a revoked agent is off, and what it held is lost at once", async () => {
   await people.revoke(project, agent.answer.agent, "local", "gone");
   await gateway.readStates();
   expect((await client.end()).code).toBe(4401);
-  const again = new AgentClient(origin, assertion(agent.key, agent.answer.agent, await enrolments.nonce(), origin + agentPaths.socket));
+  const again = new AgentClient(
+    origin,
+    assertion(agent.key, agent.answer.agent, await enrolments.nonce(), origin + agentPaths.socket),
+  );
   expect(await again.until("the refusal", () => again.refused)).toBe(403);
 });

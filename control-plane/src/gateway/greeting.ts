@@ -1,5 +1,12 @@
 // Hello, its inventory and the welcome: the opening of a session (docs/protocol.md, "The opening of a session").
-import { closeCodes, idFromUuid, protocolRange, type AgentBody, type InventoryItem, type Verdict } from "@capstan/proto";
+import {
+  closeCodes,
+  idFromUuid,
+  protocolRange,
+  type AgentBody,
+  type InventoryItem,
+  type Verdict,
+} from "@capstan/proto";
 import type { Greeting } from "../result/inventory.service.ts";
 import type { PlacedAgent } from "./placed-agent.ts";
 import type { AgentSession } from "./session.ts";
@@ -14,9 +21,13 @@ const minVersion = "0.1.0";
 const gatherings = new WeakMap<AgentSession, Gathering>();
 
 export function handleHello(session: AgentSession, hello: AgentBody<"hello">): void {
-  if (gatherings.has(session) || session.phase !== "opening") return session.close(closeCodes.protocolError, "a second hello");
+  if (gatherings.has(session) || session.phase !== "opening")
+    return session.close(closeCodes.protocolError, "a second hello");
   if (hello.protocol.min > protocolRange.max || hello.protocol.max < protocolRange.min) {
-    return session.close(closeCodes.upgradeRequired, `protocol ${protocolRange.min} to ${protocolRange.max} is spoken here`);
+    return session.close(
+      closeCodes.upgradeRequired,
+      `protocol ${protocolRange.min} to ${protocolRange.max} is spoken here`,
+    );
   }
   if (hello.agent !== idFromUuid("ag", session.identity.agentId)) {
     return session.close(closeCodes.protocolError, "a hello in another agent's name");
@@ -28,9 +39,11 @@ export function handleHello(session: AgentSession, hello: AgentBody<"hello">): v
 
 export function handleInventory(session: AgentSession, page: AgentBody<"inventory">): void {
   const gathering = gatherings.get(session);
-  if (gathering === undefined || session.phase !== "opening") return session.close(closeCodes.protocolError, "an inventory that nobody asked for");
+  if (gathering === undefined || session.phase !== "opening")
+    return session.close(closeCodes.protocolError, "an inventory that nobody asked for");
   gathering.items.push(...page.items);
-  if (gathering.items.length > inventoryMax) return session.close(closeCodes.protocolError, `more than ${inventoryMax} attempts`);
+  if (gathering.items.length > inventoryMax)
+    return session.close(closeCodes.protocolError, `more than ${inventoryMax} attempts`);
   if (!page.more) greet(session, gathering);
 }
 
@@ -40,7 +53,10 @@ function greet(session: AgentSession, { hello, items }: Gathering): void {
   session.services.inventory.greet(session.identity, hello, items).then(
     (greeting) => answer(session, hello, greeting, beforeMs),
     (error: unknown) => {
-      session.services.log.warn({ component: "gateway", agent: session.identity.name, err: error }, "hello not decided");
+      session.services.log.warn(
+        { component: "gateway", agent: session.identity.name, err: error },
+        "hello not decided",
+      );
       session.close(closeCodes.tryLater, "the database does not answer");
     },
   );
@@ -49,7 +65,11 @@ function greet(session: AgentSession, { hello, items }: Gathering): void {
 function answer(session: AgentSession, hello: AgentBody<"hello">, greeting: Greeting, beforeMs: number): void {
   switch (greeting.kind) {
     case "stale":
-      session.send("error", { code: "hello_stale", message: `connection ${greeting.last} was seen`, last: greeting.last });
+      session.send("error", {
+        code: "hello_stale",
+        message: `connection ${greeting.last} was seen`,
+        last: greeting.last,
+      });
       return session.close(closeCodes.restart, "hello_stale");
     case "conflict":
       return session.close(closeCodes.identityConflict, "this identity belongs to another host");
@@ -68,7 +88,8 @@ function welcome(
   greeting: Extract<Greeting, { kind: "welcome" }>,
   beforeMs: number,
 ): void {
-  if (session.phase === "closed") return session.services.inventory.setState(session.identity, greeting.session, "closed");
+  if (session.phase === "closed")
+    return session.services.inventory.setState(session.identity, greeting.session, "closed");
   const { identity, settings } = session;
   session.welcomed(greeting.session, placedBy(session, hello, greeting.pinned), greeting.state, beforeMs);
   session.stated(hello.free, 0);
@@ -89,7 +110,11 @@ function welcome(
 }
 
 /** Pinned labels win over facts, and facts over what the agent says of itself. */
-const placedBy = (session: AgentSession, hello: AgentBody<"hello">, pinned: Readonly<Record<string, string>>): PlacedAgent => ({
+const placedBy = (
+  session: AgentSession,
+  hello: AgentBody<"hello">,
+  pinned: Readonly<Record<string, string>>,
+): PlacedAgent => ({
   projectId: session.identity.projectId,
   poolId: session.identity.poolId,
   labels: { ...hello.labels.self, ...hello.labels.facts, ...pinned },

@@ -14,7 +14,12 @@ export function handleHeartbeat(session: AgentSession, body: AgentBody<"heartbea
 async function heartbeat(session: AgentSession, body: AgentBody<"heartbeat">, id: number): Promise<void> {
   const beforeMs = session.nowMs();
   const { projectId, agentId } = session;
-  const current = await session.services.leases.renew({ projectId, agentId, session: session.session, heartbeat: body.n });
+  const current = await session.services.leases.renew({
+    projectId,
+    agentId,
+    session: session.session,
+    heartbeat: body.n,
+  });
   if (!current) return session.close(closeCodes.superseded, "a newer session of this agent");
   const unknown = await compared(session, body.held, body.offers);
   session.renewed(body.n, beforeMs);
@@ -50,7 +55,10 @@ async function confirm(session: AgentSession, body: AgentBody<"confirm">, id: nu
   const beforeMs = session.nowMs();
   const { projectId, agentId } = session;
   const current = await session.services.leases.renew({
-    projectId, agentId, session: session.session, heartbeat: session.lastHeartbeat,
+    projectId,
+    agentId,
+    session: session.session,
+    heartbeat: session.lastHeartbeat,
   });
   if (!current) return session.close(closeCodes.superseded, "a newer session of this agent");
   const unknown = await session.services.inventory.compare(session.identity, session.session, body.attempts, 0);

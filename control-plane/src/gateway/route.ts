@@ -1,5 +1,12 @@
 // Which frame goes to which handler, and in which phase it may come.
-import { closeCodes, uuidFromId, type AgentBody, type AgentFrame, type FinishItem, type ReportItem } from "@capstan/proto";
+import {
+  closeCodes,
+  uuidFromId,
+  type AgentBody,
+  type AgentFrame,
+  type FinishItem,
+  type ReportItem,
+} from "@capstan/proto";
 import { handleConfirm, handleHeartbeat } from "./heartbeat.ts";
 import { handleHello, handleInventory } from "./greeting.ts";
 import type { AgentSession } from "./session.ts";
@@ -35,12 +42,22 @@ export function handleFrame(session: AgentSession, frame: AgentFrame): void {
     case "bye":
       return handleBye(session, frame.b, frame.id);
     case "token":
-      return session.send("error", { code: "unsupported", message: "tokens of attempts are not supported yet" }, frame.id);
+      return session.send(
+        "error",
+        { code: "unsupported", message: "tokens of attempts are not supported yet" },
+        frame.id,
+      );
     case "drain.ack":
       return;
     case "error":
       session.services.log.warn(
-        { component: "gateway", agent: session.identity.name, session: session.session, code: frame.b.code, detail: frame.b.message },
+        {
+          component: "gateway",
+          agent: session.identity.name,
+          session: session.session,
+          code: frame.b.code,
+          detail: frame.b.message,
+        },
         "the agent refused a frame",
       );
   }

@@ -12,7 +12,9 @@ import type { SessionRegistry } from "./session-registry.ts";
 export interface SessionServices {
   readonly registry: SessionRegistry;
   readonly inventory: InventoryService;
-  readonly reports: { apply(session: ReportingSession, items: readonly ReportItem[]): Promise<readonly ReportAnswer[]> };
+  readonly reports: {
+    apply(session: ReportingSession, items: readonly ReportItem[]): Promise<readonly ReportAnswer[]>;
+  };
   readonly leases: Leases;
   readonly logs: LogIngest;
   readonly watch: LogWatch;

@@ -11,10 +11,19 @@ import { SessionRegistry } from "./session-registry.ts";
 
 const agentId = "0192f1a0-0000-7000-8000-000000000001";
 const identity = {
-  projectId: "p", project: "default", agentId, name: "laptop", pool: "default", poolId: "pool", state: "active",
+  projectId: "p",
+  project: "default",
+  agentId,
+  name: "laptop",
+  pool: "default",
+  poolId: "pool",
+  state: "active",
 } as const;
 const lane: Lane = { projectId: "p", laneId: "l", poolId: "pool", executor: "run", labels: {}, slots: 1 };
-const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+const turn = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 
 /** A socket that keeps the frames, a clock that is moved by hand, and services that answer at once. */
 function fixture() {
@@ -26,7 +35,14 @@ function fixture() {
   const services = {
     registry,
     inventory: {
-      greet: async () => ({ kind: "welcome", session: 1_000_000_001, incarnation: 1, state: "active", pinned: {}, verdicts: [] }),
+      greet: async () => ({
+        kind: "welcome",
+        session: 1_000_000_001,
+        incarnation: 1,
+        state: "active",
+        pinned: {},
+        verdicts: [],
+      }),
       compare: async () => [],
       release: async () => undefined,
       setState: () => undefined,
@@ -63,9 +79,15 @@ function fixture() {
     () => clock.nowMs,
   );
   let id = 0;
-  const say = <T extends AgentFrameType>(t: T, b: AgentBody<T>): void => session.onText(JSON.stringify({ t, id: ++id, b }));
+  const say = <T extends AgentFrameType>(t: T, b: AgentBody<T>): void =>
+    session.onText(JSON.stringify({ t, id: ++id, b }));
   return {
-    clock, registry, frames, socket, session, say,
+    clock,
+    registry,
+    frames,
+    socket,
+    session,
+    say,
     fence: () => {
       current = false;
     },
@@ -78,10 +100,24 @@ function fixture() {
 }
 
 const offered = (seq: number): OfferedAttempt => ({
-  seq, attemptId: `0192f1a0-0000-7000-8000-0000000001${String(seq).padStart(2, "0")}`, epoch: 1_000_001,
-  taskRunId: "0192f1a0-0000-7000-8000-000000000201", runId: "0192f1a0-0000-7000-8000-000000000301", runName: "hello-1",
-  project: "default", projectId: "p", task: "only", index: 0, number: 1, specDigest: `sha256:${"0".repeat(64)}`,
-  workflowId: "w", inputs: {}, leaseMs: 300_000, onLeaseEnd: "stop", graceMs: 10_000, secrets: [],
+  seq,
+  attemptId: `0192f1a0-0000-7000-8000-0000000001${String(seq).padStart(2, "0")}`,
+  epoch: 1_000_001,
+  taskRunId: "0192f1a0-0000-7000-8000-000000000201",
+  runId: "0192f1a0-0000-7000-8000-000000000301",
+  runName: "hello-1",
+  project: "default",
+  projectId: "p",
+  task: "only",
+  index: 0,
+  number: 1,
+  specDigest: `sha256:${"0".repeat(64)}`,
+  workflowId: "w",
+  inputs: {},
+  leaseMs: 300_000,
+  onLeaseEnd: "stop",
+  graceMs: 10_000,
+  secrets: [],
 });
 
 test("offers of one turn leave in one frame, which names the last committed heartbeat", async () => {

@@ -5,8 +5,15 @@
 //  P4. `heartbeat.ack` follows the commit of the renewal, `report.ack` that of the report.
 //  P5. Freshness counts from before the renewal was handed over, so it is never younger here than in the row.
 import {
-  closeCodes, decodeFrame, decodeLogFrame, logFrameKind, offerAttemptsMax, otlpFrameKind,
-  type AgentFrame, type ControlBody, type ControlFrameType,
+  closeCodes,
+  decodeFrame,
+  decodeLogFrame,
+  logFrameKind,
+  offerAttemptsMax,
+  otlpFrameKind,
+  type AgentFrame,
+  type ControlBody,
+  type ControlFrameType,
 } from "@capstan/proto";
 import type { OfferedAttempt } from "../dispatch/sessions.ts";
 import type { LogSource } from "../log/log-source.ts";
@@ -122,7 +129,8 @@ export class AgentSession implements OfferingSession, LogSource {
     const decoded = decodeFrame(text, "agent");
     if (decoded.kind === "broken") return this.close(closeCodes.protocolError, decoded.detail);
     const id = decoded.kind === "frame" ? decoded.frame.id : decoded.id;
-    if (id !== ++this.received) return this.close(closeCodes.protocolError, `frame ${id} where ${this.received} was next`);
+    if (id !== ++this.received)
+      return this.close(closeCodes.protocolError, `frame ${id} where ${this.received} was next`);
     if (decoded.kind === "unsupported") {
       if (this.phase === "opening") return this.close(closeCodes.protocolError, "a frame before hello");
       return this.send("error", { code: "unsupported", message: `this server does not know ${decoded.t}` }, id);
@@ -138,7 +146,8 @@ export class AgentSession implements OfferingSession, LogSource {
   onBinary(bytes: Buffer): void {
     if (this.phase === "closed") return;
     this.heard();
-    if (this.phase !== "syncing" && this.phase !== "live") return this.close(closeCodes.protocolError, "a frame before hello");
+    if (this.phase !== "syncing" && this.phase !== "live")
+      return this.close(closeCodes.protocolError, "a frame before hello");
     if (bytes[0] === logFrameKind) {
       const frame = decodeLogFrame(bytes);
       if (frame === undefined) return this.close(closeCodes.protocolError, "a log frame breaks its form");
@@ -161,20 +170,26 @@ export class AgentSession implements OfferingSession, LogSource {
       this.slow = false;
       if (this.phase !== "greeting") this.link.resume();
     } else if (!this.slow) this.rate.refill(nowMs);
-    if (this.phase === "opening" && nowMs - this.phaseSinceMs > helloMs) return this.close(closeCodes.protocolError, "no hello within 10 s");
+    if (this.phase === "opening" && nowMs - this.phaseSinceMs > helloMs)
+      return this.close(closeCodes.protocolError, "no hello within 10 s");
     if (this.phase === "syncing" && nowMs - this.phaseSinceMs > readyMs) return this.dead("not ready within 120 s");
     // A socket that we do not read ourselves is not silent.
-    if (nowMs - this.heardMs > silentMs && !this.slow && this.phase !== "greeting") return this.dead("nothing heard for 30 s");
+    if (nowMs - this.heardMs > silentMs && !this.slow && this.phase !== "greeting")
+      return this.dead("nothing heard for 30 s");
     if (this.link.bufferedBytes > unsentBytesMax) return this.close(closeCodes.tryLater, "too much is unsent");
     if (!this.ledger.hasOpenPromise) this.promiseSinceMs = undefined;
     else if (this.promiseSinceMs === undefined) this.promiseSinceMs = nowMs;
     else if (nowMs - this.promiseSinceMs > promiseMs) {
-      this.services.log.error({ component: "gateway", agent: this.identity.name }, "a promised slot was neither used nor given back");
+      this.services.log.error(
+        { component: "gateway", agent: this.identity.name },
+        "a promised slot was neither used nor given back",
+      );
       return this.close(closeCodes.restart, "start over");
     }
     if (this.goawayMs === undefined && nowMs - this.openedMs > this.goawayAfterMs && this.phase === "live") {
       this.goAway("the session is an hour old");
-    } else if (this.goawayMs !== undefined && nowMs - this.goawayMs > lastGoodbyeMs) this.close(closeCodes.goingAway, "replaced");
+    } else if (this.goawayMs !== undefined && nowMs - this.goawayMs > lastGoodbyeMs)
+      this.close(closeCodes.goingAway, "replaced");
   }
 
   // For handlers.
@@ -229,15 +244,25 @@ export class AgentSession implements OfferingSession, LogSource {
   /** An attempt that is not this agent's: one answer whether it exists or not; three in a minute end the connection. */
   unknownAttempt(re: number | undefined, frame: string): void {
     this.send("error", { code: "protocol_error", message: `${frame} names an attempt that is not this agent's` }, re);
-    this.services.log.warn({ component: "gateway", agent: this.identity.name, session: this.session, frame }, "foreign attempt named");
+    this.services.log.warn(
+      { component: "gateway", agent: this.identity.name, session: this.session, frame },
+      "foreign attempt named",
+    );
     this.services.inventory.foreign(this.identity, frame);
     this.unknowns = this.recent(this.unknowns);
     if (this.unknowns.length >= 3) this.close(closeCodes.protocolError, "attempts of others");
   }
 
   internal(re: number, error: unknown): void {
-    this.services.log.warn({ component: "gateway", agent: this.identity.name, session: this.session, err: error }, "frame not applied");
-    this.send("error", { code: "internal", message: "not applied now; send it again", retryable: true, retryAfterMs: 1000 }, re);
+    this.services.log.warn(
+      { component: "gateway", agent: this.identity.name, session: this.session, err: error },
+      "frame not applied",
+    );
+    this.send(
+      "error",
+      { code: "internal", message: "not applied now; send it again", retryable: true, retryAfterMs: 1000 },
+      re,
+    );
   }
 
   close(code: number, reason: string): void {
@@ -258,7 +283,10 @@ export class AgentSession implements OfferingSession, LogSource {
 
   accepts(leaseMs: number, nowMs: number): boolean {
     if (this.phase !== "live" || this.state !== "active" || this.paused || this.goawayMs !== undefined) return false;
-    return nowMs - this.renewedMs <= Math.min(2 * this.settings.heartbeatMs, leaseMs > 0 ? leaseMs / 5 : Number.POSITIVE_INFINITY);
+    return (
+      nowMs - this.renewedMs <=
+      Math.min(2 * this.settings.heartbeatMs, leaseMs > 0 ? leaseMs / 5 : Number.POSITIVE_INFINITY)
+    );
   }
 
   take(weight: number): number | undefined {

@@ -33,12 +33,19 @@ export function readPosition(id: string | undefined): Map<string, number> {
 }
 
 /** Writes until the run's logs are at their end or the client leaves. */
-export async function followLogs(reader: LogReader, request: FastifyRequest, reply: FastifyReply, options: FollowOptions): Promise<void> {
+export async function followLogs(
+  reader: LogReader,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: FollowOptions,
+): Promise<void> {
   reply.hijack();
   const out = reply.raw;
   for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) out.setHeader(name, value);
   out.writeHead(200, {
-    "content-type": "text/event-stream", "cache-control": "no-store, no-transform", "x-accel-buffering": "no",
+    "content-type": "text/event-stream",
+    "cache-control": "no-store, no-transform",
+    "x-accel-buffering": "no",
   });
   out.flushHeaders();
   const { project, told } = options;
@@ -83,7 +90,11 @@ export async function followLogs(reader: LogReader, request: FastifyRequest, rep
       const run = await reader.run(project, options.run);
       const streams = await reader.streams(project, run, options.task, options.attempt);
       for (const stream of streams) {
-        if (!watches.has(stream.attemptId)) watches.set(stream.attemptId, reader.follow(stream.attemptId, () => wake?.()));
+        if (!watches.has(stream.attemptId))
+          watches.set(
+            stream.attemptId,
+            reader.follow(stream.attemptId, () => wake?.()),
+          );
         await tell(stream);
         if (states.get(stream.attemptId) !== stream.state) {
           states.set(stream.attemptId, stream.state);

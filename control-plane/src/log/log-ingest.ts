@@ -92,7 +92,8 @@ export class LogIngest {
   /** The session is gone: what it sent and was not committed comes again in the next one. */
   sourceClosed(source: LogSource): void {
     for (const stream of this.streams.values()) {
-      if (stream.source === source && stream.expected === stream.committed && !stream.ending) this.streams.delete(stream.attemptId);
+      if (stream.source === source && stream.expected === stream.committed && !stream.ending)
+        this.streams.delete(stream.attemptId);
     }
   }
 
@@ -101,14 +102,29 @@ export class LogIngest {
     if (attemptId === undefined) return undefined;
     const known = this.streams.get(attemptId);
     if (known !== undefined) {
-      if (known.epoch !== epoch || known.projectId !== source.projectId || known.source.agentId !== source.agentId) return undefined;
+      if (known.epoch !== epoch || known.projectId !== source.projectId || known.source.agentId !== source.agentId)
+        return undefined;
       known.source = source;
       return known;
     }
     if (this.streams.size >= streamsMax) this.forgetIdle();
     const stream: Stream = {
-      id, attemptId, projectId: source.projectId, epoch, source, waiting: [], committed: 0, expected: 0, hash: undefined,
-      final: undefined, last: false, closed: false, corrupt: 0, restarted: false, nacked: false, ending: false,
+      id,
+      attemptId,
+      projectId: source.projectId,
+      epoch,
+      source,
+      waiting: [],
+      committed: 0,
+      expected: 0,
+      hash: undefined,
+      final: undefined,
+      last: false,
+      closed: false,
+      corrupt: 0,
+      restarted: false,
+      nacked: false,
+      ending: false,
     };
     this.streams.set(attemptId, stream);
     this.unopened.push(stream);
@@ -122,18 +138,23 @@ export class LogIngest {
     const streams = this.unopened;
     this.unopened = [];
     const asked = streams.map((one) => ({
-      projectId: one.projectId, attemptId: one.attemptId, agentId: one.source.agentId, epoch: one.epoch,
+      projectId: one.projectId,
+      attemptId: one.attemptId,
+      agentId: one.source.agentId,
+      epoch: one.epoch,
     }));
-    this.retried(() => this.store.open(asked)).then(
-      (rows) => this.opened(streams, rows),
-      (error: unknown) => {
-        this.options.onError(error);
-        for (const stream of streams) this.streams.delete(stream.attemptId);
-      },
-    ).finally(() => {
-      this.opening = false;
-      this.openAll();
-    });
+    this.retried(() => this.store.open(asked))
+      .then(
+        (rows) => this.opened(streams, rows),
+        (error: unknown) => {
+          this.options.onError(error);
+          for (const stream of streams) this.streams.delete(stream.attemptId);
+        },
+      )
+      .finally(() => {
+        this.opening = false;
+        this.openAll();
+      });
   }
 
   private opened(streams: readonly Stream[], rows: readonly StreamRow[]): void {
@@ -167,7 +188,8 @@ export class LogIngest {
     if (frame.offset !== stream.expected) return this.refuse(stream, "gap");
     stream.nacked = false;
     if (frame.gap) {
-      if (length > 0) this.put(stream, { frame, lengthBytes: length, lines: 1, baseMs: Date.now(), flags: 2, codec: 0 });
+      if (length > 0)
+        this.put(stream, { frame, lengthBytes: length, lines: 1, baseMs: Date.now(), flags: 2, codec: 0 });
     } else if (length > 0) {
       const checked = checkSegment(frame);
       if (checked === undefined) {
@@ -176,7 +198,14 @@ export class LogIngest {
       }
       stream.corrupt = 0;
       stream.hash?.update(checked.raw);
-      this.put(stream, { frame, lengthBytes: length, lines: checked.lines, baseMs: checked.baseMs, flags: 0, codec: frame.codec });
+      this.put(stream, {
+        frame,
+        lengthBytes: length,
+        lines: checked.lines,
+        baseMs: checked.baseMs,
+        flags: 0,
+        codec: frame.codec,
+      });
     }
     if (frame.last) {
       stream.last = true;
@@ -191,7 +220,10 @@ export class LogIngest {
     const { frame, ...rest } = part;
     const { projectId, attemptId } = stream;
     stream.expected += part.lengthBytes;
-    this.queue.push({ stream, segment: { projectId, attemptId, startBytes: frame.offset, payload: frame.payload, ...rest } });
+    this.queue.push({
+      stream,
+      segment: { projectId, attemptId, startBytes: frame.offset, payload: frame.payload, ...rest },
+    });
     this.write();
   }
 
@@ -206,16 +238,18 @@ export class LogIngest {
     }
     const batch = count === this.queue.length ? this.queue : this.queue.slice(0, count);
     this.queue = count === this.queue.length ? [] : this.queue.slice(count);
-    this.retried(() => this.store.append(batch.map((one) => one.segment))).then(
-      (moved) => this.written(batch, moved),
-      (error: unknown) => {
-        this.options.onError(error);
-        this.written(batch, new Map());
-      },
-    ).finally(() => {
-      this.writing = false;
-      this.write();
-    });
+    this.retried(() => this.store.append(batch.map((one) => one.segment)))
+      .then(
+        (moved) => this.written(batch, moved),
+        (error: unknown) => {
+          this.options.onError(error);
+          this.written(batch, new Map());
+        },
+      )
+      .finally(() => {
+        this.writing = false;
+        this.write();
+      });
   }
 
   private written(batch: readonly Pending[], moved: ReadonlyMap<string, number>): void {
@@ -239,23 +273,22 @@ export class LogIngest {
     stream.hash = undefined;
     stream.last = false;
     const { source, projectId, attemptId, epoch } = stream;
-    this.retried(() => this.store.open([{ projectId, attemptId, agentId: source.agentId, epoch }])).then(
-      ([row]) => {
-        stream.waiting = undefined;
-        if (row === undefined) return;
-        stream.committed = row.committedBytes;
-        stream.expected = row.committedBytes;
-        stream.closed = row.state === "complete";
-        stream.nacked = false;
-        this.refuse(stream, stream.closed ? "closed" : "gap");
-      },
-      this.options.onError,
-    );
+    this.retried(() => this.store.open([{ projectId, attemptId, agentId: source.agentId, epoch }])).then(([row]) => {
+      stream.waiting = undefined;
+      if (row === undefined) return;
+      stream.committed = row.committedBytes;
+      stream.expected = row.committedBytes;
+      stream.closed = row.state === "complete";
+      stream.nacked = false;
+      this.refuse(stream, stream.closed ? "closed" : "gap");
+    }, this.options.onError);
   }
 
   private acknowledge(stream: Stream): void {
     stream.source.logAck({
-      attempt: stream.id, bytes: stream.committed, window: this.options.windowBytes,
+      attempt: stream.id,
+      bytes: stream.committed,
+      window: this.options.windowBytes,
       ...(stream.closed ? { complete: true } : {}),
     });
   }
@@ -322,13 +355,19 @@ export class LogIngest {
   private end(stream: Stream, final: Final, state: "complete" | "incomplete", then: () => void): void {
     stream.ending = true;
     const ending = {
-      projectId: stream.projectId, attemptId: stream.attemptId, finalBytes: final.bytes, finalSha256: final.sha256, state,
+      projectId: stream.projectId,
+      attemptId: stream.attemptId,
+      finalBytes: final.bytes,
+      finalSha256: final.sha256,
+      state,
     };
-    this.retried(() => this.store.end([ending])).then(then, this.options.onError).finally(() => {
-      stream.ending = false;
-      // A repeated frame finds the row again.
-      if (stream.closed) this.streams.delete(stream.attemptId);
-    });
+    this.retried(() => this.store.end([ending]))
+      .then(then, this.options.onError)
+      .finally(() => {
+        stream.ending = false;
+        // A repeated frame finds the row again.
+        if (stream.closed) this.streams.delete(stream.attemptId);
+      });
   }
 
   private lookForFinal(stream: Stream): void {
@@ -350,7 +389,12 @@ export class LogIngest {
 
   private forgetIdle(): void {
     for (const stream of this.streams.values()) {
-      if (stream.waiting === undefined && !stream.ending && stream.expected === stream.committed && stream.final === undefined) {
+      if (
+        stream.waiting === undefined &&
+        !stream.ending &&
+        stream.expected === stream.committed &&
+        stream.final === undefined
+      ) {
         this.streams.delete(stream.attemptId);
       }
     }

@@ -32,10 +32,18 @@ export interface ReadSegment {
 }
 
 export interface LogReadStore {
-  run(projectId: string, ref: { readonly id: string } | { readonly workflow: string; readonly number: number }): Promise<ReadRun | undefined>;
+  run(
+    projectId: string,
+    ref: { readonly id: string } | { readonly workflow: string; readonly number: number },
+  ): Promise<ReadRun | undefined>;
   /** Streams of a run in the order of their start; of one task and one attempt where named. */
   hasTask(projectId: string, runId: string, task: string): Promise<boolean>;
-  streams(projectId: string, runId: string, task: string | undefined, attempt: number | undefined): Promise<readonly ReadStream[]>;
+  streams(
+    projectId: string,
+    runId: string,
+    task: string | undefined,
+    attempt: number | undefined,
+  ): Promise<readonly ReadStream[]>;
   /** Segments that hold lines from `fromLine` on, at most `limit` of them. */
   segments(projectId: string, attemptId: string, fromLine: number, limit: number): Promise<readonly ReadSegment[]>;
 }

@@ -32,7 +32,12 @@ export class LogReader {
   }
 
   /** The streams of a run, or of one task or attempt. @throws not_found for a task that the run does not have */
-  async streams(project: ProjectScope, run: ReadRun, task: string | undefined, attempt: number | undefined): Promise<readonly ReadStream[]> {
+  async streams(
+    project: ProjectScope,
+    run: ReadRun,
+    task: string | undefined,
+    attempt: number | undefined,
+  ): Promise<readonly ReadStream[]> {
     const streams = await this.store.streams(project.id, run.runId, task, attempt);
     if (streams.length === 0 && task !== undefined && !(await this.store.hasTask(project.id, run.runId, task)))
       throw new AppError("not_found", `${run.name} has no task ${task}.`);
@@ -78,8 +83,13 @@ export class LogReader {
 }
 
 export const streamView = (stream: ReadStream): LogStreamView => ({
-  task: stream.task, attempt: stream.attempt, attemptId: idFromUuid("att", stream.attemptId), bytes: stream.bytes,
-  lines: stream.lines, state: stream.state, sha256: stream.state === "complete" ? (stream.sha256 ?? null) : null,
+  task: stream.task,
+  attempt: stream.attempt,
+  attemptId: idFromUuid("att", stream.attemptId),
+  bytes: stream.bytes,
+  lines: stream.lines,
+  state: stream.state,
+  sha256: stream.state === "complete" ? (stream.sha256 ?? null) : null,
 });
 
 function collect(stream: ReadStream, segment: ReadSegment, fromLine: number, limit: number, out: LogLine[]): void {
@@ -96,7 +106,14 @@ function collect(stream: ReadStream, segment: ReadSegment, fromLine: number, lim
   if (raw === undefined) return;
   visitRecords(raw, segment.baseMs, (record) => {
     if (line >= fromLine) {
-      out.push({ task, attempt, line, at: new Date(record.atMs).toISOString(), stream: record.stream, text: decoder.decode(record.bytes) });
+      out.push({
+        task,
+        attempt,
+        line,
+        at: new Date(record.atMs).toISOString(),
+        stream: record.stream,
+        text: decoder.decode(record.bytes),
+      });
     }
     line++;
     return out.length < limit;

@@ -42,7 +42,16 @@ export class LogController {
   async ofTask(@Call("taskLogs") { project, params, query, request, reply }: CallOf<"taskLogs">): Promise<void> {
     const { attempt, fromLine, cursor, limit, tail } = query;
     const newest = attempt ?? (await this.newest(project, params.run, params.task));
-    const asked = { project, run: params.run, task: params.task, attempt: newest, fromLine, cursor, limit: limit ?? linesDefault, tail };
+    const asked = {
+      project,
+      run: params.run,
+      task: params.task,
+      attempt: newest,
+      fromLine,
+      cursor,
+      limit: limit ?? linesDefault,
+      tail,
+    };
     // A follower of a task wants its later attempts too.
     await this.answer(query.follow === true ? { ...asked, attempt } : asked, query.follow === true, request, reply);
   }
@@ -84,7 +93,8 @@ export class LogController {
       const data = await this.tail(asked.project, streams, asked.tail);
       return { run: run.name, data, nextLine: null, nextCursor: null, streams: views };
     }
-    const [at, line] = asked.cursor === undefined ? [0, asked.fromLine ?? 0] : readCursor(filter, asked.cursor, 2).map(Number);
+    const [at, line] =
+      asked.cursor === undefined ? [0, asked.fromLine ?? 0] : readCursor(filter, asked.cursor, 2).map(Number);
     const data: LogLine[] = [];
     let from = line ?? 0;
     for (let i = at ?? 0; i < streams.length; i++) {
@@ -94,7 +104,13 @@ export class LogController {
       data.push(...lines);
       from += lines.length;
       if (data.length >= asked.limit) {
-        return { run: run.name, data, nextLine: from < stream.lines ? from : null, nextCursor: makeCursor(filter, [i, from]), streams: views };
+        return {
+          run: run.name,
+          data,
+          nextLine: from < stream.lines ? from : null,
+          nextCursor: makeCursor(filter, [i, from]),
+          streams: views,
+        };
       }
       from = 0;
     }

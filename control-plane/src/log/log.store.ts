@@ -47,7 +47,10 @@ export interface LogStore {
   /** Forgets what is stored of a stream, once, because its digest was wrong. */
   restart(projectId: string, attemptId: string): Promise<void>;
   /** Payloads in order, for the digest; gaps are left out. */
-  segments(projectId: string, attemptId: string): AsyncIterable<{ readonly codec: number; readonly payload: Uint8Array }>;
+  segments(
+    projectId: string,
+    attemptId: string,
+  ): AsyncIterable<{ readonly codec: number; readonly payload: Uint8Array }>;
   /** The result's word on its log, where the finish is stored. */
   finalOf(projectId: string, attemptId: string): Promise<{ bytes: number; sha256: string } | undefined>;
 }

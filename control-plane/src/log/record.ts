@@ -19,7 +19,8 @@ export function visitRecords(raw: Uint8Array, baseMs: number, visit: (record: Lo
   while (start < raw.length) {
     let end = raw.indexOf(10, start);
     if (end < 0) end = raw.length;
-    const isBase = first && raw[start] === 115 && raw[start + 2] === 32 && raw[start + 3] === 64 && raw[start + 1] === 48;
+    const isBase =
+      first && raw[start] === 115 && raw[start + 2] === 32 && raw[start + 3] === 64 && raw[start + 1] === 48;
     first = false;
     if (!(isBase && baseMs > 0) && !visit(recordOf(raw, start, end, baseMs))) return;
     start = end + 1;
@@ -35,7 +36,12 @@ function recordOf(raw: Uint8Array, start: number, end: number, baseMs: number): 
   }
   let offset = 0;
   for (let i = start + 1; i < space; i++) offset = offset * 36 + digit36(raw[i] ?? 0);
-  return { stream, atMs: baseMs + offset, bytes: raw.subarray(space + 1, end), partial: letter !== letter.toLowerCase() };
+  return {
+    stream,
+    atMs: baseMs + offset,
+    bytes: raw.subarray(space + 1, end),
+    partial: letter !== letter.toLowerCase(),
+  };
 }
 
 const digit36 = (code: number): number => (code < 58 ? code - 48 : (code | 32) - 87);
@@ -43,4 +49,9 @@ const digit36 = (code: number): number => (code < 58 ? code - 48 : (code | 32) -
 /** The line that stands for bytes that were left out. */
 export const gapText = (bytes: number, cause: number): string =>
   `[${bytes.toLocaleString("en-US").replaceAll(",", " ")} bytes lost: ${causes[cause] ?? "unknown"}]`;
-const causes: Readonly<Record<number, string>> = { 1: "limit", 2: "disk full", 3: "dropped by choice", 4: "spool lost" };
+const causes: Readonly<Record<number, string>> = {
+  1: "limit",
+  2: "disk full",
+  3: "dropped by choice",
+  4: "spool lost",
+};

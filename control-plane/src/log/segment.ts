@@ -14,7 +14,9 @@ export interface CheckedSegment {
 const newline = 10;
 
 /** Decompresses up to the stated length and checks length, CRC and end; undefined where any of them is wrong. */
-export function checkSegment(frame: Pick<LogFrame, "codec" | "rawLength" | "crc32" | "payload">): CheckedSegment | undefined {
+export function checkSegment(
+  frame: Pick<LogFrame, "codec" | "rawLength" | "crc32" | "payload">,
+): CheckedSegment | undefined {
   const raw = inflate(frame.codec, frame.payload);
   if (raw === undefined || raw.length !== frame.rawLength || raw[raw.length - 1] !== newline) return undefined;
   if (crc32(raw) !== frame.crc32) return undefined;

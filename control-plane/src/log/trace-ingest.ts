@@ -49,12 +49,27 @@ export class TraceIngest {
     const encoding = frame.readUInt8(3);
     const raw = frame.readUInt32BE(4);
     const sequence = Number(frame.readBigUInt64BE(8));
-    if (codec > 2 || signal < 1 || signal > 3 || encoding > 1 || raw < 1 || raw > rawBytesMax || !Number.isSafeInteger(sequence)) return false;
+    if (
+      codec > 2 ||
+      signal < 1 ||
+      signal > 3 ||
+      encoding > 1 ||
+      raw < 1 ||
+      raw > rawBytesMax ||
+      !Number.isSafeInteger(sequence)
+    )
+      return false;
     if (this.queue.length >= queueMax) return true;
     const attempt = uuidFromBytes(frame.subarray(16, 32));
     this.queue.push({
-      projectId: source.projectId, agentId: source.agentId, sequence, signal, encoding, codec,
-      attemptId: attempt === noAttempt ? undefined : attempt, payload: frame.subarray(headerBytes),
+      projectId: source.projectId,
+      agentId: source.agentId,
+      sequence,
+      signal,
+      encoding,
+      codec,
+      attemptId: attempt === noAttempt ? undefined : attempt,
+      payload: frame.subarray(headerBytes),
     });
     this.write();
     return true;
@@ -65,9 +80,12 @@ export class TraceIngest {
     this.writing = true;
     const batches = this.queue;
     this.queue = [];
-    this.store.add(batches).catch(this.onError).finally(() => {
-      this.writing = false;
-      this.write();
-    });
+    this.store
+      .add(batches)
+      .catch(this.onError)
+      .finally(() => {
+        this.writing = false;
+        this.write();
+      });
   }
 }

@@ -69,7 +69,12 @@ export class InventoryService {
    * @param offers highest offer of this session that the agent has decided
    * @returns what the agent holds although it is not its own: it must kill these
    */
-  async compare(agent: AgentKey, session: number, held: readonly AttemptPair[], offers: number): Promise<AttemptPair[]> {
+  async compare(
+    agent: AgentKey,
+    session: number,
+    held: readonly AttemptPair[],
+    offers: number,
+  ): Promise<AttemptPair[]> {
     const rows = await this.store.live(agent.projectId, agent.agentId);
     const epochs = new Map(held.map(([attempt, epoch]) => [attempt as string, epoch]));
     const current = new Set<string>();
@@ -98,7 +103,9 @@ export class InventoryService {
   /** All attempts of a revoked agent are lost at once; the operator decided that. Resolves after the commit. */
   async revoke(agent: AgentKey): Promise<void> {
     const rows = await this.store.live(agent.projectId, agent.agentId);
-    await Promise.all(rows.map((row) => this.commit.submit(agent.projectId, row.runId, lostEvent(row, "agent_revoked"))));
+    await Promise.all(
+      rows.map((row) => this.commit.submit(agent.projectId, row.runId, lostEvent(row, "agent_revoked"))),
+    );
   }
 
   /** An agent named an attempt that is not its own: kept for people, whatever it was. */
@@ -117,7 +124,11 @@ export class InventoryService {
 }
 
 const lostEvent = (row: HeldRow, cause: LostCause): RunEvent => ({
-  kind: "attempt_lost", attemptId: row.attemptId, epoch: row.epoch, position: row.position, cause,
+  kind: "attempt_lost",
+  attemptId: row.attemptId,
+  epoch: row.epoch,
+  position: row.position,
+  cause,
 });
 
 function verdictOf(item: InventoryItem, rows: Extract<GreetingRows, { kind: "current" }>): Verdict {

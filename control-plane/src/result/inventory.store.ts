@@ -44,7 +44,12 @@ export type GreetingRows =
 
 export interface InventoryStore {
   /** The transaction of L6: locks session row and live attempts, advances `connect_no` and the session's number. */
-  greet(agent: { projectId: string; agentId: string }, hello: Hello, attemptIds: readonly string[], replica: string): Promise<GreetingRows>;
+  greet(
+    agent: { projectId: string; agentId: string },
+    hello: Hello,
+    attemptIds: readonly string[],
+    replica: string,
+  ): Promise<GreetingRows>;
   live(projectId: string, agentId: string): Promise<readonly HeldRow[]>;
   /** Moves the session's row on, only where it is still this session. */
   setState(projectId: string, agentId: string, session: number, state: "live" | "closed" | "dead"): Promise<void>;

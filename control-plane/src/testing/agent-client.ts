@@ -3,9 +3,26 @@ import { createHash, generateKeyPairSync, hkdfSync, createHmac, randomUUID, sign
 import { crc32, gzipSync } from "node:zlib";
 import WebSocket from "ws";
 import {
-  agentPaths, agentSubprotocol, assertionType, decodeFrame, encodeLogFrame, enrolKeyInfo, enrolMacText, enrolProofType,
-  parseJoinToken, protocolRange, type AgentBody, type AgentFrameType, type AttemptId, type ControlBody, type ControlFrame,
-  type ControlFrameType, type EnrolAnswer, type EnrolRequest, type NonceAnswer, type PublicJwk,
+  agentPaths,
+  agentSubprotocol,
+  assertionType,
+  decodeFrame,
+  encodeLogFrame,
+  enrolKeyInfo,
+  enrolMacText,
+  enrolProofType,
+  parseJoinToken,
+  protocolRange,
+  type AgentBody,
+  type AgentFrameType,
+  type AttemptId,
+  type ControlBody,
+  type ControlFrame,
+  type ControlFrameType,
+  type EnrolAnswer,
+  type EnrolRequest,
+  type NonceAnswer,
+  type PublicJwk,
 } from "@capstan/proto";
 
 export interface TestKey {
@@ -20,7 +37,9 @@ export function testKey(crv: "Ed25519" | "X25519"): TestKey {
   const pair = crv === "Ed25519" ? generateKeyPairSync("ed25519") : generateKeyPairSync("x25519");
   const { x } = pair.publicKey.export({ format: "jwk" });
   const jwk: PublicJwk = { kty: "OKP", crv, x: String(x) };
-  const thumbprint = createHash("sha256").update(JSON.stringify({ crv, kty: "OKP", x: jwk.x })).digest("base64url");
+  const thumbprint = createHash("sha256")
+    .update(JSON.stringify({ crv, kty: "OKP", x: jwk.x }))
+    .digest("base64url");
   return {
     jwk,
     thumbprint,
@@ -41,11 +60,22 @@ export function enrolRequest(key: TestKey, token: string, nonce: string, origin:
     { identity: key.jwk, sealing: sealing.jwk, nonce, origin, name, facts: { os: "linux" }, protocol: protocolRange },
   );
   const joinKey = Buffer.from(hkdfSync("sha256", parsed.secret, parsed.id, enrolKeyInfo, 32));
-  const text = enrolMacText({ identityThumbprint: key.thumbprint, sealingThumbprint: sealing.thumbprint, nonce, origin });
+  const text = enrolMacText({
+    identityThumbprint: key.thumbprint,
+    sealingThumbprint: sealing.thumbprint,
+    nonce,
+    origin,
+  });
   return { tokenId: parsed.id, proof, mac: createHmac("sha256", joinKey).update(text).digest("base64url") };
 }
 
-export function assertion(key: TestKey, agent: string, nonce: NonceAnswer, audience: string, jti: string = randomUUID()): string {
+export function assertion(
+  key: TestKey,
+  agent: string,
+  nonce: NonceAnswer,
+  audience: string,
+  jti: string = randomUUID(),
+): string {
   const iat = Math.floor(nonce.timeMs / 1000);
   return key.sign(
     { alg: "EdDSA", typ: assertionType, kid: key.thumbprint },
@@ -63,11 +93,13 @@ export class AgentClient {
 
   constructor(origin: string, bearer: string, headers: Record<string, string> = {}) {
     this.socket = new WebSocket(origin.replace("http", "ws") + agentPaths.socket, [agentSubprotocol], {
-      headers: { authorization: `Bearer ${bearer}`, ...headers }, perMessageDeflate: false,
+      headers: { authorization: `Bearer ${bearer}`, ...headers },
+      perMessageDeflate: false,
     });
     this.socket.on("message", (data: Buffer) => {
       const decoded = decodeFrame(data.toString("utf8"), "control");
-      if (decoded.kind !== "frame") throw new Error(`the server sent a frame that does not decode: ${JSON.stringify(decoded)}`);
+      if (decoded.kind !== "frame")
+        throw new Error(`the server sent a frame that does not decode: ${JSON.stringify(decoded)}`);
       this.frames.push(decoded.frame);
       this.wake();
     });
@@ -87,11 +119,24 @@ export class AgentClient {
     this.socket.send(JSON.stringify({ t, id: ++this.sent, b }));
   }
 
-  log(attempt: AttemptId, epoch: number, offset: number, text: string, options: { last?: boolean; corrupt?: boolean } = {}): void {
+  log(
+    attempt: AttemptId,
+    epoch: number,
+    offset: number,
+    text: string,
+    options: { last?: boolean; corrupt?: boolean } = {},
+  ): void {
     const raw = Buffer.from(text);
     const header = {
-      attempt, epoch, codec: raw.length === 0 ? (0 as const) : (1 as const), last: options.last ?? false, gap: false,
-      liveOnly: false, rawLength: raw.length, offset, crc32: options.corrupt === true ? 1 : crc32(raw),
+      attempt,
+      epoch,
+      codec: raw.length === 0 ? (0 as const) : (1 as const),
+      last: options.last ?? false,
+      gap: false,
+      liveOnly: false,
+      rawLength: raw.length,
+      offset,
+      crc32: options.corrupt === true ? 1 : crc32(raw),
     };
     this.socket.send(encodeLogFrame(header, raw.length === 0 ? raw : gzipSync(raw, { level: 1 })));
   }
@@ -102,7 +147,10 @@ export class AgentClient {
     for (;;) {
       const found = look();
       if (found !== undefined) return found;
-      if (Date.now() > endMs) throw new Error(`${what} did not come; frames: ${JSON.stringify(this.frames)} closed: ${JSON.stringify(this.closed)}`);
+      if (Date.now() > endMs)
+        throw new Error(
+          `${what} did not come; frames: ${JSON.stringify(this.frames)} closed: ${JSON.stringify(this.closed)}`,
+        );
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 200);
         this.waiters.add(() => {
@@ -136,14 +184,47 @@ export class AgentClient {
   }
 }
 
-export const hello = (agent: EnrolAnswer["agent"], connectNo: number, more: Partial<AgentBody<"hello">> = {}): AgentBody<"hello"> => ({
-  agent, connectNo, version: "0.1.0", protocol: { ...protocolRange }, incarnation: 1,
-  host: { bootId: "boot-1", fingerprint: "host-1", os: "linux", arch: "x64", kernel: "6", cpus: 2, memoryBytes: 1e9, isolation: ["L1"] },
-  process: { nonce: "n", startedMs: 1 }, labels: { facts: { os: "linux" }, self: {} },
+export const hello = (
+  agent: EnrolAnswer["agent"],
+  connectNo: number,
+  more: Partial<AgentBody<"hello">> = {},
+): AgentBody<"hello"> => ({
+  agent,
+  connectNo,
+  version: "0.1.0",
+  protocol: { ...protocolRange },
+  incarnation: 1,
+  host: {
+    bootId: "boot-1",
+    fingerprint: "host-1",
+    os: "linux",
+    arch: "x64",
+    kernel: "6",
+    cpus: 2,
+    memoryBytes: 1e9,
+    isolation: ["L1"],
+  },
+  process: { nonce: "n", startedMs: 1 },
+  labels: { facts: { os: "linux" }, self: {} },
   executors: ["run", "python", "node", "http", "notify"].map((kind) => ({ kind, version: "1" })),
-  slots: 4, free: 4, inventory: [], more: false, ...more,
+  slots: 4,
+  free: 4,
+  inventory: [],
+  more: false,
+  ...more,
 });
 
 export const heartbeat = (n: number, more: Partial<AgentBody<"heartbeat">> = {}): AgentBody<"heartbeat"> => ({
-  n, held: [], offers: 0, free: 4, loopLagMs: 0, tickAgeMs: 0, cpu: 0, memFreeBytes: 1, diskFree: 1, inodesFree: 1, spoolBytes: 0, ...more,
+  n,
+  held: [],
+  offers: 0,
+  free: 4,
+  loopLagMs: 0,
+  tickAgeMs: 0,
+  cpu: 0,
+  memFreeBytes: 1,
+  diskFree: 1,
+  inodesFree: 1,
+  spoolBytes: 0,
+  ...more,
 });

@@ -33,7 +33,10 @@ export interface CommitFixture {
 
 export const newId = (): string => uuidV7(Date.now(), randomBytes(10));
 
-export async function commitFixture(database: { readonly url: string; readonly roleKey: Buffer }): Promise<CommitFixture> {
+export async function commitFixture(database: {
+  readonly url: string;
+  readonly roleKey: Buffer;
+}): Promise<CommitFixture> {
   const pools = createPools({ url: database.url, roleKey: database.roleKey });
   const store = new PgCommitStore(pools);
   const dispatchStore = new PgDispatchStore(pools.engine);
@@ -72,8 +75,13 @@ export async function commitFixture(database: { readonly url: string; readonly r
     replica: () => makeLoop(sessions),
     addAgent: async (slots, labels = {}) => {
       const agent: MemoryAgent = {
-        agentId: newId(), session: 1_000_000_001, poolId, labels,
-        executors: ["run", "python", "node", "http", "notify"], free: slots, seq: 0,
+        agentId: newId(),
+        session: 1_000_000_001,
+        poolId,
+        labels,
+        executors: ["run", "python", "node", "http", "notify"],
+        free: slots,
+        seq: 0,
       };
       await pools.engine.query(
         `INSERT INTO agents (project_id, id, pool_id, name, state, key_thumbprint, identity_key)
@@ -92,7 +100,10 @@ export async function commitFixture(database: { readonly url: string; readonly r
       const workflowId = newId();
       const digest = `sha256:${randomBytes(32).toString("hex")}`;
       await pools.engine.query("INSERT INTO workflows (project_id, id, name, active_digest) VALUES ($1, $2, $3, $4)", [
-        projectId, workflowId, document.name, digest,
+        projectId,
+        workflowId,
+        document.name,
+        digest,
       ]);
       await pools.engine.query(
         `INSERT INTO workflow_versions (project_id, workflow_id, digest, number, canonical, source, source_file, created_by)

@@ -29,8 +29,14 @@ export class EngineFixture {
     const document: CanonicalWorkflow = { version: 1, name: "test", ...workflow };
     const draft = startRun(
       {
-        projectId: "p", project: "default", workflowId: "w", plan: compilePlan("sha256:0", document), inputs, labels: {},
-        trigger: {}, priority: 3,
+        projectId: "p",
+        project: "default",
+        workflowId: "w",
+        plan: compilePlan("sha256:0", document),
+        inputs,
+        labels: {},
+        trigger: {},
+        priority: 3,
       },
       this.around(),
     );
@@ -64,14 +70,20 @@ export class EngineFixture {
     const { live } = this.task(key);
     if (live === undefined) throw new Error(`${key} has no live attempt`);
     return this.send({
-      kind: "attempt_finished", attemptId: live.id, epoch: live.epoch, by: { agentId, session: 1 },
+      kind: "attempt_finished",
+      attemptId: live.id,
+      epoch: live.epoch,
+      by: { agentId, session: 1 },
       result: { outcome: "succeeded", ...result },
     });
   }
 
   fail(key: string, more: Partial<FinishResult> = {}): EventOutcome {
     return this.finish(key, {
-      outcome: "failed", failure: { class: "error", code: "exit", message: "exit code 1", exitCode: 1 }, exitCode: 1, ...more,
+      outcome: "failed",
+      failure: { class: "error", code: "exit", message: "exit code 1", exitCode: 1 },
+      exitCode: 1,
+      ...more,
     });
   }
 
@@ -85,7 +97,11 @@ export class EngineFixture {
     const { live } = this.task(key);
     if (live === undefined) throw new Error(`${key} has no live attempt`);
     return this.send({
-      kind: "attempt_started", attemptId: live.id, epoch: live.epoch, by: { agentId, session: 1 }, atMs: this.nowMs,
+      kind: "attempt_started",
+      attemptId: live.id,
+      epoch: live.epoch,
+      by: { agentId, session: 1 },
+      atMs: this.nowMs,
     });
   }
 

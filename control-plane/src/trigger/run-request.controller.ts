@@ -1,7 +1,15 @@
 // A request for a run by a person or a program. The path from here to the first attempt is the product's shortest:
 // nothing is asked of the database before the commit.
 import { Controller, Inject } from "@nestjs/common";
-import { AppError, idFromUuid, isRunEnded, parseDuration, runName, type RunView, type StartedRun } from "@capstan/proto";
+import {
+  AppError,
+  idFromUuid,
+  isRunEnded,
+  parseDuration,
+  runName,
+  type RunView,
+  type StartedRun,
+} from "@capstan/proto";
 import { COMMIT, type Commit, type StartOutcome } from "../commit/commit.ts";
 import { COMMIT_SIGNALS, type CommitSignals } from "../commit/commit-signals.ts";
 import { Call, type CallOf } from "../http/call.ts";

@@ -4,7 +4,15 @@
 //  A3. A terminal state never changes; late truth is kept beside it as evidence.
 
 export const attemptStates = [
-  "offered", "running", "finishing", "succeeded", "failed", "timed_out", "cancelled", "lost", "rejected",
+  "offered",
+  "running",
+  "finishing",
+  "succeeded",
+  "failed",
+  "timed_out",
+  "cancelled",
+  "lost",
+  "rejected",
 ] as const;
 export type AttemptState = (typeof attemptStates)[number];
 

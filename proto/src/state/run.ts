@@ -3,7 +3,14 @@
 //  R2. A terminal state never changes.
 
 export const runStates = [
-  "queued", "running", "paused", "cancelling", "succeeded", "failed", "cancelled", "timed_out",
+  "queued",
+  "running",
+  "paused",
+  "cancelling",
+  "succeeded",
+  "failed",
+  "cancelled",
+  "timed_out",
 ] as const;
 export type RunState = (typeof runStates)[number];
 

@@ -3,15 +3,36 @@
 //  T2. A terminal state never changes.
 
 export const taskRunStates = [
-  "waiting", "queued", "dispatched", "running", "retrying", "suspended", "cancelling",
-  "succeeded", "failed", "timed_out", "cancelled", "skipped",
+  "waiting",
+  "queued",
+  "dispatched",
+  "running",
+  "retrying",
+  "suspended",
+  "cancelling",
+  "succeeded",
+  "failed",
+  "timed_out",
+  "cancelled",
+  "skipped",
 ] as const;
 export type TaskRunState = (typeof taskRunStates)[number];
 
 export const taskRunTransitions = {
   waiting: ["queued", "dispatched", "suspended", "succeeded", "failed", "skipped", "cancelled"],
   queued: ["dispatched", "succeeded", "failed", "timed_out", "cancelled"],
-  dispatched: ["queued", "running", "retrying", "succeeded", "skipped", "suspended", "failed", "timed_out", "cancelling", "cancelled"],
+  dispatched: [
+    "queued",
+    "running",
+    "retrying",
+    "succeeded",
+    "skipped",
+    "suspended",
+    "failed",
+    "timed_out",
+    "cancelling",
+    "cancelled",
+  ],
   running: ["succeeded", "skipped", "suspended", "retrying", "failed", "timed_out", "queued", "cancelling"],
   retrying: ["queued", "dispatched", "timed_out", "cancelled"],
   suspended: ["queued", "succeeded", "failed", "timed_out", "skipped", "cancelled"],

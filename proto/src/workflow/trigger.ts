@@ -33,7 +33,10 @@ export const trigger = z.strictObject({
     .optional(),
   event: z.strictObject({ type: requiredText(200), debounce: durationText(0, yearMs).optional() }).optional(),
   workflow: z
-    .strictObject({ name: nameText, outcome: z.array(z.enum(["succeeded", "failed", "cancelled", "timed_out"])).optional() })
+    .strictObject({
+      name: nameText,
+      outcome: z.array(z.enum(["succeeded", "failed", "cancelled", "timed_out"])).optional(),
+    })
     .optional(),
   asset: z.strictObject({ all: z.array(text(2000)).optional(), any: z.array(text(2000)).optional() }).optional(),
   inputs: jsonMap.optional(),

@@ -16,8 +16,10 @@ export const logs: Scenario = {
   name: "logs",
   agents: [{ name: "logs", slots: producers, noop: false }],
   workflows: {
-    "bench_logs.yaml": `version: 1\nname: bench_logs\ntasks:\n${Array.from({ length: producers }, (_, i) =>
-      `  p${i}: { run: { shell: sh, script: 'yes "${line}" | head -c ${bytesEach}' } }\n`).join("")}`,
+    "bench_logs.yaml": `version: 1\nname: bench_logs\ntasks:\n${Array.from(
+      { length: producers },
+      (_, i) => `  p${i}: { run: { shell: sh, script: 'yes "${line}" | head -c ${bytesEach}' } }\n`,
+    ).join("")}`,
   },
   rows: [
     {

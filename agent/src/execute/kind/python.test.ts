@@ -206,11 +206,17 @@ test.skipIf(python === undefined)(
   },
 );
 
-test.skipIf(python === undefined)("a function main in inline text gets the inputs and returns the outputs", async () => {
-  const inline = "def main(text: str = 'abc') -> dict:\n    return {'characters': len(text)}\n";
-  const outputs = { characters: { type: "integer" } } as const;
-  expect((await run({ inline }, { outputs })).finished).toMatchObject({ outcome: "succeeded", outputs: { characters: 3 } });
-});
+test.skipIf(python === undefined)(
+  "a function main in inline text gets the inputs and returns the outputs",
+  async () => {
+    const inline = "def main(text: str = 'abc') -> dict:\n    return {'characters': len(text)}\n";
+    const outputs = { characters: { type: "integer" } } as const;
+    expect((await run({ inline }, { outputs })).finished).toMatchObject({
+      outcome: "succeeded",
+      outputs: { characters: 3 },
+    });
+  },
+);
 
 test.skipIf(python === undefined)(
   "describe gives the schema of a signature with its docstring, and names what has none",

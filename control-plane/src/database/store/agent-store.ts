@@ -5,7 +5,14 @@ import { Raw } from "typeorm";
 import type { AgentDetail, AgentView, JoinTokenView, PoolView, PublicJwk } from "@capstan/proto";
 import { idFromUuid, runName } from "@capstan/proto";
 import type {
-  AgentRow, AgentStore, EnrolOutcome, JoinTokenRow, NewAgent, NewJoinToken, NewTokenOutcome, TokenIdempotency,
+  AgentRow,
+  AgentStore,
+  EnrolOutcome,
+  JoinTokenRow,
+  NewAgent,
+  NewJoinToken,
+  NewTokenOutcome,
+  TokenIdempotency,
 } from "../../agent/agent.store.ts";
 import type { ColdReads } from "../cold-reads.ts";
 import { JoinTokenEntity } from "../entity/join-token.entity.ts";
@@ -74,7 +81,14 @@ export class PgAgentStore implements AgentStore {
 
   async byThumbprint(thumbprint: string): Promise<AgentRow | undefined> {
     const { rows } = await this.engine.query<{
-      project_id: string; project: string; id: string; name: string; pool: string; pool_id: string; state: AgentRow["state"]; identity_key: PublicJwk;
+      project_id: string;
+      project: string;
+      id: string;
+      name: string;
+      pool: string;
+      pool_id: string;
+      state: AgentRow["state"];
+      identity_key: PublicJwk;
     }>(
       `SELECT a.project_id, j.name AS project, a.id, a.name, p.name AS pool, a.pool_id, a.state, a.identity_key
          FROM agents a JOIN pools p ON p.project_id = a.project_id AND p.id = a.pool_id JOIN projects j ON j.id = a.project_id
@@ -84,8 +98,14 @@ export class PgAgentStore implements AgentStore {
     const [row] = rows;
     if (row === undefined) return undefined;
     return {
-      projectId: row.project_id, project: row.project, agentId: row.id, name: row.name, pool: row.pool, poolId: row.pool_id,
-      state: row.state, key: row.identity_key,
+      projectId: row.project_id,
+      project: row.project,
+      agentId: row.id,
+      name: row.name,
+      pool: row.pool,
+      poolId: row.pool_id,
+      state: row.state,
+      key: row.identity_key,
     };
   }
 
@@ -100,12 +120,19 @@ export class PgAgentStore implements AgentStore {
   }
 
   async incarnation(): Promise<number> {
-    const { rows } = await this.engine.query<{ incarnation: number }>("SELECT incarnation FROM lease_clock WHERE id = 1");
+    const { rows } = await this.engine.query<{ incarnation: number }>(
+      "SELECT incarnation FROM lease_clock WHERE id = 1",
+    );
     return rows[0]?.incarnation ?? 1;
   }
 
   async joinToken(publicId: string, address: string): Promise<JoinTokenRow | undefined> {
-    const { rows } = await this.engine.query<{ project_id: string; id: string; mac_key_encrypted: Buffer; cidr_holds: boolean }>(
+    const { rows } = await this.engine.query<{
+      project_id: string;
+      id: string;
+      mac_key_encrypted: Buffer;
+      cidr_holds: boolean;
+    }>(
       `SELECT project_id, id, mac_key_encrypted, cidr IS NULL OR $2::inet <<= cidr AS cidr_holds FROM join_tokens WHERE public_id = $1`,
       [publicId, address === "" ? "127.0.0.1" : address],
     );
@@ -131,13 +158,24 @@ export class PgAgentStore implements AgentStore {
         `INSERT INTO agents (project_id, id, pool_id, name, state, key_thumbprint, identity_key, sealing_key, labels_pinned, labels_fact)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
         [
-          token.projectId, agent.id, row.pool_id, agent.name, row.approve ? "pending" : "active", agent.thumbprint,
-          JSON.stringify(agent.identity), JSON.stringify(agent.sealing), JSON.stringify(row.labels), JSON.stringify(agent.facts),
+          token.projectId,
+          agent.id,
+          row.pool_id,
+          agent.name,
+          row.approve ? "pending" : "active",
+          agent.thumbprint,
+          JSON.stringify(agent.identity),
+          JSON.stringify(agent.sealing),
+          JSON.stringify(row.labels),
+          JSON.stringify(agent.facts),
         ],
       );
       if (made.rowCount !== 1) {
         // The use is not counted: it made no agent.
-        await client.query("UPDATE join_tokens SET uses = uses - 1 WHERE project_id = $1 AND id = $2", [token.projectId, token.tokenId]);
+        await client.query("UPDATE join_tokens SET uses = uses - 1 WHERE project_id = $1 AND id = $2", [
+          token.projectId,
+          token.tokenId,
+        ]);
         return { kind: "name_taken" };
       }
       return (await enrolledAs(client, agent.thumbprint))?.outcome ?? { kind: "spent" };
@@ -146,11 +184,16 @@ export class PgAgentStore implements AgentStore {
 
   async securityEvent(projectId: string, kind: string, evidence: object): Promise<void> {
     await this.engine.query("INSERT INTO security_events (project_id, kind, evidence) VALUES ($1, $2, $3)", [
-      projectId, kind, JSON.stringify(evidence),
+      projectId,
+      kind,
+      JSON.stringify(evidence),
     ]);
   }
 
-  async spec(projectId: string, digest: string): Promise<{ canonical: string; bundle: string | undefined } | undefined> {
+  async spec(
+    projectId: string,
+    digest: string,
+  ): Promise<{ canonical: string; bundle: string | undefined } | undefined> {
     const { rows } = await this.within<{ canonical: string; bundle_sha256: string | null }>(
       projectId,
       "SELECT canonical, bundle_sha256 FROM workflow_versions WHERE project_id = $1 AND digest = $2 ORDER BY number DESC LIMIT 1",
@@ -161,11 +204,17 @@ export class PgAgentStore implements AgentStore {
   }
 
   async hasBundle(projectId: string, sha256: string): Promise<boolean> {
-    return (await this.within(projectId, "SELECT 1 FROM bundles WHERE project_id = $1 AND sha256 = $2", [projectId, sha256])).rows.length > 0;
+    return (
+      (await this.within(projectId, "SELECT 1 FROM bundles WHERE project_id = $1 AND sha256 = $2", [projectId, sha256]))
+        .rows.length > 0
+    );
   }
 
   async hasFile(projectId: string, sha256: string): Promise<boolean> {
-    return (await this.within(projectId, "SELECT 1 FROM files WHERE project_id = $1 AND sha256 = $2", [projectId, sha256])).rows.length > 0;
+    return (
+      (await this.within(projectId, "SELECT 1 FROM files WHERE project_id = $1 AND sha256 = $2", [projectId, sha256]))
+        .rows.length > 0
+    );
   }
 
   async addFile(projectId: string, sha256: string, sizeBytes: number): Promise<void> {
@@ -201,7 +250,11 @@ export class PgAgentStore implements AgentStore {
         WHERE p.project_id = $1 GROUP BY p.project_id, p.id, p.name, p.paused_at, p.created_at ORDER BY p.name`,
       [projectId],
     );
-    return rows.map(({ used, ...row }) => ({ ...row, id: idFromUuid("pool", row.id), slotsFree: Math.max(0, row.slots - used) }));
+    return rows.map(({ used, ...row }) => ({
+      ...row,
+      id: idFromUuid("pool", row.id),
+      slotsFree: Math.max(0, row.slots - used),
+    }));
   }
 
   createToken(
@@ -215,7 +268,13 @@ export class PgAgentStore implements AgentStore {
         const claimed = await client.query(
           `INSERT INTO idempotency_keys (project_id, caller, key, request_sha256, status, response, created_at)
            VALUES ($1, $2, $3, $4, 201, $5, clock_timestamp()) ON CONFLICT (project_id, caller, key) DO NOTHING`,
-          [projectId, idempotency.caller, idempotency.key, idempotency.requestSha256, JSON.stringify({ joinToken: token.publicId })],
+          [
+            projectId,
+            idempotency.caller,
+            idempotency.key,
+            idempotency.requestSha256,
+            JSON.stringify({ joinToken: token.publicId }),
+          ],
         );
         if (claimed.rowCount === 0) return replayedToken(client, projectId, idempotency);
       }
@@ -223,7 +282,9 @@ export class PgAgentStore implements AgentStore {
       if (made !== undefined) return { kind: "made", token: tokenView(made) };
       if (idempotency !== undefined) {
         await client.query("DELETE FROM idempotency_keys WHERE project_id = $1 AND caller = $2 AND key = $3", [
-          projectId, idempotency.caller, idempotency.key,
+          projectId,
+          idempotency.caller,
+          idempotency.key,
         ]);
       }
       return undefined;
@@ -244,9 +305,14 @@ export class PgAgentStore implements AgentStore {
         order: { id: "ASC" },
       });
       return tokens.map((token) => ({
-        id: token.publicId, pool, uses: token.uses, usesMax: token.usesMax,
+        id: token.publicId,
+        pool,
+        uses: token.uses,
+        usesMax: token.usesMax,
         labels: token.labels as Record<string, string>, // as createToken wrote them
-        approve: token.approve, expiresAt: token.expiresAt.toISOString(), createdBy: token.createdBy,
+        approve: token.approve,
+        expiresAt: token.expiresAt.toISOString(),
+        createdBy: token.createdBy,
         createdAt: token.createdAt.toISOString(),
       }));
     });
@@ -264,17 +330,33 @@ export class PgAgentStore implements AgentStore {
 
   async list(projectId: string): Promise<AgentView[]> {
     const { rows } = await this.within<AgentColumns>(
-      projectId, `SELECT ${agentColumns} FROM ${agentTables} WHERE a.project_id = $1 ORDER BY a.name`, [projectId]);
+      projectId,
+      `SELECT ${agentColumns} FROM ${agentTables} WHERE a.project_id = $1 ORDER BY a.name`,
+      [projectId],
+    );
     return rows.map(agentView);
   }
 
-  async detail(projectId: string, ref: { readonly id: string } | { readonly name: string }): Promise<AgentDetail | undefined> {
+  async detail(
+    projectId: string,
+    ref: { readonly id: string } | { readonly name: string },
+  ): Promise<AgentDetail | undefined> {
     const [condition, value] = "id" in ref ? ["a.id = $2", ref.id] : ["a.name = $2", ref.name];
     const { rows } = await this.within<AgentColumns>(
-      projectId, `SELECT ${agentColumns} FROM ${agentTables} WHERE a.project_id = $1 AND ${condition}`, [projectId, value]);
+      projectId,
+      `SELECT ${agentColumns} FROM ${agentTables} WHERE a.project_id = $1 AND ${condition}`,
+      [projectId, value],
+    );
     const [row] = rows;
     if (row === undefined) return undefined;
-    const attempts = await this.within<{ id: string; workflow: string; number: string; task: string; state: string; started: string | null }>(
+    const attempts = await this.within<{
+      id: string;
+      workflow: string;
+      number: string;
+      task: string;
+      state: string;
+      started: string | null;
+    }>(
       projectId,
       `SELECT l.attempt_id AS id, r.workflow_name AS workflow, r.number, t.key AS task, l.state, ${iso("l.started_at")} AS started
          FROM live_attempts l JOIN runs r ON r.project_id = l.project_id AND r.id = l.run_id
@@ -287,7 +369,11 @@ export class PgAgentStore implements AgentStore {
       session: row.online && row.session !== null ? Number(row.session) : null,
       fingerprint: row.fingerprint,
       attempts: attempts.rows.map((one) => ({
-        id: idFromUuid("att", one.id), run: runName(one.workflow, Number(one.number)), task: one.task, state: one.state, startedAt: one.started,
+        id: idFromUuid("att", one.id),
+        run: runName(one.workflow, Number(one.number)),
+        task: one.task,
+        state: one.state,
+        startedAt: one.started,
       })),
     };
   }
@@ -301,7 +387,9 @@ export class PgAgentStore implements AgentStore {
     return rowCount === 1;
   }
 
-  async states(agentIds: readonly string[]): Promise<readonly { agentId: string; projectId: string; state: string; idle: boolean }[]> {
+  async states(
+    agentIds: readonly string[],
+  ): Promise<readonly { agentId: string; projectId: string; state: string; idle: boolean }[]> {
     const { rows } = await this.engine.query<{ id: string; project_id: string; state: string; idle: boolean }>(
       `SELECT a.id, a.project_id, a.state, NOT EXISTS (
                 SELECT 1 FROM live_attempts l WHERE l.project_id = a.project_id AND l.agent_id = a.id) AS idle
@@ -311,26 +399,47 @@ export class PgAgentStore implements AgentStore {
     return rows.map((row) => ({ agentId: row.id, projectId: row.project_id, state: row.state, idle: row.idle }));
   }
 
-  private within<R extends pg.QueryResultRow>(projectId: string, text: string, values: unknown[]): Promise<pg.QueryResult<R>> {
+  private within<R extends pg.QueryResultRow>(
+    projectId: string,
+    text: string,
+    values: unknown[],
+  ): Promise<pg.QueryResult<R>> {
     return withProject(this.api, projectId, (client) => client.query<R>(text, values));
   }
 }
 
-async function insertToken(client: pg.PoolClient, projectId: string, token: NewJoinToken): Promise<TokenColumns | undefined> {
+async function insertToken(
+  client: pg.PoolClient,
+  projectId: string,
+  token: NewJoinToken,
+): Promise<TokenColumns | undefined> {
   const { rows } = await client.query<TokenColumns>(
     `WITH p AS (SELECT id, name FROM pools WHERE project_id = $1 AND name = $2),
      t AS (INSERT INTO join_tokens (project_id, id, public_id, pool_id, mac_key_encrypted, uses_max, labels, cidr, approve, expires_at, created_by)
            SELECT $1, $3, $4, p.id, $5, $6, $7, $8, $9, clock_timestamp() + $10 * interval '1 millisecond', $11 FROM p RETURNING *)
      SELECT ${tokenColumns} FROM t, p`,
     [
-      projectId, token.pool, token.id, token.publicId, token.sealedKey, token.usesMax, JSON.stringify(token.labels),
-      token.cidr ?? null, token.approve, token.expiresInMs, token.createdBy,
+      projectId,
+      token.pool,
+      token.id,
+      token.publicId,
+      token.sealedKey,
+      token.usesMax,
+      JSON.stringify(token.labels),
+      token.cidr ?? null,
+      token.approve,
+      token.expiresInMs,
+      token.createdBy,
     ],
   );
   return rows[0];
 }
 
-async function replayedToken(client: pg.PoolClient, projectId: string, used: TokenIdempotency): Promise<NewTokenOutcome> {
+async function replayedToken(
+  client: pg.PoolClient,
+  projectId: string,
+  used: TokenIdempotency,
+): Promise<NewTokenOutcome> {
   const first = await client.query<{ request_sha256: string; response: { joinToken?: string } | null }>(
     "SELECT request_sha256, response FROM idempotency_keys WHERE project_id = $1 AND caller = $2 AND key = $3",
     [projectId, used.caller, used.key],
@@ -350,7 +459,12 @@ async function enrolledAs(
   thumbprint: string,
 ): Promise<{ projectId: string; outcome: Extract<EnrolOutcome, { kind: "enrolled" }> } | undefined> {
   const { rows } = await client.query<{
-    project_id: string; id: string; project: string; pool: string; labels_pinned: Record<string, string>; state: string;
+    project_id: string;
+    id: string;
+    project: string;
+    pool: string;
+    labels_pinned: Record<string, string>;
+    state: string;
   }>(
     `SELECT a.project_id, a.id, j.name AS project, p.name AS pool, a.labels_pinned, a.state
        FROM agents a JOIN pools p ON p.project_id = a.project_id AND p.id = a.pool_id JOIN projects j ON j.id = a.project_id
@@ -362,13 +476,27 @@ async function enrolledAs(
   const state = row.state === "pending" ? "pending" : "active";
   return {
     projectId: row.project_id,
-    outcome: { kind: "enrolled", agentId: row.id, project: row.project, pool: row.pool, labels: row.labels_pinned, state },
+    outcome: {
+      kind: "enrolled",
+      agentId: row.id,
+      project: row.project,
+      pool: row.pool,
+      labels: row.labels_pinned,
+      state,
+    },
   };
 }
 
 const tokenView = (row: TokenColumns): JoinTokenView => ({
-  id: row.public_id, pool: row.pool, uses: row.uses, usesMax: row.uses_max, labels: row.labels, approve: row.approve,
-  expiresAt: row.expires, createdBy: row.created_by, createdAt: row.created,
+  id: row.public_id,
+  pool: row.pool,
+  uses: row.uses,
+  usesMax: row.uses_max,
+  labels: row.labels,
+  approve: row.approve,
+  expiresAt: row.expires,
+  createdBy: row.created_by,
+  createdAt: row.created,
 });
 
 /** The first source of a label wins: pinned, fact, self. */
@@ -379,11 +507,18 @@ function agentView(row: AgentColumns): AgentView {
   for (const key of Object.keys(facts)) labelSources[key] = "fact";
   for (const key of Object.keys(row.labels_pinned)) labelSources[key] = "pinned";
   return {
-    id: idFromUuid("ag", row.id), name: row.name, pool: row.pool, state: row.state,
+    id: idFromUuid("ag", row.id),
+    name: row.name,
+    pool: row.pool,
+    state: row.state,
     connection: row.online ? "online" : row.used > 0 ? "silent" : "offline",
     labels: { ...row.labels_self, ...facts, ...row.labels_pinned },
     labelSources,
     executors: executors === undefined || executors === "" ? [] : executors.split(","),
-    version: row.version, slots: row.slots, slotsUsed: row.used, createdAt: row.created, seenAt: row.seen,
+    version: row.version,
+    slots: row.slots,
+    slotsUsed: row.used,
+    createdAt: row.created,
+    seenAt: row.seen,
   };
 }

@@ -22,25 +22,53 @@ export class PgLogReadStore implements LogReadStore {
     this.pool = api;
   }
 
-  async run(projectId: string, ref: { readonly id: string } | { readonly workflow: string; readonly number: number }): Promise<ReadRun | undefined> {
+  async run(
+    projectId: string,
+    ref: { readonly id: string } | { readonly workflow: string; readonly number: number },
+  ): Promise<ReadRun | undefined> {
     const [condition, values] =
-      "id" in ref ? ["id = $2", [projectId, ref.id]] : ["workflow_name = $2 AND number = $3", [projectId, ref.workflow, ref.number]];
+      "id" in ref
+        ? ["id = $2", [projectId, ref.id]]
+        : ["workflow_name = $2 AND number = $3", [projectId, ref.workflow, ref.number]];
     const { rows } = await this.within<{ id: string; workflow_name: string; number: string; state: RunState }>(
-      projectId, `SELECT id, workflow_name, number, state FROM runs WHERE project_id = $1 AND ${condition}`, values);
+      projectId,
+      `SELECT id, workflow_name, number, state FROM runs WHERE project_id = $1 AND ${condition}`,
+      values,
+    );
     const [row] = rows;
     if (row === undefined) return undefined;
-    return { runId: row.id, name: runName(row.workflow_name, Number(row.number)), state: row.state, ended: isRunEnded(row.state) };
+    return {
+      runId: row.id,
+      name: runName(row.workflow_name, Number(row.number)),
+      state: row.state,
+      ended: isRunEnded(row.state),
+    };
   }
 
   async hasTask(projectId: string, runId: string, task: string): Promise<boolean> {
     const { rows } = await this.within<{ found: number }>(
-      projectId, "SELECT 1 AS found FROM task_runs WHERE project_id = $1 AND run_id = $2 AND key = $3 LIMIT 1", [projectId, runId, task]);
+      projectId,
+      "SELECT 1 AS found FROM task_runs WHERE project_id = $1 AND run_id = $2 AND key = $3 LIMIT 1",
+      [projectId, runId, task],
+    );
     return rows.length > 0;
   }
 
-  async streams(projectId: string, runId: string, task: string | undefined, attempt: number | undefined): Promise<readonly ReadStream[]> {
+  async streams(
+    projectId: string,
+    runId: string,
+    task: string | undefined,
+    attempt: number | undefined,
+  ): Promise<readonly ReadStream[]> {
     const { rows } = await this.within<{
-      attempt_id: string; key: string; number: number; bytes: string; lines: string; state: ReadStream["state"]; sha256: string | null; ended: boolean;
+      attempt_id: string;
+      key: string;
+      number: number;
+      bytes: string;
+      lines: string;
+      state: ReadStream["state"];
+      sha256: string | null;
+      ended: boolean;
     }>(
       projectId,
       `SELECT l.attempt_id, t.key, a.number, l.committed_bytes AS bytes, l.committed_lines AS lines, l.final_sha256 AS sha256,
@@ -54,12 +82,24 @@ export class PgLogReadStore implements LogReadStore {
       [projectId, runId, task ?? null, attempt ?? null],
     );
     return rows.map((row) => ({
-      runId, task: row.key, attempt: row.number, attemptId: row.attempt_id, bytes: Number(row.bytes), lines: Number(row.lines),
-      state: row.state, sha256: row.sha256 ?? undefined, ended: row.ended,
+      runId,
+      task: row.key,
+      attempt: row.number,
+      attemptId: row.attempt_id,
+      bytes: Number(row.bytes),
+      lines: Number(row.lines),
+      state: row.state,
+      sha256: row.sha256 ?? undefined,
+      ended: row.ended,
     }));
   }
 
-  async segments(projectId: string, attemptId: string, fromLine: number, limit: number): Promise<readonly ReadSegment[]> {
+  async segments(
+    projectId: string,
+    attemptId: string,
+    fromLine: number,
+    limit: number,
+  ): Promise<readonly ReadSegment[]> {
     const { rows } = await this.within<SegmentColumns>(
       projectId,
       `SELECT start_bytes, length_bytes, start_lines, lines, base_ms, codec, flags, payload FROM log_segments
@@ -67,12 +107,22 @@ export class PgLogReadStore implements LogReadStore {
       [projectId, attemptId, fromLine, limit],
     );
     return rows.map((row) => ({
-      startBytes: Number(row.start_bytes), lengthBytes: Number(row.length_bytes), startLines: Number(row.start_lines),
-      lines: row.lines, baseMs: Number(row.base_ms), codec: row.codec, flags: row.flags, payload: row.payload,
+      startBytes: Number(row.start_bytes),
+      lengthBytes: Number(row.length_bytes),
+      startLines: Number(row.start_lines),
+      lines: row.lines,
+      baseMs: Number(row.base_ms),
+      codec: row.codec,
+      flags: row.flags,
+      payload: row.payload,
     }));
   }
 
-  private within<R extends pg.QueryResultRow>(projectId: string, text: string, values: unknown[]): Promise<pg.QueryResult<R>> {
+  private within<R extends pg.QueryResultRow>(
+    projectId: string,
+    text: string,
+    values: unknown[],
+  ): Promise<pg.QueryResult<R>> {
     return withProject(this.pool, projectId, (client) => client.query<R>(text, values));
   }
 }

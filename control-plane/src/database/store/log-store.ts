@@ -32,8 +32,10 @@ export class PgLogStore implements LogStore, TraceStore {
   async open(asked: readonly StreamAsked[]): Promise<readonly StreamRow[]> {
     const { rows } = await this.pool.query<StreamColumns>(
       statement("log-open", [
-        asked.map((one) => one.projectId), asked.map((one) => one.attemptId),
-        asked.map((one) => one.agentId), asked.map((one) => one.epoch),
+        asked.map((one) => one.projectId),
+        asked.map((one) => one.attemptId),
+        asked.map((one) => one.agentId),
+        asked.map((one) => one.epoch),
       ]),
     );
     return rows.map((row) => ({
@@ -57,7 +59,12 @@ export class PgLogStore implements LogStore, TraceStore {
       const to = segment.startBytes + segment.lengthBytes;
       before.push(extent?.lines ?? 0);
       if (extent === undefined) {
-        extents.set(segment.attemptId, { projectId: segment.projectId, from: segment.startBytes, to, lines: segment.lines });
+        extents.set(segment.attemptId, {
+          projectId: segment.projectId,
+          from: segment.startBytes,
+          to,
+          lines: segment.lines,
+        });
       } else {
         extent.to = to;
         extent.lines += segment.lines;
@@ -67,11 +74,22 @@ export class PgLogStore implements LogStore, TraceStore {
     const { rows } = await this.pool.query<{ attempt_id: string; committed_bytes: string }>(
       statement("log-append", [
         Buffer.concat(segments.map((one) => one.payload)),
-        each.map((one) => one.projectId), [...extents.keys()], each.map((one) => one.from), each.map((one) => one.to),
+        each.map((one) => one.projectId),
+        [...extents.keys()],
+        each.map((one) => one.from),
+        each.map((one) => one.to),
         each.map((one) => one.lines),
-        segments.map((one) => one.attemptId), segments.map((one) => one.projectId), segments.map((one) => one.startBytes),
-        segments.map((one) => one.lengthBytes), before, segments.map((one) => one.lines), segments.map((one) => one.baseMs),
-        segments.map((one) => one.codec), segments.map((one) => one.flags), at, segments.map((one) => one.payload.length),
+        segments.map((one) => one.attemptId),
+        segments.map((one) => one.projectId),
+        segments.map((one) => one.startBytes),
+        segments.map((one) => one.lengthBytes),
+        before,
+        segments.map((one) => one.lines),
+        segments.map((one) => one.baseMs),
+        segments.map((one) => one.codec),
+        segments.map((one) => one.flags),
+        at,
+        segments.map((one) => one.payload.length),
       ]),
     );
     return new Map(rows.map((row) => [row.attempt_id, Number(row.committed_bytes)]));
@@ -83,8 +101,11 @@ export class PgLogStore implements LogStore, TraceStore {
          FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[]) AS e(p, a, bytes, sha256, state)
         WHERE l.project_id = e.p AND l.attempt_id = e.a`,
       [
-        endings.map((one) => one.projectId), endings.map((one) => one.attemptId), endings.map((one) => one.finalBytes),
-        endings.map((one) => one.finalSha256), endings.map((one) => one.state),
+        endings.map((one) => one.projectId),
+        endings.map((one) => one.attemptId),
+        endings.map((one) => one.finalBytes),
+        endings.map((one) => one.finalSha256),
+        endings.map((one) => one.state),
       ],
     );
   }
@@ -99,7 +120,10 @@ export class PgLogStore implements LogStore, TraceStore {
     });
   }
 
-  async *segments(projectId: string, attemptId: string): AsyncIterable<{ readonly codec: number; readonly payload: Uint8Array }> {
+  async *segments(
+    projectId: string,
+    attemptId: string,
+  ): AsyncIterable<{ readonly codec: number; readonly payload: Uint8Array }> {
     let from = 0;
     for (;;) {
       const { rows } = await this.pool.query<{ start_bytes: string; codec: number; flags: number; payload: Buffer }>(
@@ -128,7 +152,16 @@ export class PgLogStore implements LogStore, TraceStore {
       await this.pool.query(
         `INSERT INTO trace_batches (project_id, agent_id, sequence, attempt_id, signal, encoding, codec, payload)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
-        [one.projectId, one.agentId, one.sequence, one.attemptId ?? null, one.signal, one.encoding, one.codec, one.payload],
+        [
+          one.projectId,
+          one.agentId,
+          one.sequence,
+          one.attemptId ?? null,
+          one.signal,
+          one.encoding,
+          one.codec,
+          one.payload,
+        ],
       );
     }
   }

@@ -47,7 +47,11 @@ export class PgCommitStore implements CommitStore {
     const parts = Object.keys(given).filter((name) => given[name]?.length !== 0);
     const form = commitForm([...parts, ...rows.kinds].sort());
     const values = form.parameters.map((name) => JSON.stringify(given[name]));
-    const result = await this.hot.query<{ r: string; number: string | null }>({ name: form.name, text: form.text, values });
+    const result = await this.hot.query<{ r: string; number: string | null }>({
+      name: form.name,
+      text: form.text,
+      values,
+    });
     return new Map(result.rows.map((row) => [row.r, row.number === null ? undefined : Number(row.number)]));
   }
 
@@ -94,11 +98,7 @@ export class PgCommitStore implements CommitStore {
     attemptIds: readonly string[],
   ): Promise<readonly FoundAttempt[]> {
     const result = await this.pool.query<{ id: string; run_id: string; position: number }>(
-      statement("find-attempts", [
-        attemptIds.map(() => projectId),
-        [...attemptIds],
-        attemptIds.map(() => agentId),
-      ]),
+      statement("find-attempts", [attemptIds.map(() => projectId), [...attemptIds], attemptIds.map(() => agentId)]),
     );
     return result.rows.map((row) => ({ attemptId: row.id, runId: row.run_id, position: row.position }));
   }

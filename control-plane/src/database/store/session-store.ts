@@ -70,7 +70,9 @@ export class PgInventoryStore implements InventoryStore {
 
   async securityEvent(projectId: string, kind: string, evidence: object): Promise<void> {
     await this.pool.query("INSERT INTO security_events (project_id, kind, evidence) VALUES ($1, $2, $3)", [
-      projectId, kind, JSON.stringify(evidence),
+      projectId,
+      kind,
+      JSON.stringify(evidence),
     ]);
   }
 }
@@ -94,7 +96,9 @@ async function greet(
   }
   if (hello.connectNo <= Number(locked.connect_no)) return { kind: "stale", last: Number(locked.connect_no) };
   if (locked.fingerprint !== null && locked.fingerprint !== hello.host.fingerprint) return { kind: "conflict" };
-  const live = (await client.query<LiveColumns>(statement("session-live-locked", [projectId, agentId]))).rows.map(heldRow);
+  const live = (await client.query<LiveColumns>(statement("session-live-locked", [projectId, agentId]))).rows.map(
+    heldRow,
+  );
   const ended = await client.query<{ id: string; epoch: string; state: string }>(
     "SELECT id, epoch, state FROM attempt_records WHERE project_id = $1 AND id = ANY ($2::uuid[]) AND agent_id = $3",
     [projectId, attemptIds, agentId],
@@ -112,9 +116,13 @@ async function greet(
     `UPDATE agents SET labels_fact = $3, labels_self = $4, version = $5, fingerprint = $6, slots = $7, seen_at = clock_timestamp()
      WHERE project_id = $1 AND id = $2`,
     [
-      projectId, agentId,
+      projectId,
+      agentId,
       JSON.stringify({ ...hello.labels.facts, [executorsLabel]: hello.executors.map((one) => one.kind).join(",") }),
-      JSON.stringify(hello.labels.self), hello.version, hello.host.fingerprint, hello.slots,
+      JSON.stringify(hello.labels.self),
+      hello.version,
+      hello.host.fingerprint,
+      hello.slots,
     ],
   );
   return {
