@@ -29,6 +29,7 @@ import type { CommitStore } from "./commit.store.ts";
 import { placeReady } from "./direct-offer.ts";
 import type { LiveIndex } from "./live-index.ts";
 import { makeOffer } from "./offer.ts";
+import { rejectAll, type PendingRun } from "./pending.ts";
 import { SnapshotCache } from "./snapshot-cache.ts";
 
 export interface CommitLoopOptions {
@@ -40,28 +41,6 @@ export interface CommitLoopOptions {
   readonly publicUrl: () => string;
   readonly newId: () => string;
   readonly isUnavailable: (error: unknown) => boolean;
-}
-
-interface PendingEvent {
-  readonly event: RunEvent;
-  readonly resolve: (outcome: EventOutcome) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** Everything that waits for one run. */
-interface PendingRun {
-  readonly key: string;
-  readonly projectId: string;
-  readonly runId: string;
-  readonly events: PendingEvent[];
-  readonly start: PendingStart | undefined;
-  refusals: number;
-}
-
-interface PendingStart {
-  readonly request: StartRun;
-  readonly resolve: (outcome: StartOutcome) => void;
-  readonly reject: (error: unknown) => void;
 }
 
 interface Decided {
@@ -434,11 +413,6 @@ export class CommitLoop implements Commit {
       rejectAll(pending, told);
     }
   }
-}
-
-function rejectAll(pending: PendingRun, error: unknown): void {
-  pending.start?.reject(error);
-  for (const { reject } of pending.events) reject(error);
 }
 
 const entryOf = (one: Decided, order: number): BatchEntry => ({
