@@ -14,7 +14,7 @@ import { processTasks } from "./scenario/process.ts";
 import type { Row, Scenario } from "./scenario/scenario.ts";
 import { trigger } from "./scenario/trigger.ts";
 import { median, spread, type Spread } from "./statistics.ts";
-import { startStack } from "./stack.ts";
+import { postgresSettings, startStack } from "./stack.ts";
 
 const scenarios: readonly Scenario[] = [noop, chain, trigger, processTasks, logs];
 
@@ -84,7 +84,7 @@ const document = {
     reps,
     secs,
     synchronousCommit: "on",
-    postgres: "embedded 18, fsync on",
+    postgres: { version: "embedded 18", fsync: "on", ...postgresSettings },
     agents: 1,
     replicas: 1,
     limits: "API rate limits are not in force on loopback",

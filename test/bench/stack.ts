@@ -10,6 +10,9 @@ import { startPostgres, type RunningPostgres } from "../../cli/src/dev/postgres.
 import { Client } from "./client.ts";
 import type { Group } from "./cpu.ts";
 
+/** As a server is set up that does nothing else; durability is not touched. They stand in the result. */
+export const postgresSettings = { shared_buffers: "1GB", max_wal_size: "8GB" } as const;
+
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 
 export interface AgentSpec {
@@ -83,7 +86,7 @@ export async function startStack(agents: readonly AgentSpec[], profileDir?: stri
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const postgres: RunningPostgres = await startPostgres({ dataDir: folder });
+    const postgres: RunningPostgres = await startPostgres({ dataDir: folder, settings: postgresSettings });
     stops.push(() => postgres.stop());
     const keysDir = join(folder, "keys");
     mkdirSync(keysDir, { mode: 0o700 });

@@ -2,6 +2,8 @@ import type { MigrationInterface, QueryRunner } from "typeorm";
 
 // The first schema. Rules that every later migration keeps:
 //  S1. Every table of a project starts its primary key with project_id, and every foreign key contains it.
+//      The hot children of runs (task_runs, attempts and the narrow tables of live work) have none: one statement writes
+//      them, and only beside a run of the same project that it has just locked or made (`commit-batch.sql`, B1).
 //  S2. Row-level security is enabled and forced on each; a request sees its own project only.
 //  S3. No index on a column that changes in runs' hot children (task_runs, attempts); what waits or is due lives in
 //      narrow tables of live work (task_queue, live_attempts, timers), where rows are inserted and deleted.
@@ -297,8 +299,7 @@ export class Foundation0001 implements MigrationInterface {
         outputs jsonb,
         failure jsonb,
         reason jsonb,
-        PRIMARY KEY (project_id, run_id, position),
-        FOREIGN KEY (project_id, run_id) REFERENCES runs (project_id, id) ON DELETE CASCADE
+        PRIMARY KEY (project_id, run_id, position)
       ) WITH (fillfactor = 60);
 
       -- Attempts that have ended, written once. Those that live are in live_attempts; attempt_records shows both.
@@ -317,8 +318,7 @@ export class Foundation0001 implements MigrationInterface {
         ended_at timestamptz,
         failure jsonb,
         result jsonb,
-        PRIMARY KEY (project_id, id),
-        FOREIGN KEY (project_id, run_id, position) REFERENCES task_runs (project_id, run_id, position) ON DELETE CASCADE
+        PRIMARY KEY (project_id, id)
       );
       CREATE INDEX attempts_by_task_run ON attempts (run_id, position);
 
