@@ -1,11 +1,11 @@
-// Durable no-op tasks: single-task runs in a closed loop, full history. Requests start and await an eighth of them each, so
+// Durable no-op tasks: single-task runs in a closed loop, full history. Requests start and await a sixteenth of them each, so
 // the generator's HTTP does not decide the figure; at 1 outstanding each request carries one run.
 import type { Stack } from "../stack.ts";
 import type { Outcome } from "../measure.ts";
 import type { Options, Row, Scenario } from "./scenario.ts";
 
 async function closedLoop(stack: Stack, options: Options, outstanding: number): Promise<Outcome> {
-  const each = Math.max(1, Math.min(64, Math.floor(outstanding / 8)));
+  const each = Math.max(1, Math.min(64, Math.floor(outstanding / 16)));
   const loops = outstanding / each;
   const until = performance.now() + options.secs * 1000;
   const from = performance.now();
