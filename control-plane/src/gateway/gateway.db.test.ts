@@ -262,6 +262,13 @@ test("an attempt that the agent does not hold is taken back, and one that it mus
     offers: 2,
   });
   await client.next("report.ack");
+  // Its log may still be on its way: the agent holds it until then, and must not be told to forget it.
+  client.frames.length = 0;
+  client.send("heartbeat", heartbeat(4, { offers: 2, held: [[second.attempt, second.epoch]], free: 4 }));
+  const after = await client.until("the answer", () =>
+    client.frames.find((frame) => frame.t === "heartbeat.ack" && frame.b.n === 4),
+  );
+  expect(after.b).toMatchObject({ unknown: [] });
   client.socket.terminate();
   await client.end();
 });

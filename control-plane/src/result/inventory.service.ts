@@ -85,7 +85,12 @@ export class InventoryService {
         this.lose(agent, row, row.started ? "agent_forgot" : "offer_lost");
       }
     }
-    return held.filter(([attempt]) => !current.has(attempt));
+    const others = held.filter(([attempt]) => !current.has(attempt));
+    if (others.length === 0) return [];
+    // What the agent itself has reported as ended it still holds until its log is here: that is no copy to be killed.
+    const ids = others.flatMap(([attempt]) => uuidFromId("att", attempt) ?? []);
+    const ended = await this.store.reportedEnded(agent.projectId, agent.agentId, ids);
+    return others.filter(([attempt, epoch]) => ended.get(uuidFromId("att", attempt) ?? "") !== epoch);
   }
 
   /** The agent gives attempts back, their trees proven gone. Resolves after the commit. */

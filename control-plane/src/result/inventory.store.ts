@@ -51,6 +51,12 @@ export interface InventoryStore {
     replica: string,
   ): Promise<GreetingRows>;
   live(projectId: string, agentId: string): Promise<readonly HeldRow[]>;
+  /** Epochs of those of the agent's attempts that ended by its own word, so that no process of theirs lives. */
+  reportedEnded(
+    projectId: string,
+    agentId: string,
+    attemptIds: readonly string[],
+  ): Promise<ReadonlyMap<string, number>>;
   /** Moves the session's row on, only where it is still this session. */
   setState(projectId: string, agentId: string, session: number, state: "live" | "closed" | "dead"): Promise<void>;
   securityEvent(projectId: string, kind: string, evidence: object): Promise<void>;

@@ -58,6 +58,19 @@ export class PgInventoryStore implements InventoryStore {
     return rows.map(heldRow);
   }
 
+  async reportedEnded(
+    projectId: string,
+    agentId: string,
+    attemptIds: readonly string[],
+  ): Promise<ReadonlyMap<string, number>> {
+    const { rows } = await this.pool.query<{ id: string; epoch: string }>(
+      `SELECT id, epoch FROM attempts WHERE project_id = $1 AND id = ANY ($2::uuid[]) AND agent_id = $3
+         AND state IN ('succeeded', 'failed', 'timed_out', 'cancelled')`,
+      [projectId, attemptIds, agentId],
+    );
+    return new Map(rows.map((row) => [row.id, Number(row.epoch)]));
+  }
+
   async setState(projectId: string, agentId: string, session: number, state: string): Promise<void> {
     await this.pool.query(
       `WITH moved AS (
