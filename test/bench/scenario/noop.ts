@@ -11,14 +11,11 @@ async function closedLoop(stack: Stack, options: Options, outstanding: number): 
   const from = performance.now();
   let started = 0;
   let ended = 0;
-  const latencies: number[] = [];
   await Promise.all(
     Array.from({ length: loops }, async () => {
       while (performance.now() < until) {
         started += each;
-        const sentAt = performance.now();
         const runs = await stack.client.runMany("bench_noop", each);
-        latencies.push(performance.now() - sentAt);
         const succeeded = runs.filter((run) => run.state === "succeeded").length;
         ended += succeeded;
       }
