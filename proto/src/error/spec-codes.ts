@@ -279,4 +279,35 @@ export const specCodes = errorEntries({
     meaning: "A warning: the condition does not depend on anything, or cannot become true under the join.",
     do: "Remove the condition, or correct the join.",
   },
+  unknown_class: {
+    title: "a data class that is not declared",
+    status: 422,
+    retryable: false,
+    meaning: "`data` names a class that the workflow does not declare at its top.",
+    do: "Correct the name, or declare the class under `data` with the labels that it is allowed on.",
+  },
+  data_rule_violated: {
+    title: "classified data would go where it must not",
+    status: 422,
+    retryable: false,
+    meaning:
+      "A task that reads or makes data of a class must be bound by literals of `runsOn` to what the class is allowed on, and no notifier, hook or label may name such a value. The message shows the way the data takes, through any number of tasks.",
+    do: "Bind the task with `runsOn`, leave the value out, or let a task before it take out what makes it confidential and `declassify` its output.",
+  },
+  data_inline: {
+    title: "classified data would be kept inline",
+    status: 422,
+    retryable: false,
+    meaning:
+      "A value of a data class may only leave its agent as a file, of which the control plane has name, size and digest; this one would be stored whole with the run.",
+    do: "Declare the output as `file`, declassify it, or allow the class `inline`.",
+  },
+  declassify_missing: {
+    title: "said to be public without a reason",
+    status: 422,
+    retryable: false,
+    meaning:
+      "An output is declared `data: public` although the task reads data of a class, and nothing says who takes the class away and why.",
+    do: "Add `declassify: { from, reason }` to the output, or take `data: public` away.",
+  },
 });

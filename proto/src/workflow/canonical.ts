@@ -58,6 +58,20 @@ export interface ValueDeclaration {
   readonly optional?: boolean;
   /** Outputs of type file only: one match in the work folder is collected. */
   readonly path?: string;
+  /** Classes of inputs and outputs, sorted; `public` where an output has left them all. */
+  readonly data?: readonly string[];
+  /** Outputs only: the class that the task has taken out of the value, and why that is so. */
+  readonly declassify?: { readonly from: string; readonly reason: string };
+}
+
+/** A class of data: where it may be read, and what may be kept or told of it elsewhere. */
+export interface DataClass {
+  /** Label, or `pool`, → the values that an agent must have one of. */
+  readonly allowedOn: Readonly<Record<string, readonly string[]>>;
+  readonly files?: "local" | "central";
+  readonly logs?: "local" | "central";
+  readonly inline?: "forbidden" | "sealed" | "allowed";
+  readonly notify?: "forbidden" | "allowed";
 }
 
 export interface RunAction {
@@ -204,6 +218,8 @@ export interface CanonicalTask {
   readonly retry?: CanonicalRetry;
   readonly priority?: number;
   readonly outputs?: Readonly<Record<string, ValueDeclaration>>;
+  /** Classes that it reads otherwise than by expressions, sorted. */
+  readonly data?: readonly string[];
   readonly logs?: { readonly onFull?: "block" | "drop" };
 }
 
@@ -230,6 +246,7 @@ export interface CanonicalWorkflow {
   readonly inputs?: Readonly<Record<string, ValueDeclaration>>;
   /** NAME → reference (`file:…`, `env:…`, `vault:…`), or `"project"`. Only those that are used. */
   readonly secrets?: Readonly<Record<string, string>>;
+  readonly data?: Readonly<Record<string, DataClass>>;
   /** `bundle`: SHA-256 of the code bundle, written by deploy, so that changed code is another version. */
   readonly code?: {
     readonly root?: string;

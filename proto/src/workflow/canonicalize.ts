@@ -36,7 +36,7 @@ const condition = (value: string | boolean): Expr => ({
 /** A declaration in its long form. */
 export function declarationOf(source: DeclarationSource): ValueDeclaration {
   if (typeof source === "string") return { type: source };
-  const { items, properties, additionalProperties, maxSize, default: given, ...rest } = source;
+  const { items, properties, additionalProperties, maxSize, default: given, data, ...rest } = source;
   return present({
     ...rest,
     items: optional(items, declarationOf),
@@ -45,8 +45,13 @@ export function declarationOf(source: DeclarationSource): ValueDeclaration {
       typeof additionalProperties === "boolean" ? additionalProperties : optional(additionalProperties, declarationOf),
     maxSize: optional(maxSize, parseSize),
     default: given === undefined ? undefined : dynamicJson(given),
+    data: optional(data as string | readonly string[] | undefined, classesOf), // by the schema
   }) as ValueDeclaration; // the schema has checked the rest of the keys
 }
+
+/** One class or several, as a sorted list. */
+const classesOf = (given: string | readonly string[]): readonly string[] =>
+  [...new Set(typeof given === "string" ? [given] : given)].sort();
 
 const retryOf = (source: RetrySource): CanonicalRetry => {
   const { delay, maxDelay, ...rest } = source;
@@ -82,6 +87,7 @@ function taskOf(source: TaskSource): Omit<CanonicalTask, "needs"> {
     retry: optional(source.retry, retryOf),
     priority: source.priority,
     outputs: optional(source.outputs, (map) => mapped(map, declarationOf)),
+    data: optional(source.data, classesOf),
     logs: source.logs,
   }) as unknown as Omit<CanonicalTask, "needs">; // every key of the canonical task, from the same key of the source
 }
@@ -162,6 +168,9 @@ export function canonicalize(source: WorkflowSource): CanonicalWorkflow {
     owner: source.owner,
     tags: source.tags,
     inputs: optional(source.inputs, (map) => mapped(map, declarationOf)),
+    data: optional(source.data, (map) =>
+      mapped(map, ({ allowedOn, ...rest }) => present({ ...rest, allowedOn: mapped(allowedOn, classesOf) })),
+    ),
     code: optional(source.code, present),
     labels: optional(source.labels, (map) => mapped(map, dynamicText)),
     priority: typeof source.priority === "string" ? canonicalText(source.priority) : source.priority,

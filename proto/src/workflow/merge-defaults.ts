@@ -17,6 +17,7 @@ export const inheritedKeys = [
   "grace",
   "resources",
   "priority",
+  "data",
 ] as const;
 
 const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -9,7 +9,6 @@ import type { WorkflowSource } from "./schema.ts";
 export const unsupportedKeys = [
   "triggers",
   "vars",
-  "data",
   "calendars",
   "environment",
   "permissions",
@@ -21,7 +20,6 @@ export const unsupportedKeys = [
   "assets",
   "outputs.*.sealed",
   "defaults.isolation",
-  "defaults.data",
   "defaults.python",
   "defaults.runsOn.expr",
   "defaults.runsOn.prefer",
@@ -33,7 +31,6 @@ export const unsupportedKeys = [
   "tasks.*.network",
   "tasks.*.poll",
   "tasks.*.cache",
-  "tasks.*.data",
   "tasks.*.reads",
   "tasks.*.writes",
   "tasks.*.timeoutTotal",
@@ -65,7 +62,7 @@ export const unsupportedKeys = [
   "tasks.*.resources.memory",
   "tasks.*.resources.gpu",
   "tasks.*.resources.disk",
-  "tasks.*.outputs.*.declassify",
+  "tasks.*.outputs.*.declassify.approvers",
   "hooks.onLate",
   "hooks.onRecovery",
   "hooks.*.*.pagerduty",
@@ -80,7 +77,7 @@ export const unsupportedKeys = [
 ] as const;
 
 /** Keys of a declared value, at any depth. */
-const ofDeclarations = ["data", "sealed"] as const;
+const ofDeclarations = ["sealed"] as const;
 
 /** Values of keys that are otherwise run; `*` as above. */
 export const unsupportedValues: readonly { readonly path: string; readonly value: unknown; readonly hint: string }[] = [
@@ -137,6 +134,31 @@ export function reportUnsupported(source: WorkflowSource, problems: ProblemList)
       reportDeclaration(declaration, ["tasks", id, "outputs", name], problems);
   }
   reportEarly(source, problems);
+  reportClasses(source, problems);
+}
+
+/** What a class asks for by default and this release cannot keep is refused, so that nobody believes it kept. */
+function reportClasses(source: WorkflowSource, problems: ProblemList): void {
+  for (const [name, given] of Object.entries(source.data ?? {})) {
+    for (const key of ["files", "logs"] as const) {
+      if (given[key] === "central") continue;
+      problems.add({
+        code: "not_supported",
+        detail: `${key}: local, the default of a data class, is not supported yet`,
+        hint: `write ${key}: central, if its ${key} may be kept by the control plane`,
+        path: ["data", name, ...(given[key] === undefined ? [] : [key])],
+        atKey: true,
+      });
+    }
+    if (given.inline === "sealed") {
+      problems.add({
+        code: "not_supported",
+        detail: "inline: sealed is not supported yet",
+        hint: "leave it out: values of the class are files then",
+        path: ["data", name, "inline"],
+      });
+    }
+  }
 }
 
 /** Frozen before a run has a number: what the language lets these know of the run is not known to them yet. */

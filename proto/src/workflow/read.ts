@@ -3,6 +3,7 @@ import type { JsonValue } from "../json.ts";
 import { canonicalize, secretsOf } from "./canonicalize.ts";
 import type { CanonicalWorkflow } from "./canonical.ts";
 import { checkDeclarations, checkSecretReferences } from "./check-declarations.ts";
+import { checkData } from "./check-data.ts";
 import { ExpressionChecker } from "./check-expressions.ts";
 import { checkGraph } from "./check-graph.ts";
 import { digestOf } from "./digest.ts";
@@ -74,6 +75,7 @@ function check(source: WorkflowSource, problems: ProblemList): CanonicalWorkflow
   checkGraph(source, document, problems);
   checkDeclarations(document, problems);
   checkSecretReferences(source, problems);
+  checkData(document, problems);
   new ExpressionChecker(source, document, secretsOf(source.secrets), problems).checkAll();
   return document;
 }

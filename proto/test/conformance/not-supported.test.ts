@@ -12,7 +12,6 @@ const spark = { image: "i", main: "m" };
 const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
   triggers: [{ id: "nightly", schedule: { cron: "0 3 * * *" } }],
   vars: ["region"],
-  data: { patient: { allowedOn: { zone: "onprem" } } },
   calendars: { bank: { weekend: ["sat", "sun"] } },
   environment: "production",
   permissions: { idToken: ["sts"] },
@@ -24,7 +23,6 @@ const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
   assets: [{ uri: "s3://lake/orders" }],
   "outputs.*.sealed": true,
   "defaults.isolation": "L1",
-  "defaults.data": "patient",
   "defaults.python": { warm: true },
   "defaults.runsOn.expr": "true",
   "defaults.runsOn.prefer": [{ labels: { os: "linux" }, weight: 1 }],
@@ -36,7 +34,6 @@ const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
   "tasks.*.network": "none",
   "tasks.*.poll": { every: "30s" },
   "tasks.*.cache": { ttl: "1h" },
-  "tasks.*.data": "patient",
   "tasks.*.reads": ["s3://lake/orders"],
   "tasks.*.writes": ["s3://lake/orders"],
   "tasks.*.timeoutTotal": "1h",
@@ -68,7 +65,7 @@ const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
   "tasks.*.resources.memory": "1Gi",
   "tasks.*.resources.gpu": 1,
   "tasks.*.resources.disk": "1Gi",
-  "tasks.*.outputs.*.declassify": { from: "patient", reason: "counts only" },
+  "tasks.*.outputs.*.declassify.approvers": ["group:privacy"],
   "hooks.onLate": [{ email }],
   "hooks.onRecovery": [{ email }],
   "hooks.*.*.pagerduty": { routingKey: "k" },
@@ -86,12 +83,8 @@ const rows: [string, unknown][] = [
   ...Object.entries(values),
   ...unsupportedValues.map(({ path, value }): [string, unknown] => [path, value]),
   // At any depth of a declared value.
-  ["inputs.*.data", "patient"],
   ["inputs.*.sealed", true],
   ["inputs.*.items.sealed", true],
-  ["inputs.*.properties.id.data", "patient"],
-  ["inputs.*.additionalProperties.data", "patient"],
-  ["tasks.*.outputs.*.data", "patient"],
   ["tasks.*.outputs.*.sealed", true],
   ["tasks.*.outputs.*.properties.id.sealed", true],
   // One by one, because each has a form of its own.
@@ -177,6 +170,11 @@ function complete(tree: Tree): void {
     // as built above
     (task["outputs"] as Tree)[name] = declared(one);
   for (const one of Object.values((tree["outputs"] ?? {}) as Record<string, Tree>)) one["value"] = 1; // as built above
+  const declassify = (task["outputs"] as Record<string, Tree> | undefined)?.["y"]?.["declassify"] as Tree | undefined;
+  if (declassify !== undefined) {
+    Object.assign(declassify, { from: "patient", reason: "counts only" });
+    tree["data"] = { patient: { allowedOn: { zone: "onprem" }, files: "central", logs: "central" } };
+  }
   if (tree["priority"] !== undefined) tree["inputs"] = { x: "integer" };
 }
 
