@@ -14,6 +14,7 @@ import { registerExplain } from "./command/explain.ts";
 import { registerInit } from "./command/init.ts";
 import { registerLogs } from "./command/logs.ts";
 import { registerOpen } from "./command/open.ts";
+import { registerPause } from "./command/pause.ts";
 import { registerRun } from "./command/run.ts";
 import { registerRuns } from "./command/runs.ts";
 import { registerStatus } from "./command/status.ts";
@@ -58,6 +59,7 @@ export function makeProgram(): Command {
     registerStatus,
     registerExplain,
     registerCancel,
+    registerPause,
     registerRuns,
     registerAgents,
     registerOpen,

@@ -56,6 +56,8 @@ import { ReportService } from "./result/report.service.ts";
 import { sweepLoop } from "./retention/sweep-loop.ts";
 import { RunController } from "./run/run.controller.ts";
 import { RunService } from "./run/run.service.ts";
+import { SteerController } from "./run/steer.controller.ts";
+import { SteerService } from "./run/steer.service.ts";
 import { HEALTH, HealthController, type Health } from "./telemetry/health.controller.ts";
 import type { Log } from "./telemetry/log.ts";
 import { StartLimits } from "./trigger/start-limits.ts";
@@ -205,6 +207,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       DeployController,
       RunRequestController,
       RunController,
+      SteerController,
       ExplainController,
       LiveController,
       ...agentSide.controllers,
@@ -224,6 +227,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: WorkflowEditions, useValue: editions },
       { provide: DeployService, useValue: new DeployService(workflowStore, editions, picture, paths) },
       { provide: RunService, useValue: runs },
+      { provide: SteerService, useValue: new SteerService(runs, commit, audit) },
       { provide: StartLimits, useValue: startLimits },
       { provide: AGENT_PICTURE, useValue: picture },
       { provide: ExplainService, useValue: new ExplainService(runs, runStore, picture) },

@@ -45,6 +45,7 @@ export function runOf(name: string): RunView {
     inputs: { url: "http://127.0.0.1:8099/seattle-weather.csv" },
     outputs: null,
     cancel: null,
+    pause: null,
     taskCounts,
   };
 }

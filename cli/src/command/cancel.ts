@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { parseDuration, type Cancelled } from "@capstan/proto";
 import type { Context } from "../context.ts";
+import { steeredColumns } from "../output/run-columns.ts";
 import { resolveReference } from "../run-lookup.ts";
 
 interface CancelFlags {
@@ -43,11 +44,6 @@ export function registerCancel(program: Command, context: (command: Command) => 
             : await client.call("taskCancel", { params: { run, task }, body: reason }),
         );
       }
-      const columns = [
-        { title: "RUN", key: "run", value: (one: Cancelled) => one.run },
-        { title: "STATE", key: "state", value: (one: Cancelled) => one.state },
-        { title: "BEFORE", key: "already", value: (one: Cancelled) => (one.already ? "already" : "") },
-      ];
-      ctx.out.list(done, columns, (one) => one.run);
+      ctx.out.list(done, steeredColumns, (one) => one.run);
     });
 }

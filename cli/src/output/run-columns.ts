@@ -1,4 +1,4 @@
-import { failureText, formatDuration, type RunSummary } from "@capstan/proto";
+import { failureText, formatDuration, type RunSummary, type Steered } from "@capstan/proto";
 import type { Output } from "./output.ts";
 import { stateSymbol } from "./state.ts";
 import type { Column } from "./table.ts";
@@ -23,4 +23,11 @@ export const runColumns = (out: Output, now = Date.now()): readonly Column<RunSu
   { title: "BY", key: "trigger", value: (run) => run.trigger.actor ?? run.trigger.kind },
   { title: "ID", key: "id", value: (run) => run.id, isWide: true },
   { title: "WHY", key: "failure", value: (run) => (run.failure === null ? "" : failureText(run.failure)) },
+];
+
+/** What was done to a run or a task, and whether it was so before. */
+export const steeredColumns: readonly Column<Steered>[] = [
+  { title: "RUN", key: "run", value: (one) => one.run },
+  { title: "STATE", key: "state", value: (one) => one.state },
+  { title: "BEFORE", key: "already", value: (one) => (one.already ? "already" : "") },
 ];

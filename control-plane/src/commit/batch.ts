@@ -2,6 +2,7 @@
 // `database/sql/commit-batch.sql` names them.
 import type { AttemptRow, Draft } from "../engine/draft.ts";
 import type { HistoryItem } from "../engine/event.ts";
+import { isHeld } from "../engine/pause.ts";
 import type { Run, TaskRun } from "../engine/snapshot.ts";
 import type { Lane } from "../dispatch/sessions.ts";
 import { selectorHash, selectorOf } from "./lane.ts";
@@ -19,7 +20,9 @@ export interface BatchRows {
   readonly timers: object[];
   readonly lanes: object[];
   /** What the rows of `starts`, `tasks` and `attempts` need of the statement, beside themselves. */
-  readonly kinds: Set<"keys" | "tasksMade" | "tasksMoved" | "attemptsMade" | "attemptsMoved" | "attemptsEnded">;
+  readonly kinds: Set<
+    "keys" | "tasksMade" | "tasksMoved" | "attemptsMade" | "attemptsMoved" | "attemptsEnded" | "runsMore"
+  >;
 }
 
 export const emptyBatch = (): BatchRows => ({
@@ -67,6 +70,8 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
     rows.starts.push(startRow(after, start, entry.order, history));
     if (start.idempotency !== undefined) rows.kinds.add("keys");
   } else {
+    const more = runMore(draft.before, after);
+    if (more !== undefined) rows.kinds.add("runsMore");
     rows.advances.push({
       p,
       r,
@@ -78,6 +83,7 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
       cn: after.cancel,
       ou: after.outputs,
       f: after.failure,
+      ...more,
       ...(history.length === 0 ? {} : { fs: after.eventSeq - history.length + 1, h: draft.around.nowMs, it: history }),
     });
   }
@@ -123,7 +129,7 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
         q: task.queuedMs,
         ...(task.avoid.length === 0 ? {} : { av: task.avoid }),
       });
-    } else if (earlier?.state === "queued" && task.state !== "queued") {
+    } else if (earlier?.state === "queued" && (task.state !== "queued" || isHeld(task))) {
       rows.queue.push({ d: true, p, r, o: position });
     }
   }
@@ -135,6 +141,12 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
     // A cleared timer that was never set costs a look-up that finds nothing.
     rows.timers.push({ p, r, o: timer.position, k: timer.kind, du: timer.dueMs });
   }
+}
+
+/** What seldom changes about a run: written only by a statement whose batch has such a change. */
+function runMore(before: Run | undefined, after: Run): object | undefined {
+  if (before?.pause === after.pause) return undefined;
+  return { pa: after.pause, dl: after.deadlineMs };
 }
 
 function attemptRow(p: string, r: string, after: Run, attempt: AttemptRow): object {

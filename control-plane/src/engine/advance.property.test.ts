@@ -33,7 +33,7 @@ const shapes: fc.Arbitrary<Shape> = fc
     })),
   }));
 
-const steps = fc.array(fc.tuple(fc.nat(7), fc.nat(9)), { maxLength: 80 });
+const steps = fc.array(fc.tuple(fc.nat(7), fc.nat(11)), { maxLength: 80 });
 
 const workflowOf = (shape: Shape): Record<string, CanonicalTask> =>
   Object.fromEntries(
@@ -52,6 +52,8 @@ const workflowOf = (shape: Shape): Record<string, CanonicalTask> =>
 /** One thing that can happen to a task, chosen by a number; nothing where it cannot happen now. */
 function happen(run: EngineFixture, key: string, what: number): void {
   const task = run.task(key);
+  if (what === 9) return void run.send({ kind: "pause_run", actor: "a", reason: "r" });
+  if (what === 10) return void run.send({ kind: "resume_run", actor: "a" });
   if (task.state === "retrying") run.retry(key);
   else if (task.live === undefined) return;
   else if (what < 4) run.finish(key);
@@ -76,7 +78,8 @@ test("whatever happens in whatever order, a run ends once everything that was st
         );
         expect(changed).toEqual([]);
       }
-      // Now every attempt succeeds; at most every task runs as often as it may.
+      // Nobody pauses it any more, and now every attempt succeeds; at most every task runs as often as it may.
+      run.send({ kind: "resume_run", actor: "a" });
       for (let round = 0; round < 100 && !isSettled(run.run); round++) {
         for (let i = 0; i < shape.tasks.length; i++) happen(run, `t${i}`, 0);
       }

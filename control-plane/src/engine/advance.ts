@@ -4,6 +4,7 @@
 import { applyToAttempt } from "./attempt-machine.ts";
 import { Draft, type Surroundings } from "./draft.ts";
 import type { EventOutcome, RunEvent } from "./event.ts";
+import { hold, isHeld, pauseRun, resumeRun } from "./pause.ts";
 import { cancelRun, endCleanup, settle, stopTask } from "./run-machine.ts";
 import type { Run } from "./snapshot.ts";
 import { dispatch, queue } from "./task-machine.ts";
@@ -25,14 +26,15 @@ export function advance(draft: Draft, event: RunEvent): EventOutcome {
     }
     case "claimed": {
       const task = draft.task(event.position);
-      if (task?.state !== "queued" || draft.ready.includes(event.position)) return { kind: "duplicate" };
+      if (task?.state !== "queued" || isHeld(task) || draft.ready.includes(event.position))
+        return { kind: "duplicate" };
       dispatch(draft, event.position, event);
       return { kind: "accepted" };
     }
     case "timer":
       return fire(draft, event.position, event.timer);
     case "deadline":
-      if (draft.run.deadlineMs > draft.around.nowMs) return { kind: "duplicate" };
+      if (draft.run.deadlineMs > draft.around.nowMs || draft.run.state === "paused") return { kind: "duplicate" };
       return cancelRun(draft, {
         cause: "timeout",
         actor: "capstan",
@@ -48,6 +50,13 @@ export function advance(draft: Draft, event: RunEvent): EventOutcome {
         atMs: draft.around.nowMs,
         force: event.force,
       });
+    case "pause_run":
+      return pauseRun(draft, { actor: event.actor, reason: event.reason });
+    case "resume_run": {
+      const outcome = resumeRun(draft, event.actor);
+      settle(draft);
+      return outcome;
+    }
     case "backstop":
       return stopTask(draft, event.position, "timeout") ? { kind: "accepted" } : { kind: "duplicate" };
     case "cancel_task": {
@@ -79,6 +88,10 @@ function fire(draft: Draft, position: number, timer: Extract<RunEvent, { kind: "
       return { kind: "accepted" };
     case "dispatch_backoff":
       if (task?.state !== "queued" || task.reason?.code !== "dispatch_backoff") return { kind: "duplicate" };
+      if (draft.run.state === "paused") {
+        hold(draft, position);
+        return { kind: "accepted" };
+      }
       draft.set(position, { reason: undefined });
       draft.ready.push(position);
       return { kind: "accepted" };

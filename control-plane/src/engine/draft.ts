@@ -88,6 +88,11 @@ export class Draft {
     return this.tasks[position];
   }
 
+  /** Task runs that have not ended, hooks included. */
+  openTasks(): readonly TaskRun[] {
+    return this.tasks.flatMap((task) => (task === undefined || isTaskRunEnded(task.state) ? [] : [task]));
+  }
+
   planTask(position: number): PlanTask {
     const planTask = this.run.plan.tasks[position];
     if (planTask === undefined) throw new Error(`run ${this.run.id} has no task at position ${position}`);

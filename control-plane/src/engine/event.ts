@@ -78,6 +78,8 @@ export type RunEvent =
       readonly force: boolean;
       readonly graceMs?: number;
     }
+  | { readonly kind: "pause_run"; readonly actor: string; readonly reason: string }
+  | { readonly kind: "resume_run"; readonly actor: string }
   | { readonly kind: "cancel_task"; readonly position: number; readonly actor: string; readonly reason: string };
 
 /** A slot promised on a session; `seq` numbers the offer. */

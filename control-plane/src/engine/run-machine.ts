@@ -4,6 +4,7 @@ import { isTaskRunEnded, type JsonObject } from "@capstan/proto";
 import { runOutputs } from "./context.ts";
 import { Draft, type Surroundings } from "./draft.ts";
 import type { EventOutcome } from "./event.ts";
+import { endPause, releaseHeld } from "./pause.ts";
 import type { Plan } from "./plan.ts";
 import type { Cancel, Run, RunFailure, TaskRun } from "./snapshot.ts";
 import { consider, endTask, newTaskRun, queue, settleSuccessors } from "./task-machine.ts";
@@ -35,6 +36,7 @@ export function startRun(request: NewRun, around: Surroundings): Draft {
     endedMs: undefined,
     deadlineMs: around.nowMs + request.plan.timeoutMs,
     cancel: undefined,
+    pause: undefined,
     outputs: undefined,
     failure: undefined,
     tasks: new Array<TaskRun | undefined>(request.plan.tasks.length).fill(undefined),
@@ -60,7 +62,7 @@ export function startRun(request: NewRun, around: Surroundings): Draft {
 /** Lets everything follow from what changed: successors, then the run's end, then its hooks. */
 export function settle(draft: Draft): void {
   settleSuccessors(draft);
-  if (draft.run.openTasks > 0 || draft.run.endedMs !== undefined) return;
+  if (draft.run.openTasks > 0 || draft.run.endedMs !== undefined || draft.run.state === "paused") return;
   endRun(draft);
 }
 
@@ -78,12 +80,14 @@ export function cancelRun(draft: Draft, cancel: Cancel): EventOutcome {
   if (run.cancel !== undefined && !(cancel.force && !run.cancel.force)) return { kind: "accepted" };
   if (run.cancel === undefined) {
     draft.moveRun(run.state === "queued" ? "cancelled" : "cancelling", { cancel });
+    endPause(draft);
     draft.tell({ type: "run.cancelling", to: "cancelling", actor: cancel.actor, reason: cancel.reason });
     draft.setTimer(-1, "cleanup", draft.around.nowMs + run.plan.cleanupTimeoutMs);
   } else {
     run.cancel = { ...run.cancel, force: true };
   }
   stopTasks(draft, cancel.force);
+  releaseHeld(draft);
   settle(draft);
   return { kind: "accepted" };
 }

@@ -2,6 +2,7 @@
 //  S1. A snapshot is never changed; advance() makes a new one that shares what did not change.
 //  S2. Everything here can be rebuilt from runs, task_runs and the live attempts.
 import type { Failure, JsonObject, RunState, TaskRunState } from "@capstan/proto";
+import type { RunPause } from "./pause.ts";
 import type { Plan } from "./plan.ts";
 
 /**
@@ -111,6 +112,8 @@ export interface Run {
   readonly endedMs: number | undefined;
   readonly deadlineMs: number;
   readonly cancel: Cancel | undefined;
+  /** Undefined for a run that never was paused. */
+  readonly pause: RunPause | undefined;
   readonly outputs: JsonObject | undefined;
   readonly failure: RunFailure | undefined;
   /** By position; hooks are undefined until their event makes them. */

@@ -3,6 +3,7 @@ import type { Failure, JsonObject } from "@capstan/proto";
 import { askCondition } from "./condition.ts";
 import type { Draft } from "./draft.ts";
 import { askJoin, effectOfSkip, withNeedEnded } from "./join.ts";
+import { hold } from "./pause.ts";
 import type { Effect, LiveAttempt, NeedCounts, TaskRun, Tries } from "./snapshot.ts";
 import type { Slot } from "./event.ts";
 
@@ -55,10 +56,11 @@ export function consider(draft: Draft, position: number): void {
   queue(draft, position);
 }
 
-/** Makes a task run ready to be offered. */
+/** Makes a task run ready to be offered; in a paused run it is held. */
 export function queue(draft: Draft, position: number): void {
   draft.move(position, "queued", { queuedMs: draft.around.nowMs, dueMs: undefined, reason: undefined });
-  draft.ready.push(position);
+  if (draft.run.state === "paused") hold(draft, position);
+  else draft.ready.push(position);
 }
 
 /** Gives a queued task run to an agent: the attempt is made, with the next epoch. */

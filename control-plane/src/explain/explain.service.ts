@@ -73,6 +73,16 @@ export class ExplainService {
         do: logsOf(name, record.failure.task),
       };
     }
+    const pause = record.pause?.current;
+    if (record.state === "paused" && pause !== undefined) {
+      return {
+        ...head,
+        code: "run_paused",
+        since: new Date(pause.atMs).toISOString(),
+        detail: `${name} is paused${pauseWords(pause)}.`,
+        do: `let it go on: capstan resume ${name}`,
+      };
+    }
     const holding = tasks.find((task) => task.state !== "waiting") ?? tasks[0];
     if (isRunEnded(record.state) || holding === undefined) {
       return { ...head, code: record.state, detail: `${name} ${said(record.state)}${cancelWords(record)}.`, do: null };
@@ -172,6 +182,17 @@ function queued(scene: Scene, task: TaskRecord, head: Head): Explanation {
   const row = scene.queued.find((one) => one.key === task.key);
   const since = task.queued;
   const age = since === null ? "" : ` for ${formatDuration(Math.max(0, Date.now() - Date.parse(since)))}`;
+  const pause = scene.run.pause?.current;
+  if (task.reason?.code === "run_paused" && pause !== undefined) {
+    return {
+      ...head,
+      code: "run_paused",
+      since,
+      detail: `${task.key} is ready, but its run is paused${pauseWords(pause)}.`,
+      evidence: { by: pause.actor, why: pause.reason, since: new Date(pause.atMs).toISOString() },
+      do: `let it go on: capstan resume ${runName(scene.run.workflow, scene.run.number)}`,
+    };
+  }
   if (row === undefined) {
     const code = task.reason?.code ?? "control_plane_behind";
     return { ...head, code, since, detail: `${task.key} has been queued${age}. ${reasonText(code)}`, do: null };
@@ -258,6 +279,12 @@ const evidenceOf = (task: TaskRecord): Explanation["evidence"] => ({
   ...(structuredClone(task.reason?.evidence ?? {}) as Explanation["evidence"]),
   attempts: task.attempts,
 });
+
+/** ` by ana since 10:04:31 UTC: disk is full` */
+function pauseWords(pause: { readonly actor: string; readonly reason: string; readonly atMs: number }): string {
+  const why = pause.reason === "" ? "" : `: ${pause.reason}`;
+  return ` by ${pause.actor} since ${clock(new Date(pause.atMs).toISOString())}${why}`;
+}
 
 /** By whom and why a run was cancelled: ` by ana: wrong input`. */
 function cancelWords({ state, cancel }: Pick<RunRecord, "state" | "cancel">): string {

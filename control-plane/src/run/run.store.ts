@@ -1,6 +1,7 @@
 // The port of reading runs to their rows. Nothing here changes a run.
 import type { AttemptState, Failure, JsonObject, JsonValue, RunState, TaskRunState } from "@capstan/proto";
 import type { HistoryItem } from "../engine/event.ts";
+import type { RunPause } from "../engine/pause.ts";
 
 export type RunRef = { readonly id: string } | { readonly workflow: string; readonly number: number };
 
@@ -20,6 +21,7 @@ export interface RunRecord {
   readonly ended: string | null;
   readonly deadline: string | null;
   readonly cancel: JsonObject | null;
+  readonly pause: RunPause | null;
   readonly outputs: JsonObject | null;
   readonly failure: (Failure & { readonly task?: string }) | null;
   /** Only where one run is read. */

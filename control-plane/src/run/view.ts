@@ -44,8 +44,15 @@ export const runView = (run: RunRecord): RunView => ({
   inputs: json(run.inputs),
   outputs: json(run.outputs),
   cancel: json(run.cancel),
+  pause: pauseView(run.pause),
   taskCounts: json(run.taskCounts ?? {}),
 });
+
+function pauseView(pause: RunRecord["pause"]): RunView["pause"] {
+  const current = pause?.current;
+  if (current === undefined) return null;
+  return { actor: current.actor, reason: current.reason, at: new Date(current.atMs).toISOString() };
+}
 
 export function taskRunView(task: TaskRecord, document: CanonicalWorkflow | undefined): TaskRunView {
   const definition = document === undefined ? undefined : taskOf(document, task.key);

@@ -181,6 +181,7 @@ function startedView(
     inputs: asked.inputs as RunView["inputs"], // JSON, checked against the declarations
     outputs: null,
     cancel: null,
+    pause: null,
     taskCounts: {},
   };
 }

@@ -46,6 +46,8 @@ export const runSchema = runSummarySchema.extend({
   inputs: z.record(z.string(), z.json()),
   outputs: z.record(z.string(), z.json()).nullable(),
   cancel: z.looseObject({ actor: z.string().optional(), reason: z.string().optional() }).nullable(),
+  /** By whom, why and since when it is paused; null where it is not. */
+  pause: z.object({ actor: z.string(), reason: z.string(), at: timeSchema }).nullable(),
   /** Task runs by state, hooks included. */
   taskCounts: z.partialRecord(z.enum(taskRunStates), z.number().int()),
 });
@@ -192,6 +194,11 @@ export const cancelTaskBodySchema = z.strictObject({ reason: z.string().max(2000
 /** Repeats are harmless: `already` says that it was cancelling or had ended so. */
 export const cancelledSchema = z.object({ run: z.string(), state: z.string(), already: z.boolean() });
 export type Cancelled = z.infer<typeof cancelledSchema>;
+
+export const pauseBodySchema = z.strictObject({ reason: z.string().max(2000).optional() });
+/** What a person did to a run or a task run, and its state after it. Repeats are harmless: `already` says so. */
+export const steeredSchema = z.object({ run: z.string(), state: z.string(), already: z.boolean() });
+export type Steered = z.infer<typeof steeredSchema>;
 
 export const outputsSchema = z.object({
   run: z.string(),

@@ -16,6 +16,8 @@ export type ConsoleRoute =
   | "taskLogs"
   | "rawLogs"
   | "runCancel"
+  | "runPause"
+  | "runResume"
   | "eventStream";
 
 export const consoleRoutes = {
@@ -28,5 +30,7 @@ export const consoleRoutes = {
   taskLogs: { method: "GET", path: "/api/v1/projects/{project}/runs/{run}/tasks/{task}/logs" },
   rawLogs: { method: "GET", path: "/api/v1/projects/{project}/runs/{run}/logs/raw" },
   runCancel: { method: "POST", path: "/api/v1/projects/{project}/runs/{run}/actions/cancel" },
+  runPause: { method: "POST", path: "/api/v1/projects/{project}/runs/{run}/actions/pause" },
+  runResume: { method: "POST", path: "/api/v1/projects/{project}/runs/{run}/actions/resume" },
   eventStream: { method: "GET", path: "/api/v1/projects/{project}/events/stream" },
 } as const satisfies PathsOf<ConsoleRoute>;

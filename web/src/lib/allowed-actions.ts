@@ -4,6 +4,16 @@ import { runEnded, stateLooks } from "./states.ts";
 
 export type Allowed = { readonly allowed: true } | { readonly allowed: false; readonly why: string };
 
+/** A run that is paused can go on, one that is under way can be paused; of any other there is nothing to say. */
+export function pauseActionOf(
+  state: RunState,
+  permissions: readonly string[] | undefined,
+): "pause" | "resume" | undefined {
+  if (permissions !== undefined && !permissions.includes("runs:pause")) return undefined;
+  if (state === "paused") return "resume";
+  return state === "running" || state === "queued" ? "pause" : undefined;
+}
+
 export function canCancelRun(state: RunState, permissions: readonly string[] | undefined, project: string): Allowed {
   if (runEnded[state])
     return {

@@ -62,4 +62,13 @@ export class RunEntity {
 
   @Column({ type: "jsonb", nullable: true })
   failure!: unknown;
+
+  @Column({ type: "jsonb", nullable: true })
+  pause!: unknown;
+
+  @Column({ type: "jsonb", nullable: true })
+  late!: unknown;
+
+  @Column({ type: "jsonb", nullable: true })
+  origin!: unknown;
 }

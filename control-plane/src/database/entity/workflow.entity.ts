@@ -23,4 +23,7 @@ export class WorkflowEntity {
 
   @Column({ name: "retired_at", type: "timestamptz", nullable: true })
   retiredAt!: Date | null;
+
+  @Column({ type: "jsonb", nullable: true })
+  pause!: unknown;
 }

@@ -24,7 +24,13 @@ start AS MATERIALIZED (
 --{advances}
 advance AS MATERIALIZED (
   SELECT * FROM json_to_recordset(:advances::json) AS x(
-    p uuid, r uuid, v int, s text, es int, st float8, en float8, cn jsonb, ou jsonb, f jsonb, fs int, h float8, it json)
+    p uuid, r uuid, v int, s text, es int, st float8, en float8, cn jsonb, ou jsonb, f jsonb, fs int, h float8, it json
+--{/}
+--{advances&runsMore}
+    , pa jsonb, dl float8
+--{/}
+--{advances}
+  )
 ),
 --{/}
 refused AS MATERIALIZED (
@@ -96,6 +102,11 @@ run_made_told AS (
 run_moved AS (
   UPDATE runs x SET version = a.v + 1, state = a.s, event_seq = a.es, started_at = to_timestamp(a.st / 1000),
     ended_at = to_timestamp(a.en / 1000), cancel = a.cn, outputs = a.ou, failure = a.f
+--{/}
+--{advances&runsMore}
+    , pause = coalesce(a.pa, x.pause), deadline_at = coalesce(to_timestamp(a.dl / 1000), x.deadline_at)
+--{/}
+--{advances}
   FROM advance a
   WHERE x.project_id = a.p AND x.id = a.r AND (a.r IN (SELECT r FROM locked)) IS TRUE
 ),

@@ -23,6 +23,7 @@ export interface RunRow {
   readonly ended_at: string | null;
   readonly deadline_at: string | null;
   readonly cancel: Cancel | null;
+  readonly pause: Run["pause"] | null;
   readonly outputs: JsonObject | null;
   readonly failure: RunFailure | null;
 }
@@ -109,6 +110,7 @@ export function runFromRows(rows: RunRows, plan: Plan): Run {
     endedMs: ms(run.ended_at),
     deadlineMs: ms(run.deadline_at) ?? Date.parse(run.created_at) + plan.timeoutMs,
     cancel: run.cancel ?? undefined,
+    pause: run.pause ?? undefined,
     outputs: run.outputs ?? undefined,
     failure: run.failure ?? undefined,
     tasks,

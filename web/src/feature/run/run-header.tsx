@@ -2,7 +2,7 @@
 import type { RunView, TaskRunView } from "@capstan/proto";
 import Link from "next/link";
 import type { ReactNode } from "react";
-import { canCancelRun } from "../../lib/allowed-actions.ts";
+import { canCancelRun, pauseActionOf } from "../../lib/allowed-actions.ts";
 import { formatCount } from "../../lib/format.ts";
 import { runsPath } from "../../lib/paths.ts";
 import { runEnded, taskRunStateOrder } from "../../lib/states.ts";
@@ -11,22 +11,24 @@ import { Ago, Span } from "../../ui/clock.tsx";
 import { Command } from "../../ui/command.tsx";
 import { StateMark } from "../../ui/state-mark.tsx";
 import { CancelRun } from "./cancel-run.tsx";
+import { PauseRun } from "./pause-run.tsx";
 
 export function RunHeader({
   project,
   run,
   tasks,
   permissions,
-  onCancelled,
+  onChanged,
 }: {
   readonly project: string;
   readonly run: RunView;
   readonly tasks: readonly TaskRunView[] | undefined;
   readonly permissions: readonly string[] | undefined;
-  readonly onCancelled: () => void;
+  readonly onChanged: () => void;
 }) {
   const counts = tasks === undefined ? run.taskCounts : countTasks(tasks);
   const inputs = Object.entries(run.inputs);
+  const pauseAction = pauseActionOf(run.state, permissions);
   return (
     <div className="mb-4 flex flex-col gap-3">
       <nav aria-label="Breadcrumb" className="text-xs text-ink-soft">
@@ -39,12 +41,15 @@ export function RunHeader({
         <span role="status">
           <StateMark state={run.state} className="text-sm" />
         </span>
-        <div className="ml-auto">
+        <div className="ml-auto inline-flex flex-wrap items-center gap-2">
+          {pauseAction === undefined ? null : (
+            <PauseRun project={project} run={run} action={pauseAction} onChanged={onChanged} />
+          )}
           <CancelRun
             project={project}
             run={run}
             allowed={canCancelRun(run.state, permissions, project)}
-            onCancelled={onCancelled}
+            onCancelled={onChanged}
           />
         </div>
       </div>
@@ -52,6 +57,12 @@ export function RunHeader({
         <Fact name="Workflow">
           {run.workflow} <span className="text-ink-soft">version {run.version}</span>
         </Fact>
+        {run.pause === null ? null : (
+          <Fact name="Paused">
+            <Ago at={run.pause.at} /> by {run.pause.actor}
+            {run.pause.reason === "" ? "" : `: ${run.pause.reason}`}
+          </Fact>
+        )}
         <Fact name="Created">
           <Ago at={run.createdAt} />
         </Fact>
@@ -92,6 +103,7 @@ export function RunHeader({
             <Command text={`capstan runs show ${run.name}`} />
             <Command text={`capstan logs ${run.name}${runEnded[run.state] ? "" : " -f"}`} />
             <Command text={`capstan explain ${run.name}`} />
+            {pauseAction === undefined ? null : <Command text={`capstan ${pauseAction} ${run.name}`} />}
             {runEnded[run.state] ? null : <Command text={`capstan cancel ${run.name}`} />}
           </div>
         </details>

@@ -109,7 +109,7 @@ export function RunPage({ project, name }: { readonly project: string; readonly 
           <ProblemNotice error={run.error} onRetry={() => void run.refetch()} />
         </div>
       ) : null}
-      <RunHeader project={project} run={view} tasks={rows} permissions={permissions} onCancelled={refresh} />
+      <RunHeader project={project} run={view} tasks={rows} permissions={permissions} onChanged={refresh} />
       {view.failure === null ? null : (
         <FailurePanel project={project} run={view} failure={view.failure} onOpen={select} />
       )}
