@@ -139,6 +139,10 @@ process.stdout.write(
         url: `http://127.0.0.1:${webPort}/seattle-weather.csv`,
         db: path.join(dataFolder, "daily.db"),
       },
+      weather_report: {
+        url: `http://127.0.0.1:${webPort}/seattle-weather.csv`,
+        db: path.join(dataFolder, "weather.db"),
+      },
     },
   })}\n`,
 );

@@ -26,7 +26,7 @@ import { sweepMemory } from "./workspace/memory-folder.ts";
 
 export const agentVersion = "0.1.0";
 const isolationLevels = ["L0"] as const;
-const executorKinds = ["run", "python", "node", "http", "notify"] as const;
+const executorKinds = ["run", "python", "node", "http", "sql", "notify"] as const;
 /** Longest wait for acknowledgements at an orderly end; what is owed then is sent at the next start. */
 const flushOnEndMs = 5000;
 const sweepMs = 60 * 60 * 1000;

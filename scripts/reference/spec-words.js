@@ -49,7 +49,7 @@ export const taskWords = {
   python: "Action: `module:function`, a `file` or `inline` text.",
   node: "Action: `file.mjs#export`, or `inline` text.",
   http: "Action: one request; `saveAs` keeps the answer as a file.",
-  sql: "Action: one statement with bound parameters.",
+  sql: "Action: SQL with bound parameters on PostgreSQL or SQLite; `result` says what becomes of the rows.",
   container: "Action: an image.",
   spark: "Action: a Spark application.",
   ecs: "Action: an Amazon ECS task.",

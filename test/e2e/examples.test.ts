@@ -1,4 +1,5 @@
-// The two examples on a fresh start, from outside: what the database file holds, what arrived at the receivers.
+// The examples on a fresh start, from outside: what the database file holds, what arrived at the receivers.
+import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -55,6 +56,27 @@ test("the SQLite file holds exactly the rows of the CSV file", async () => {
   expect(rows).toHaveLength(1461);
   expect(rows.map((row) => Object.values(row).join(","))).toEqual(lines);
   expect((await product.run("daily_csv_to_sqlite-1")).outputs).toEqual({ rows: 1461 });
+});
+
+test("a query's parameters are bound, and its result is a value or a file", async () => {
+  const { url } = (await product.run("daily_csv_to_sqlite-1")).inputs;
+  const db = join(product.data, "weather.db");
+  const started = await product.cli([
+    ...["run", "weather_report", "-i", `url=${String(url)}`, "-i", `db=${db}`, "-i", "weather=snow", "--wait"],
+  ]);
+  expect(started.code, started.stdout + started.stderr).toBe(0);
+  const text = readFileSync(join(root, "node_modules/vega-datasets/data/seattle-weather.csv"), "utf8");
+  const snow = text.split("\n").filter((line) => line.endsWith(",snow"));
+  const report = `date,temp_min\n${snow
+    .map((line) => line.split(","))
+    .map(([date = "", , , low = ""]) => ({ date, low: Number(low) }))
+    .toSorted((a, b) => a.low - b.low || a.date.localeCompare(b.date))
+    .map(({ date, low }) => `${date},${low}\n`)
+    .join("")}`;
+  expect((await product.run("weather_report-1")).outputs).toMatchObject({
+    days: snow.length,
+    report: { $file: { sha256: createHash("sha256").update(report).digest("hex"), mediaType: "text/csv" } },
+  });
 });
 
 test("success is told once in each channel", async () => {

@@ -1,4 +1,4 @@
-// The port between a runner and what it runs: one executor per kind of action (`run python node http notify`).
+// The port between a runner and what it runs: one executor per kind of action (`run python node http sql notify`).
 //  X1. Executors live in the runner process, so a dead agent stops nothing.
 //  X2. Every secret value is registered with `mask` before the first byte of output can exist.
 //  X3. An executor starts no process and kills none: it says what is to be started, and the runner owns its tree,

@@ -44,6 +44,13 @@ export const runCodes = errorEntries({
     meaning: "The server sent more bytes than the action allows (64 MiB unless maxBytes says otherwise).",
     do: "Raise maxBytes, or ask the server for less.",
   },
+  sql_error: {
+    title: "the database refused the statement or its result",
+    retryable: true,
+    meaning:
+      "A sql action could not connect, the database answered with an error (its SQLSTATE is in the message), or the rows do not fit what result asks for. The transaction was rolled back, unless the message says that the connection broke.",
+    do: "Read the database's own words in the message; check url, query and params, and for large results use result: file.",
+  },
   notify_failed: {
     title: "a notification could not be delivered",
     status: 502,

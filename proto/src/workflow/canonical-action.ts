@@ -7,7 +7,7 @@ import { parseSize } from "./scalar-schema.ts";
 import type { TaskSource } from "./task-schema.ts";
 
 /** The field meant by the short text form of each action that this release runs. */
-export const shortField = { run: "script", python: "call", node: "file", http: "url" } as const;
+export const shortField = { run: "script", python: "call", node: "file", http: "url", sql: "query" } as const;
 export type AgentActionName = keyof typeof shortField;
 
 /** Fields of actions and notifiers that hold literal text: an expression there would be code (`script_expression`). */
@@ -16,9 +16,23 @@ export const literalFields: Readonly<Record<AgentActionName, readonly string[]>>
   python: ["call", "file", "inline"],
   node: ["file", "inline", "entry"],
   http: [],
+  sql: ["query", "file"],
 };
 /** Fields that are neither literal code nor expressions: plain settings. */
-const settings = new Set(["shell", "environment", "warm", "expect", "followRedirects", "maxBytes", "ca", "html"]);
+const settings = new Set([
+  "shell",
+  "environment",
+  "warm",
+  "expect",
+  "followRedirects",
+  "maxBytes",
+  "ca",
+  "html",
+  "result",
+  "format",
+  "maxRows",
+  "transaction",
+]);
 
 /** Whether a field of an action or a notifier may hold expressions. */
 export const isDynamicField = (action: string, field: string): boolean =>
@@ -54,7 +68,7 @@ function notifierOf(given: Fields): Notifier {
   return { [name]: long } as unknown as Notifier; // the schema has checked name and fields
 }
 
-const agentActions = ["run", "python", "node", "http"] as const;
+const agentActions = ["run", "python", "node", "http", "sql"] as const;
 
 function agentActionOf(source: Pick<TaskSource, AgentActionName | "notify">): CanonicalAction | undefined {
   for (const action of agentActions) {

@@ -130,6 +130,19 @@ export interface HttpAction {
   readonly ca?: string;
 }
 
+/** Exactly one of `query` and `file`. */
+export interface SqlAction {
+  readonly url: DynamicText;
+  readonly query?: string;
+  readonly file?: string;
+  /** By position, or by name; always bound. */
+  readonly params?: readonly DynamicJson[] | Readonly<Record<string, DynamicJson>>;
+  readonly result?: "rows" | "value" | "file" | "none";
+  readonly format?: "csv" | "jsonl";
+  readonly maxRows?: number;
+  readonly transaction?: boolean;
+}
+
 /** `webhook`, or `token` and `channel`. */
 export interface SlackNotifier {
   readonly webhook?: DynamicText;
@@ -169,8 +182,9 @@ export type CanonicalAction =
   | { readonly python: PythonAction }
   | { readonly node: NodeAction }
   | { readonly http: HttpAction }
+  | { readonly sql: SqlAction }
   | { readonly notify: Notifier };
-export type ActionKind = "run" | "python" | "node" | "http" | "notify";
+export type ActionKind = "run" | "python" | "node" | "http" | "sql" | "notify";
 
 export interface CanonicalRetry {
   /** All tries, the first too. */
@@ -285,6 +299,7 @@ export function actionKindOf(action: CanonicalAction): ActionKind {
   if ("python" in action) return "python";
   if ("node" in action) return "node";
   if ("http" in action) return "http";
+  if ("sql" in action) return "sql";
   return "notify";
 }
 

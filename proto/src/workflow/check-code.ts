@@ -48,7 +48,7 @@ function filesOf(action: Readonly<Record<string, unknown>>, path: Path): readonl
     const [name = ""] = where[0] === "node" ? value.split("#") : [value];
     found.push({ file: name, path: [...path, ...where] });
   };
-  for (const kind of ["run", "python", "node"]) {
+  for (const kind of ["run", "python", "node", "sql"]) {
     const fields = action[kind];
     if (typeof fields === "object" && fields !== null && "file" in fields) add(fields.file, kind, "file");
     if (typeof fields === "object" && fields !== null && "entry" in fields) add(fields.entry, kind, "entry");

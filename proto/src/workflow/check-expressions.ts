@@ -34,11 +34,11 @@ interface Spot {
 }
 
 const never = (): boolean => false;
-const actionFields = ["run", "python", "node", "http"] as const;
+const actionFields = ["run", "python", "node", "http", "sql"] as const;
 const notifiers = ["slack", "email", "webhook"] as const;
 const secretFields = new Set(["headers", "auth", "token", "smtp", "sign"]);
 const listFields = new Set(["to", "cc"]);
-const anyFields = new Set(["json", "query", "form", "file", "attach"]);
+const anyFields = new Set(["json", "query", "form", "file", "attach", "params"]);
 
 export class ExpressionChecker {
   readonly #source: WorkflowSource;
@@ -175,7 +175,8 @@ export class ExpressionChecker {
     for (const [field, value] of Object.entries(given)) {
       if (!isDynamicField(action, field)) continue;
       const wanted: Wanted = anyFields.has(field) ? "any" : listFields.has(field) ? "texts" : "text";
-      const secrets = secretFields.has(field) || (action === "slack" && field === "webhook");
+      const secrets =
+        secretFields.has(field) || (action === "slack" && field === "webhook") || (action === "sql" && field === "url");
       this.#tree(value, { place, wanted, path: [...path, field], secrets, sure });
     }
   }

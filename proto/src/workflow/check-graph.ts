@@ -52,7 +52,7 @@ function checkTask(id: string, task: TaskSource, ids: readonly string[], problem
     problems.add({
       code: "no_action",
       detail: `${id} says nothing to do`,
-      hint: "give it one of run, python, node, http, notify",
+      hint: "give it one of run, python, node, http, sql, notify",
       path,
       atKey: true,
     });
@@ -149,6 +149,13 @@ export function checkFields(action: ActionName, given: unknown, path: Path, prob
       problems,
       true,
     ); // an own key
+    if (action === "sql")
+      problems.add({
+        code: "missing_key",
+        detail: "sql needs url beside the query",
+        hint: "write sql: { url, query }",
+        path,
+      });
     return;
   }
   if (typeof given !== "object" || given === null) return;
@@ -258,7 +265,7 @@ function checkHook(entry: Readonly<Record<string, unknown>>, path: Path, problem
     problems.add({
       code: "no_action",
       detail: "this entry tells nobody and does nothing",
-      hint: "give it slack, email, webhook, run, python, node or http",
+      hint: "give it slack, email, webhook, run, python, node, http or sql",
       path,
     });
   else if (second !== undefined)
@@ -268,7 +275,7 @@ function checkHook(entry: Readonly<Record<string, unknown>>, path: Path, problem
       path: [...path, second],
       atKey: true,
     });
-  else if (action === "run" || action === "python" || action === "node" || action === "http")
+  else if (action === "run" || action === "python" || action === "node" || action === "http" || action === "sql")
     checkFields(action, entry[action], [...path, action], problems);
   const env = entry["env"];
   if (typeof env === "object" && env !== null)

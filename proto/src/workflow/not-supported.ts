@@ -44,7 +44,6 @@ export const unsupportedKeys = [
   "tasks.*.minSuccess",
   "tasks.*.hooks",
   "tasks.*.sla",
-  "tasks.*.sql",
   "tasks.*.container",
   "tasks.*.spark",
   "tasks.*.ecs",
@@ -67,7 +66,6 @@ export const unsupportedKeys = [
   "hooks.onRecovery",
   "hooks.*.*.pagerduty",
   "hooks.*.*.opsgenie",
-  "hooks.*.*.sql",
   "hooks.*.*.container",
   "hooks.*.*.uses",
   "hooks.*.*.runsOn.expr",
@@ -133,6 +131,8 @@ export function reportUnsupported(source: WorkflowSource, problems: ProblemList)
     for (const [name, declaration] of Object.entries(task.outputs ?? {}))
       reportDeclaration(declaration, ["tasks", id, "outputs", name], problems);
   }
+  for (const path of ["tasks.*.sql.url", "hooks.*.*.sql.url"])
+    for (const found of at(source, path.split("."), [])) reportDatabase(found, problems);
   reportEarly(source, problems);
   reportClasses(source, problems);
 }
@@ -159,6 +159,20 @@ function reportClasses(source: WorkflowSource, problems: ProblemList): void {
       });
     }
   }
+}
+
+const laterDatabases = /^(mysql|mssql):/i;
+
+/** Kinds of databases by the scheme of their address, where it is a literal. One in a secret is refused by the agent. */
+function reportDatabase({ value, path }: Found, problems: ProblemList): void {
+  const scheme = typeof value === "string" ? laterDatabases.exec(value)?.[1] : undefined;
+  if (scheme === undefined) return;
+  problems.add({
+    code: "not_supported",
+    detail: `${scheme.toLowerCase()}: databases are not supported yet`,
+    hint: "use a postgres: or sqlite: database, or python with a driver of its own",
+    path,
+  });
 }
 
 /** Frozen before a run has a number: what the language lets these know of the run is not known to them yet. */

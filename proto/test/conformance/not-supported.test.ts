@@ -47,7 +47,6 @@ const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
   "tasks.*.minSuccess": "80%",
   "tasks.*.hooks": { onFailure: [{ email }] },
   "tasks.*.sla": { maxDuration: "1h" },
-  "tasks.*.sql": { url: "sqlite:x.db", query: "select 1" },
   "tasks.*.container": { image: "i" },
   "tasks.*.spark": spark,
   "tasks.*.ecs": { cluster: "c", taskDefinition: "t" },
@@ -70,7 +69,6 @@ const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
   "hooks.onRecovery": [{ email }],
   "hooks.*.*.pagerduty": { routingKey: "k" },
   "hooks.*.*.opsgenie": { apiKey: "k" },
-  "hooks.*.*.sql": { url: "sqlite:x.db", query: "select 1" },
   "hooks.*.*.container": { image: "i" },
   "hooks.*.*.uses": "aws/s3-upload@1",
   "hooks.*.*.runsOn.expr": "true",
@@ -94,6 +92,8 @@ const rows: [string, unknown][] = [
   ["tasks.*.python.environment.index", "https://pypi.example.org"],
   ["tasks.*.python.environment.wheels", "wheels"],
   ["hooks.*.*.python.environment.kind", "venv"],
+  ["tasks.*.sql.url", "mysql://db/shop"],
+  ["hooks.*.*.sql.url", "mssql://db/shop"],
   ["priority", "${{ inputs.x }}"],
   ["labels.nr", "${{ string(run.number) }}"],
   ["inputs.*.default", "${{ string(run.number) }}"],
@@ -179,10 +179,11 @@ function complete(tree: Tree): void {
 }
 
 function addCode(holder: Tree): void {
-  const { run, python, node } = holder as Record<string, Tree | string | undefined>; // as built above
+  const { run, python, node, sql } = holder as Record<string, Tree | string | undefined>; // as built above
   if (typeof run === "object") run["script"] = "echo";
   if (typeof python === "object") python["inline"] = "print(1)";
   if (typeof node === "object") node["inline"] = "export default 1";
+  if (typeof sql === "object") sql["query"] = "select 1";
 }
 
 function declared(one: Tree | string): Tree | string {

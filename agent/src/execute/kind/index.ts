@@ -12,6 +12,8 @@ import { prepareNotify } from "./notify.ts";
 import { preparePython } from "./python.ts";
 import { processEnvironment, settingsFrom, type ExecutorSettings } from "./config.ts";
 import { prepareShell } from "./shell.ts";
+import { forgetPostgresEnvironment } from "./postgres-address.ts";
+import { prepareSql } from "./sql.ts";
 
 export type { ExecutorSettings } from "./config.ts";
 export { findPython } from "./interpreter.ts";
@@ -34,7 +36,7 @@ export function createExecutors(settings: ExecutorSettings): Executors {
       if (usesSecrets(context.task)) removeSecrets(context.attemptDir);
     },
   };
-  return { run: executor, python: executor, node: executor, http: executor, notify: executor };
+  return { run: executor, python: executor, node: executor, http: executor, sql: executor, notify: executor };
 }
 
 const usesSecrets = (task: CanonicalTask): boolean => task.with !== undefined || task.env !== undefined;
@@ -51,16 +53,19 @@ async function prepareAction(context: ExecutorContext, action: CanonicalAction, 
   if ("python" in action) return await preparePython(context, action.python, resolver, host, settings.pythonPath);
   if ("node" in action) return await prepareNode(context, action.node, resolver, host);
   if ("http" in action) return await prepareHttp(context, action.http, resolver);
+  if ("sql" in action) return await prepareSql(context, action.sql, resolver, host);
   return await prepareNotify(context, action.notify, resolver, settings);
 }
 
 /**
- * The executors of this process, made from its environment. `VAULT_*` is deleted from it, because a library would
- * read its address, token and "skip verification" from there.
+ * The executors of this process, made from its environment. `VAULT_*` and `PG*` are deleted from it, because libraries
+ * would read addresses, passwords and "skip verification" from there. What the owner lets `env:` references read stays.
  */
 function executorsFromEnvironment(environment: Record<string, string | undefined>): Executors {
   forgetVaultEnvironment(environment);
-  return createExecutors(settingsFrom(environment));
+  const settings = settingsFrom({ ...environment });
+  forgetPostgresEnvironment(environment);
+  return createExecutors(settings);
 }
 
 /** Those of the process that imports this module: a runner, whose environment is its agent's. */

@@ -103,7 +103,9 @@ export async function runPrepared(prepared: Prepared): Promise<Ran> {
   }
   const [program, ...args] = prepared.argv;
   const exit = await new Promise<ProcessExit>((resolve, reject) => {
-    const child = spawn(program, args, { env: prepared.env, cwd: prepared.cwd, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, args, { env: prepared.env, cwd: prepared.cwd, stdio: ["pipe", "pipe", "pipe"] });
+    child.stdin.on("error", () => undefined); // it need not be read
+    child.stdin.end(prepared.stdin);
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.on("error", reject);

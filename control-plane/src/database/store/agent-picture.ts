@@ -2,9 +2,9 @@ import type pg from "pg";
 import type { AgentPicture, PicturedAgent, PicturedPool } from "../../explain/agent-picture.ts";
 import { withProject } from "../pool.ts";
 
-/** Label under which an agent tells what it can execute: `capstan.executors = "run,python,node,http,notify"`. */
+/** Label under which an agent tells what it can execute: `capstan.executors = "run,python,node,http,sql,notify"`. */
 const executorsLabel = "capstan.executors";
-const allExecutors = ["run", "python", "node", "http", "notify"];
+const allExecutors = ["run", "python", "node", "http", "sql", "notify"];
 
 interface AgentColumns {
   readonly id: string;
