@@ -163,6 +163,15 @@ test("no secret stands in a log, an event or on a command line", async () => {
   }
 });
 
+test("12 · patient rows stay on premises, and a mean over groups that hide everybody leaves", async () => {
+  const run = await product.cli(["run", "hybrid_care_cost", "--wait", "-o", "json"], { timeoutMs: 90_000 });
+  expect(run.code, run.stderr).toBe(0);
+  const { kpi } = (await product.run("hybrid_care_cost-1")).outputs as { kpi: Record<string, number> }; // as declared
+  expect(Object.keys(kpi).toSorted()).toEqual(["cardiology", "paediatrics", "surgery"]);
+  const logs = await product.cli(["logs", "hybrid_care_cost-1/publish"]);
+  expect(logs.stdout).toContain(`surgery: ${kpi["surgery"]?.toFixed(2)}`);
+});
+
 test("the agent and its runners open no TCP port", () => {
   const agents = product.processes(/agent\/(dist|src)\/|runner/).map((one) => one.pid);
   expect(agents.length).toBeGreaterThan(0);

@@ -17,6 +17,8 @@ const devFileSchema = z.strictObject({
       }),
     )
     .default([]),
+  /** Labels that the agent's join token pins: unlike those of `--agent-labels`, data classes may rest on them. */
+  labels: z.record(z.string().regex(/^[a-z][a-zA-Z0-9_.-]{0,62}$/), z.string().max(200)).default({}),
   /** Workflows that run at the first start, in order. */
   run: z.array(z.string()).default([]),
 });

@@ -312,7 +312,8 @@ export class Stack {
 
   /** The join token reaches the agent on stdin: an argument or a variable could be read by others. */
   async #join(client: Client, part: Part): Promise<void> {
-    const { token } = await client.call("joinTokenCreate", { params: { pool: "default" }, body: { uses: 1 } });
+    const labels = this.#options.devFile?.file.labels ?? {};
+    const { token } = await client.call("joinTokenCreate", { params: { pool: "default" }, body: { uses: 1, labels } });
     part.give(token);
     const { code } = await part.ended;
     if (code !== 0)
