@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { cpuMsOf } from "../../../../test/support/cpu-time.ts";
 import { bindText } from "./sql-text.ts";
 
 test("a name becomes a number, the same name the same number", () => {
@@ -36,8 +37,10 @@ test("what does not fit is told before the database is asked", () => {
 });
 
 test("a text of quotes alone costs no more than its length", () => {
-  const start = performance.now();
-  for (const text of ["'".repeat(200_001), "/*".repeat(100_000), "$a$".repeat(60_001), `E'${"\\".repeat(200_001)}`])
-    bindText(text, {}, "postgres");
-  expect(performance.now() - start).toBeLessThan(2_000);
+  const texts = ["'".repeat(200_001), "/*".repeat(100_000), "$a$".repeat(60_001), `E'${"\\".repeat(200_001)}`];
+  expect(
+    cpuMsOf(() => {
+      for (const text of texts) bindText(text, {}, "postgres");
+    }),
+  ).toBeLessThan(2_000);
 });
