@@ -6,6 +6,7 @@ import { realpathSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { ProblemError } from "./api/problem.ts";
 import { registerAgents } from "./command/agents.ts";
+import { registerBuild } from "./command/build.ts";
 import { registerCancel } from "./command/cancel.ts";
 import { registerDeploy } from "./command/deploy.ts";
 import { registerDev } from "./command/dev.ts";
@@ -53,6 +54,7 @@ export function makeProgram(): Command {
     registerDev,
     registerInit,
     registerValidate,
+    registerBuild,
     registerDeploy,
     registerRun,
     registerLogs,

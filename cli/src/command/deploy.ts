@@ -1,9 +1,8 @@
 import type { Command } from "commander";
-import { AppError } from "@capstan/proto";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/table.ts";
 import { deploy, packSources, problemLine } from "../project/deploy.ts";
-import { readSources } from "../project/sources.ts";
+import { noSources, readSources } from "../project/sources.ts";
 
 interface DeployFlags {
   readonly dryRun?: boolean;
@@ -22,10 +21,10 @@ export function registerDeploy(program: Command, context: (command: Command) => 
     .action(async (paths: readonly string[], flags: DeployFlags, command: Command) => {
       const ctx = context(command);
       const client = ctx.client();
-      const sources = readSources(paths.length > 0 ? paths : ["workflows"], ctx.cwd);
-      if (sources.length === 0)
-        throw new AppError("file_unreadable", "there are no workflow files (*.yaml) in these folders");
-      const done = await deploy(client, packSources(sources), {
+      const sources = await readSources(paths.length > 0 ? paths : ["workflows"], ctx.cwd);
+      if (sources.length === 0) throw noSources();
+      const done = await deploy(client, packSources(sources, ctx.cwd), {
+        cwd: ctx.cwd,
         ...(flags.dryRun === true ? { dryRun: true } : {}),
         ...(flags.message === undefined ? {} : { message: flags.message }),
       });

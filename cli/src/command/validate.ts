@@ -1,12 +1,13 @@
 import type { Command } from "commander";
-import { AppError, readWorkflow, type Problem } from "@capstan/proto";
+import type { Problem } from "@capstan/proto";
 import type { Context } from "../context.ts";
 import { exitCodes } from "../exit-code.ts";
 import type { Column } from "../output/table.ts";
 import { problemLine } from "../project/deploy.ts";
+import { atAuthor } from "../project/front-end.ts";
 import { missingCode } from "../project/missing-code.ts";
 import { checkPythonCalls } from "../project/python-signature.ts";
-import { readSources } from "../project/sources.ts";
+import { isRefused, noSources, problemsOf, readSources } from "../project/sources.ts";
 
 const columns: readonly Column<Problem>[] = [
   { title: "FILE", key: "file", value: (problem) => problem.file ?? "" },
@@ -30,14 +31,19 @@ export function registerValidate(program: Command, context: (command: Command) =
     .option("--no-python", "do not ask python3 for the signatures of functions")
     .addHelpText("before", "Examples:\n  capstan validate\n  capstan validate workflows/daily.yaml -o json\n")
     .action(
-      (paths: readonly string[], flags: { readonly strict?: boolean; readonly python: boolean }, command: Command) => {
+      async (
+        paths: readonly string[],
+        flags: { readonly strict?: boolean; readonly python: boolean },
+        command: Command,
+      ) => {
         const ctx = context(command);
-        const sources = readSources(paths.length > 0 ? paths : ["workflows"], ctx.cwd);
-        if (sources.length === 0)
-          throw new AppError("file_unreadable", "there are no workflow files (*.yaml) in these folders");
+        const sources = await readSources(paths.length > 0 ? paths : ["workflows"], ctx.cwd);
+        if (sources.length === 0) throw noSources();
         const problems = sources.flatMap((source): Problem[] => {
-          const { problems: found } = readWorkflow({ text: source.source, file: source.file });
-          return [...found, ...missingCode(source, found), ...(flags.python ? checkPythonCalls(source) : [])];
+          const found = problemsOf(source, ctx.cwd);
+          if (isRefused(source)) return [...found];
+          const more = [...missingCode(source, found), ...(flags.python ? checkPythonCalls(source) : [])];
+          return [...found, ...more.map((problem) => atAuthor(problem, source.places, ctx.cwd))];
         });
         const isBad = problems.some((problem) => problem.severity !== "warning" || flags.strict === true);
         if (ctx.out.isForPeople && ctx.out.isTerminal)

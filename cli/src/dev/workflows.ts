@@ -7,8 +7,8 @@ import { createHash } from "node:crypto";
 import { AppError } from "@capstan/proto";
 import type { Client } from "../api/client.ts";
 import { ProblemError } from "../api/problem.ts";
-import { deploy, isTooLarge, packSources, problemsOf, validateRemotely, type PackedSource } from "../project/deploy.ts";
-import { readSources, skippedFolders } from "../project/sources.ts";
+import { deploy, packSources, validateRemotely, type PackedSource } from "../project/deploy.ts";
+import { isRefused, problemsOf, readSources, skippedFolders } from "../project/sources.ts";
 import type { Teller } from "./event.ts";
 
 const hashOf = ({ document, bundle }: PackedSource): string =>
@@ -61,10 +61,11 @@ export class WorkflowFolder {
 
   /** Deploys what has changed since the last time. */
   async deployChanged(): Promise<void> {
-    const sources = readSources([this.#folder], this.#cwd);
-    const tooLarge = sources.filter(isTooLarge);
-    if (tooLarge.length > 0) this.#tellProblems(tooLarge.flatMap(problemsOf));
-    const changed = packSources(sources.filter((source) => !isTooLarge(source))).filter(
+    const sources = await readSources([this.#folder], this.#cwd);
+    const refused = sources.filter(isRefused);
+    if (refused.length > 0) this.#tellProblems(refused.flatMap((source) => problemsOf(source, this.#cwd)));
+    const good = sources.filter((source) => !isRefused(source));
+    const changed = packSources(good, this.#cwd).filter(
       (packed) => this.#sent.get(packed.document.file) !== hashOf(packed),
     );
     if (changed.length === 0) return;
@@ -73,17 +74,17 @@ export class WorkflowFolder {
       await this.#deploy(changed);
     } catch (error) {
       if (!(error instanceof ProblemError) || error.problem.code !== "spec_invalid") throw error;
-      const checked = await validateRemotely(this.#client, changed);
-      const refused = new Set(
+      const checked = await validateRemotely(this.#client, changed, this.#cwd);
+      const wrong = new Set(
         checked.problems.filter((problem) => problem.severity !== "warning").map((problem) => problem.file),
       );
       const problems =
-        refused.size > 0
+        wrong.size > 0
           ? checked.problems
           : (error.problem.errors ?? [{ code: error.problem.code, detail: error.problem.detail }]);
       this.#tellProblems(problems);
-      const good = changed.filter(({ document }) => !refused.has(document.file));
-      if (refused.size > 0 && good.length > 0) await this.#deploy(good);
+      const rest = changed.filter(({ document }) => !wrong.has(document.file));
+      if (wrong.size > 0 && rest.length > 0) await this.#deploy(rest);
     }
   }
 
@@ -108,7 +109,7 @@ export class WorkflowFolder {
   }
 
   async #deploy(packed: readonly PackedSource[]): Promise<void> {
-    const done = await deploy(this.#client, packed);
+    const done = await deploy(this.#client, packed, { cwd: this.#cwd });
     for (const { workflow, file, version, result, warnings } of done.workflows) {
       if (!this.#deployed.includes(workflow)) this.#deployed = [...this.#deployed, workflow];
       this.#teller.event({ event: "deployed", workflow, file, version, result });

@@ -49,15 +49,15 @@ test("ignore rules follow the last match, folders and anchors", () => {
   expect(rules.ignores("a/tmp", false)).toBe(false);
 });
 
-test("only files below workflows count where there are some, and code goes with those that name it", () => {
+test("only files below workflows count where there are some, and code goes with those that name it", async () => {
   write("compose.yaml", "services: {}");
   write("one/workflows/a.yaml", "version: 1\nname: a\ntasks:\n  t: { python: jobs.x:f }\n");
   write("two/workflows/b.yaml", "version: 1\nname: b\ntasks:\n  t: { run: echo }\n");
-  const sources = readSources(["."], root);
+  const sources = await readSources(["."], root);
   expect(sources.map((source) => source.file)).toEqual(["one/workflows/a.yaml", "two/workflows/b.yaml"]);
   expect(sources.map((source) => source.codeRoot)).toEqual([join(root, "one"), undefined]);
 });
 
-test("a path that does not exist is named", () => {
-  expect(() => readSources(["nothing.yaml"], root)).toThrow(/nothing\.yaml does not exist/);
+test("a path that does not exist is named", async () => {
+  await expect(readSources(["nothing.yaml"], root)).rejects.toThrow(/nothing\.yaml does not exist/);
 });

@@ -46,14 +46,29 @@ function readRegular(root: string, path: string): BundleFile {
 }
 
 /**
- * Packs the code below a folder; undefined where nothing matches.
+ * Packs the code below a folder, and files that a build adds; undefined where there is neither.
  * @throws file_unreadable above 10,000 files or 50 MiB packed
  */
 export function packBundle(
-  root: string,
+  root: string | undefined,
   include: readonly string[] = usualFiles,
   exclude: readonly string[] = [],
+  added: readonly BundleFile[] = [],
 ): Bundle | undefined {
+  const paths = root === undefined ? [] : pathsBelow(root, include, exclude);
+  if (paths.length + added.length === 0) return undefined;
+  const files = root === undefined ? [] : paths.map((path) => readRegular(root, path));
+  const bytes = new Uint8Array(gzipSync(encodeBundle([...files, ...added]), { level: 6 }));
+  if (bytes.length > bundleBytesMax)
+    throw new AppError(
+      "file_unreadable",
+      `the code ${root === undefined ? "of the workflow" : `below ${root}`} packs to ${bytes.length} bytes; a bundle has at most ${bundleBytesMax}`,
+    );
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  return { sha256, bytes, files: [...paths, ...added.map(({ path }) => path)] };
+}
+
+function pathsBelow(root: string, include: readonly string[], exclude: readonly string[]): string[] {
   const paths: string[] = [];
   for (const path of walk(root, "", [])) {
     if (!include.some((pattern) => matchesGlob(path, pattern)) || exclude.some((pattern) => matchesGlob(path, pattern)))
@@ -65,12 +80,5 @@ export function packBundle(
         `${root} has more than ${bundleFilesMax} files for a code bundle; narrow code.root or code.include`,
       );
   }
-  if (paths.length === 0) return undefined;
-  const bytes = new Uint8Array(gzipSync(encodeBundle(paths.map((path) => readRegular(root, path))), { level: 6 }));
-  if (bytes.length > bundleBytesMax)
-    throw new AppError(
-      "file_unreadable",
-      `the code below ${root} packs to ${bytes.length} bytes; a bundle has at most ${bundleBytesMax}`,
-    );
-  return { sha256: createHash("sha256").update(bytes).digest("hex"), bytes, files: paths };
+  return paths;
 }

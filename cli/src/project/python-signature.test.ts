@@ -8,7 +8,7 @@ import { readSources } from "./sources.ts";
 
 const hasPython = spawnSync("python3", ["--version"]).status === 0;
 
-const problemsOf = (withMap: string, python: string): unknown[] => {
+const problemsOf = async (withMap: string, python: string): Promise<unknown[]> => {
   const root = mkdtempSync(join(tmpdir(), "capstan-python-"));
   try {
     mkdirSync(join(root, "workflows"));
@@ -17,7 +17,7 @@ const problemsOf = (withMap: string, python: string): unknown[] => {
       join(root, "workflows", "w.yaml"),
       `version: 1\nname: w\ntasks:\n  t:\n    python: load:run\n    with: ${withMap}\n`,
     );
-    return readSources(["workflows"], root).flatMap(checkPythonCalls);
+    return (await readSources(["workflows"], root)).flatMap(checkPythonCalls);
   } finally {
     rmSync(root, { recursive: true });
   }
@@ -25,21 +25,24 @@ const problemsOf = (withMap: string, python: string): unknown[] => {
 
 const python = "def run(source: str, table: str = 'x') -> dict:\n    return {}\n";
 
-test.runIf(hasPython)("an argument that the function lacks is found in its line, one that it needs is named", () => {
-  expect(problemsOf("{ source: a }", python)).toEqual([]);
-  expect(problemsOf("{ sorce: a }", python)).toEqual([
-    expect.objectContaining({
-      code: "with_mismatch",
-      line: 6,
-      column: 13,
-      detail: expect.stringContaining("Did you mean source?"),
-    }),
-    expect.objectContaining({ code: "with_mismatch", line: 6, detail: "load:run needs the argument source" }),
-  ]);
-});
+test.runIf(hasPython)(
+  "an argument that the function lacks is found in its line, one that it needs is named",
+  async () => {
+    expect(await problemsOf("{ source: a }", python)).toEqual([]);
+    expect(await problemsOf("{ sorce: a }", python)).toEqual([
+      expect.objectContaining({
+        code: "with_mismatch",
+        line: 6,
+        column: 13,
+        detail: expect.stringContaining("Did you mean source?"),
+      }),
+      expect.objectContaining({ code: "with_mismatch", line: 6, detail: "load:run needs the argument source" }),
+    ]);
+  },
+);
 
-test.runIf(hasPython)("a module that cannot be imported is told with Python's own words", () => {
-  expect(problemsOf("{ source: a }", "import nothing_of_that_name\n")).toEqual([
+test.runIf(hasPython)("a module that cannot be imported is told with Python's own words", async () => {
+  expect(await problemsOf("{ source: a }", "import nothing_of_that_name\n")).toEqual([
     expect.objectContaining({ code: "python_describe", detail: expect.stringContaining("nothing_of_that_name") }),
   ]);
 });

@@ -1,14 +1,22 @@
 // Which workflow files a path means, and which code goes with them.
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from "node:fs";
-import { basename, dirname, join, relative, resolve, sep } from "node:path";
-import { AppError } from "@capstan/proto";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import { AppError, readWorkflow, workflowBytesMax, type BundleFile, type Problem } from "@capstan/proto";
 import { parse } from "yaml";
+import { atAuthor, shownPath, type BuiltSource, type Place } from "./front-end.ts";
 
 export interface WorkflowSource {
   readonly path: string;
   /** Relative to where the command was given, for messages. */
   readonly file: string;
+  /** The document: as it was written, or as the program that it is gives it. */
   readonly source: string;
+  /** What is wrong with the program; the document is empty then. */
+  readonly problems: readonly Problem[];
+  /** JSON pointer → place, where the document was built by a program. */
+  readonly places: Readonly<Record<string, Place>>;
+  /** Files that the build adds to the code. */
+  readonly bundled: readonly BundleFile[];
   /** The folder of its code, where an action names some. */
   readonly codeRoot: string | undefined;
   /** Patterns of `code.include` and `code.exclude`. */
@@ -21,14 +29,17 @@ export const skippedFolders: ReadonlySet<string> = new Set(["node_modules", "__p
 /** Nobody writes a workflow of this size; up to here the checker itself says that a file is too large, with its code. */
 const sourceBytesMax = 16 * 1024 * 1024;
 const isYaml = (name: string): boolean => /\.ya?ml$/.test(name);
+/** A workflow that is a program, where it lies below a folder `workflows`. Names with `_` are for what they share. */
+const isProgram = (name: string): boolean => /^[^_].*\.(?:ts|py)$/.test(name) && !/\.(?:d|test)\.ts$/.test(name);
 
-function* yamlFiles(folder: string, depth = 0): Generator<string> {
+function* workflowsBelow(folder: string, depth = 0): Generator<string> {
   if (depth > 12) return;
   for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (entry.name.startsWith(".") || skippedFolders.has(entry.name)) continue;
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* yamlFiles(path, depth + 1);
-    else if (entry.isFile() && isYaml(entry.name)) yield path;
+    if (entry.isDirectory()) yield* workflowsBelow(path, depth + 1);
+    else if (entry.isFile() && (isYaml(entry.name) || (isProgram(entry.name) && isInWorkflows(resolve(path)))))
+      yield path;
   }
 }
 
@@ -44,7 +55,7 @@ export function workflowFiles(path: string): string[] {
   if (found === undefined) throw new AppError("file_unreadable", `${path} does not exist`);
   const real = realpathSync(path);
   if (!found.isDirectory() && !lstatSync(real).isDirectory()) return [path];
-  const all = [...yamlFiles(path)];
+  const all = [...workflowsBelow(path)];
   const inWorkflows = all.filter((file) => isInWorkflows(resolve(file)));
   return inWorkflows.length > 0 ? inWorkflows : all;
 }
@@ -60,7 +71,8 @@ function usesCode(action: unknown): boolean {
   const { python, node, run } = action;
   if (typeof python === "string" || typeof node === "string") return true;
   if (isPlain(python) && (python["call"] !== undefined || python["file"] !== undefined)) return true;
-  if (isPlain(node) && (node["file"] !== undefined || node["entry"] !== undefined)) return true;
+  // An `entry` is in the bundle that the build adds by itself.
+  if (isPlain(node) && node["file"] !== undefined) return true;
   return isPlain(run) && run["file"] !== undefined;
 }
 
@@ -107,21 +119,50 @@ function readText(path: string, shown: string): string {
   }
 }
 
+/** A program is run; text is taken as it is. */
+async function built(path: string, text: string, cwd: string): Promise<BuiltSource> {
+  if (path.endsWith(".ts")) return (await import("./typescript-source.ts")).buildTypeScript(path, usualRoot(path), cwd);
+  if (path.endsWith(".py")) return (await import("./python-source.ts")).buildPython(path, usualRoot(path), cwd);
+  return { text, places: {}, problems: [], bundled: [] };
+}
+
+async function readSource(path: string, cwd: string): Promise<WorkflowSource> {
+  const file = shownPath(path, cwd);
+  const size = lstatSync(realpathSync(path)).size;
+  if (size > sourceBytesMax)
+    throw new AppError("file_unreadable", `${file} has ${size} bytes; a workflow file has at most ${sourceBytesMax}`);
+  const { text: source, ...rest } = await built(path, readText(path, file), cwd);
+  const code = codeOf(path, source);
+  return { path, file, source, ...rest, ...code };
+}
+
+const atOnceMax = 4;
+
 /**
- * Reads the workflow files of some paths, each once.
+ * Reads the workflow files of some paths, each once; those that are programs are run.
  * @throws file_unreadable for a path that is not there, a file above 16 MiB, or one that is no UTF-8
  */
-export function readSources(paths: readonly string[], cwd: string): WorkflowSource[] {
-  const files = new Set(paths.flatMap((path) => workflowFiles(resolve(cwd, path))));
-  return [...files].map((path) => {
-    const size = lstatSync(realpathSync(path)).size;
-    if (size > sourceBytesMax)
-      throw new AppError(
-        "file_unreadable",
-        `${relative(cwd, path)} has ${size} bytes; a workflow file has at most ${sourceBytesMax}`,
-      );
-    const source = readText(path, relative(cwd, path));
-    const file = relative(cwd, path);
-    return { path, file: file.startsWith("..") ? path : file, source, ...codeOf(path, source) };
-  });
+export async function readSources(paths: readonly string[], cwd: string): Promise<WorkflowSource[]> {
+  const files = [...new Set(paths.flatMap((path) => workflowFiles(resolve(cwd, path))))];
+  const sources: WorkflowSource[] = [];
+  for (let at = 0; at < files.length; at += atOnceMax)
+    sources.push(...(await Promise.all(files.slice(at, at + atOnceMax).map((path) => readSource(path, cwd)))));
+  return sources;
 }
+
+/** True for a source that no request could carry: a program that failed, or a text that is too large. */
+export const isRefused = ({ source, problems }: WorkflowSource): boolean =>
+  problems.length > 0 || Buffer.byteLength(source) > workflowBytesMax;
+
+/** What the checker says of a source, at the author's places. */
+export const problemsOf = ({ source, file, problems, places }: WorkflowSource, cwd: string): readonly Problem[] =>
+  problems.length > 0
+    ? problems
+    : readWorkflow({ text: source, file }).problems.map((problem) => atAuthor(problem, places, cwd));
+
+/** What a command says where there is nothing to read. */
+export const noSources = (): AppError =>
+  new AppError(
+    "file_unreadable",
+    "there are no workflow files (*.yaml, workflows/*.ts, workflows/*.py) in these folders",
+  );

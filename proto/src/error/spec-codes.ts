@@ -144,6 +144,21 @@ export const specCodes = errorEntries({
     meaning: "Its module could not be imported on this machine, or has no such function.",
     do: "Correct the module, or pass `--no-python` where its libraries are on the agents only.",
   },
+  build_failed: {
+    title: "A workflow that is a program gave no document",
+    status: 422,
+    retryable: false,
+    meaning: "The TypeScript or Python file does not compile, threw an exception, or declares no workflow.",
+    do: "Correct the file at the line that is named.",
+  },
+  build_not_pure: {
+    title: "A workflow that is a program gives another document each time",
+    status: 422,
+    retryable: false,
+    meaning:
+      "It was built twice, and the part that is named was not the same: it depends on time, chance, the order of a set, or on something that the build itself changes.",
+    do: "Take the value from an input, a variable or the run instead.",
+  },
   too_large: {
     title: "larger than allowed",
     status: 422,

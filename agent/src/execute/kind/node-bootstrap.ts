@@ -48,6 +48,8 @@ class Retry extends Error {
 
 async function main(): Promise<void> {
   const inputs: unknown = JSON.parse(readFileSync(environment["CAPSTAN_INPUTS"] ?? "", "utf8"), revive);
+  // Bundles of the authoring package carry maps: a failure is told in the author's file and line.
+  process.setSourceMapsEnabled(true);
   const module = (await import(target)) as Readonly<Record<string, unknown>>; // a module's namespace
   const call = module[exported];
   if (typeof call !== "function") throw new TypeError(`the module has no function named ${exported}`);
