@@ -85,6 +85,7 @@ function taskOf(name: string, position: number, state: TaskRunState, more: Parti
     outputs: null,
     failure: null,
     reason: null,
+    mapped: null,
     ...more,
   };
 }

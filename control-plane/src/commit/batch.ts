@@ -2,8 +2,9 @@
 // `database/sql/commit-batch.sql` names them.
 import type { AttemptRow, Draft } from "../engine/draft.ts";
 import type { HistoryItem } from "../engine/event.ts";
+import type { MapState } from "../engine/group.ts";
 import { isHeld } from "../engine/pause.ts";
-import type { Run, TaskRun } from "../engine/snapshot.ts";
+import { nameAt, planTaskAt, taskAt, type Run, type TaskRun } from "../engine/snapshot.ts";
 import type { Lane } from "../dispatch/sessions.ts";
 import { selectorHash, selectorOf } from "./lane.ts";
 import type { StartRun } from "./commit.ts";
@@ -21,7 +22,7 @@ export interface BatchRows {
   readonly lanes: object[];
   /** What the rows of `starts`, `tasks` and `attempts` need of the statement, beside themselves. */
   readonly kinds: Set<
-    "keys" | "tasksMade" | "tasksMoved" | "attemptsMade" | "attemptsMoved" | "attemptsEnded" | "runsMore"
+    "keys" | "tasksMade" | "tasksMoved" | "attemptsMade" | "attemptsMoved" | "attemptsEnded" | "items" | "runsMore"
   >;
 }
 
@@ -111,11 +112,12 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
     }
   }
   for (const position of draft.changed) {
-    const task = after.tasks[position];
+    const task = taskAt(after, position);
     if (task === undefined) continue;
-    const earlier = draft.before?.tasks[position];
-    rows.tasks.push(taskRow(p, r, after, task, earlier === undefined));
+    const earlier = draft.before === undefined ? undefined : taskAt(draft.before, position);
+    rows.tasks.push(taskRow(p, r, after, task, earlier));
     rows.kinds.add(earlier === undefined ? "tasksMade" : "tasksMoved");
+    if (task.map !== undefined && earlier?.map === undefined) rows.kinds.add("items");
     const placed = queued.get(position);
     if (placed !== undefined && task.state === "queued") {
       rows.queue.push({
@@ -123,9 +125,9 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
         r,
         o: position,
         l: placed.lane.laneId,
-        pr: after.plan.tasks[position]?.priority ?? after.priority,
+        pr: planTaskAt(after, position)?.priority ?? after.priority,
         pa: 0,
-        le: after.plan.tasks[position]?.leaseMs,
+        le: planTaskAt(after, position)?.leaseMs,
         q: task.queuedMs,
         ...(task.avoid.length === 0 ? {} : { av: task.avoid }),
       });
@@ -149,8 +151,15 @@ function runMore(before: Run | undefined, after: Run): object | undefined {
   return { pa: after.pause, dl: after.deadlineMs };
 }
 
+/** What a reload cannot count from the rows of the indexes. */
+const mapRow = ({ base, items, stopped }: MapState): object => ({
+  base,
+  total: items.length,
+  ...(stopped ? { stopped } : {}),
+});
+
 function attemptRow(p: string, r: string, after: Run, attempt: AttemptRow): object {
-  const planTask = after.plan.tasks[attempt.position];
+  const planTask = planTaskAt(after, attempt.position);
   const timeoutMs = planTask?.timeoutMs;
   const ends = { s: attempt.state, st: attempt.startedMs, en: attempt.endedMs, f: attempt.failure, re: attempt.result };
   const offeredAs = { nu: attempt.number, e: attempt.epoch, se: attempt.session, of: attempt.offeredMs };
@@ -203,9 +212,9 @@ function startRow(after: Run, start: StartRun, order: number, history: readonly 
   };
 }
 
-function taskRow(p: string, r: string, run: Run, task: TaskRun, isNew: boolean): object {
+function taskRow(p: string, r: string, run: Run, task: TaskRun, earlier: TaskRun | undefined): object {
   return {
-    ...(isNew ? { n: true, i: task.id, k: run.plan.tasks[task.position]?.key, cr: task.createdMs } : {}),
+    ...(earlier === undefined ? { n: true, i: task.id, k: nameAt(run, task.position), cr: task.createdMs } : {}),
     p,
     r,
     o: task.position,
@@ -222,6 +231,12 @@ function taskRow(p: string, r: string, run: Run, task: TaskRun, isNew: boolean):
     ou: task.outputs,
     f: task.failure,
     re: task.reason,
+    // Once: the list never changes. A chain has that of the group before it.
+    ...(task.map === undefined ||
+    earlier?.map !== undefined ||
+    planTaskAt(run, task.position)?.mapping?.head !== undefined
+      ? {}
+      : { it: task.map.items }),
   };
 }
 
@@ -232,6 +247,7 @@ function counters(task: TaskRun): object | undefined {
     tries.paid + tries.lost + tries.setup + tries.rejected + tries.unstarted === 0 &&
     task.avoid.length === 0 &&
     task.stopping === undefined &&
+    task.map === undefined &&
     (task.live?.eventSeq ?? 0) === 0 &&
     (task.effect === undefined || task.effect === "ok");
   if (plain) return undefined;
@@ -241,5 +257,6 @@ function counters(task: TaskRun): object | undefined {
     ...(task.stopping === undefined ? {} : { stopping: task.stopping }),
     ...(task.effect === undefined ? {} : { effect: task.effect }),
     eventSeq: task.live?.eventSeq ?? 0,
+    ...(task.map === undefined ? {} : { map: mapRow(task.map) }),
   };
 }

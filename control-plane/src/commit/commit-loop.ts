@@ -21,7 +21,7 @@ import type { Draft, Surroundings } from "../engine/draft.ts";
 import type { EventOutcome, Reporter, RunEvent } from "../engine/event.ts";
 import { compilePlan, type Plan } from "../engine/plan.ts";
 import { startRun } from "../engine/run-machine.ts";
-import { isSettled, type Run } from "../engine/snapshot.ts";
+import { isSettled, taskAt, type Run } from "../engine/snapshot.ts";
 import { addToBatch, emptyBatch, type BatchEntry, type Placed } from "./batch.ts";
 import type { Commit, StartOutcome, StartRun, WorkflowEdition } from "./commit.ts";
 import type { CommitSignals } from "./commit-signals.ts";
@@ -321,12 +321,12 @@ export class CommitLoop implements Commit {
       else if (attempt.isNew) {
         const { position, agentId } = attempt;
         this.parts.live.put(attempt.id, { projectId: after.projectId, agentId, runId: after.id, position });
-        const planTask = draft.planTask(attempt.position);
-        const task = after.tasks[attempt.position];
+        const planTask = draft.planTask(position);
+        const task = taskAt(after, position);
         if (task === undefined) continue;
         this.parts.sessions.offer(
           { agentId: attempt.agentId, session: attempt.session, seq: attempt.seq },
-          makeOffer(after, planTask, task, attempt, offerContext(after, planTask, draft.around)),
+          makeOffer(after, planTask, task, attempt, offerContext(after, planTask, position, draft.around)),
         );
       }
     }

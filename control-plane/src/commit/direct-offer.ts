@@ -4,6 +4,7 @@
 //      statement asserts it again (commit-batch B4).
 //  O2. A slot taken here is given back if the commit does not make the attempt.
 import { dispatch } from "../engine/task-machine.ts";
+import { indexContext } from "../engine/context.ts";
 import type { Draft } from "../engine/draft.ts";
 import type { Sessions, Slot } from "../dispatch/sessions.ts";
 import type { Backlog } from "../dispatch/backlog.ts";
@@ -29,11 +30,16 @@ export function placeReady(
     const task = draft.task(position);
     if (task?.state !== "queued") continue;
     const planTask = draft.planTask(position);
-    const lane = laneOf(draft.run, planTask, pools);
+    const lane = laneOf(
+      draft.run,
+      planTask,
+      pools,
+      indexContext(draft.run, position, (at) => draft.task(at)),
+    );
     const slot =
       mayOfferDirectly && !backlog.has(lane.laneId) ? sessions.take(lane, planTask.leaseMs, task.avoid) : undefined;
     if (slot === undefined) {
-      draft.tell({ type: "task.queued", task: planTask.key, to: "queued" });
+      draft.tell({ type: "task.queued", task: draft.nameOf(position), to: "queued" });
       placed.push({ position, lane, direct: undefined });
       continue;
     }

@@ -1,7 +1,7 @@
 // Lanes: what a task run asks of an agent, as one row per distinct selector. The id follows from the content, so a
 // replica needs no look-up and two replicas cannot disagree.
 import { createHash } from "node:crypto";
-import { evaluateText, scopeAt, type DynamicText } from "@capstan/proto";
+import { evaluateText, scopeFor, type DynamicText, type ExpressionContext } from "@capstan/proto";
 import type { Lane } from "../dispatch/sessions.ts";
 import type { PlanTask } from "../engine/plan.ts";
 import type { Run } from "../engine/snapshot.ts";
@@ -14,10 +14,15 @@ const nobody = "00000000-0000-0000-0000-000000000000";
 const literal = new WeakMap<PlanTask, Map<string, Lane>>();
 
 /** The lane of a task run. Labels may be expressions over the run's inputs; literal ones are looked up once per plan. */
-export function laneOf(run: Run, planTask: PlanTask, pools: ReadonlyMap<string, string>): Lane {
+export function laneOf(
+  run: Run,
+  planTask: PlanTask,
+  pools: ReadonlyMap<string, string>,
+  index: Pick<ExpressionContext, "item" | "index"> = {},
+): Lane {
   const known = literal.get(planTask)?.get(run.projectId);
   if (known !== undefined) return known;
-  const { labels, isLiteral } = labelsOf(run, planTask);
+  const { labels, isLiteral } = labelsOf(run, planTask, index);
   const pool = planTask.task.runsOn?.pool ?? defaultPool;
   const poolId = pools.get(pool) ?? nobody;
   const laneId = laneIdOf(run.projectId, poolId, planTask.executor, labels, planTask.slots);
@@ -49,7 +54,11 @@ export const selectorHash = (lane: Lane): string =>
     .update(JSON.stringify(selectorOf(lane)))
     .digest("hex");
 
-function labelsOf(run: Run, planTask: PlanTask): { labels: Record<string, readonly string[]>; isLiteral: boolean } {
+function labelsOf(
+  run: Run,
+  planTask: PlanTask,
+  { item, index }: Pick<ExpressionContext, "item" | "index">,
+): { labels: Record<string, readonly string[]>; isLiteral: boolean } {
   const written = planTask.task.runsOn?.labels ?? {};
   const labels: Record<string, readonly string[]> = {};
   let isLiteral = true;
@@ -63,8 +72,8 @@ function labelsOf(run: Run, planTask: PlanTask): { labels: Record<string, readon
       return String(
         evaluateText(
           one as DynamicText,
-          { inputs: run.inputs, vars: {} },
-          { scope: scopeAt(run.plan.document, "runsOn") },
+          { inputs: run.inputs, vars: {}, ...(index === undefined ? {} : { item, index }) },
+          { scope: scopeFor(run.plan.document, planTask.key, "runsOn") },
         ),
       );
     });

@@ -3,7 +3,7 @@ import { runName, secretNames, type JsonObject } from "@capstan/proto";
 import type { OfferedAttempt } from "../dispatch/sessions.ts";
 import type { AttemptRow } from "../engine/draft.ts";
 import type { PlanTask } from "../engine/plan.ts";
-import type { Run, TaskRun } from "../engine/snapshot.ts";
+import { groupAt, type Run, type TaskRun } from "../engine/snapshot.ts";
 
 const secretsOf = new WeakMap<PlanTask, readonly string[]>();
 
@@ -29,7 +29,7 @@ export function makeOffer(
     project: run.project,
     projectId: run.projectId,
     task: planTask.key,
-    index: 0,
+    index: task.position - (groupAt(run, task.position)?.base ?? task.position),
     number: attempt.number,
     specDigest: run.plan.digest,
     workflowId: run.workflowId,

@@ -5,6 +5,10 @@ import type { Run } from "../engine/snapshot.ts";
 /** Roughly what a snapshot occupies: a fixed part and one per task run. */
 const runWeight = 4;
 
+/** Index task runs count from the time their list is known, so that the weight of a run does not have to be counted. */
+const weightOf = (run: Run): number =>
+  runWeight + run.tasks.length + run.groups.reduce((sum, group) => sum + group.size, 0);
+
 export class SnapshotCache {
   private readonly runs = new Map<string, Run>();
   private weight = 0;
@@ -26,11 +30,11 @@ export class SnapshotCache {
   put(run: Run): void {
     this.drop(run.id);
     this.runs.set(run.id, run);
-    this.weight += runWeight + run.tasks.length;
+    this.weight += weightOf(run);
     for (const [id, oldest] of this.runs) {
       if (this.weight <= this.weightMax || id === run.id) break;
       this.runs.delete(id);
-      this.weight -= runWeight + oldest.tasks.length;
+      this.weight -= weightOf(oldest);
     }
   }
 
@@ -38,6 +42,6 @@ export class SnapshotCache {
     const run = this.runs.get(runId);
     if (run === undefined) return;
     this.runs.delete(runId);
-    this.weight -= runWeight + run.tasks.length;
+    this.weight -= weightOf(run);
   }
 }

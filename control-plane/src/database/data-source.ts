@@ -4,11 +4,12 @@ import { DataSource } from "typeorm";
 import { AppError } from "@capstan/proto";
 import pg from "pg";
 import { Foundation0001 } from "./migration/0001-foundation.ts";
+import { Mapping0003 } from "./migration/0003-mapping.ts";
 import { Again0005 } from "./migration/0005-again.ts";
 import { ownerSettings, rolePassword, type RuntimeRole } from "./pool.ts";
 
 /** All migrations in order; the length is the schema's number. */
-export const migrations = [Foundation0001, Again0005] as const;
+export const migrations = [Foundation0001, Mapping0003, Again0005] as const;
 export const schemaVersion = migrations.length;
 
 /** A DataSource of the owner, for migrations only. */

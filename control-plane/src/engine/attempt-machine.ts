@@ -3,9 +3,10 @@
 //      changes nothing and is answered `lease_lost`, or `duplicate` where it repeats what already counted. What an
 //      agent reports counts for its own attempts only.
 //  E2. Who pays for another try is decided in retry.ts, from the failure's class and the task's own word.
-import { checkOutputs, type Failure, type JsonObject } from "@capstan/proto";
+import { checkOutputs, type Failure, type JsonObject, type OutputProblem } from "@capstan/proto";
 import type { Draft } from "./draft.ts";
 import type { EventOutcome, FinishResult, RunEvent } from "./event.ts";
+import { outputBytesOf, resultsBytesMax } from "./group.ts";
 import { askRetry, rejectionsMax, seedOf, unstartedTriesMax } from "./retry.ts";
 import type { LiveAttempt, TaskRun } from "./snapshot.ts";
 import { endTask, failTask, queue, skip } from "./task-machine.ts";
@@ -22,7 +23,7 @@ const accepted: EventOutcome = { kind: "accepted" };
 export function applyToAttempt(draft: Draft, event: AttemptEvent): EventOutcome {
   const found = findLive(draft, event);
   if (found === undefined) {
-    const wasHere = draft.run.tasks.some((task) => task !== undefined && task.epoch >= event.epoch);
+    const wasHere = placesOf(draft, event).some((position) => (draft.task(position)?.epoch ?? -1) >= event.epoch);
     return wasHere ? { kind: "lease_lost" } : { kind: "not_found" };
   }
   const { task, live } = found;
@@ -44,11 +45,7 @@ export function applyToAttempt(draft: Draft, event: AttemptEvent): EventOutcome 
 
 function findLive(draft: Draft, event: AttemptEvent): { task: TaskRun; live: LiveAttempt } | undefined {
   const { attemptId, epoch } = event;
-  if (event.position !== undefined) {
-    const task = draft.task(event.position);
-    return task?.live?.id === attemptId && task.live.epoch === epoch ? { task, live: task.live } : undefined;
-  }
-  for (let position = 0; position < draft.run.plan.tasks.length; position++) {
+  for (const position of placesOf(draft, event)) {
     const task = draft.task(position);
     if (task?.live !== undefined && task.live.id === attemptId && task.live.epoch === epoch) {
       return { task, live: task.live };
@@ -57,16 +54,19 @@ function findLive(draft: Draft, event: AttemptEvent): { task: TaskRun; live: Liv
   return undefined;
 }
 
+/** Where the attempt of an event can be: at the place that the caller knows, or anywhere. */
+const placesOf = (draft: Draft, event: AttemptEvent): readonly number[] =>
+  event.position === undefined ? Array.from({ length: draft.nextBase }, (_, position) => position) : [event.position];
+
 function started(draft: Draft, task: TaskRun, live: LiveAttempt, atMs: number): EventOutcome {
   if (live.state === "running") return { kind: "duplicate" };
   const running: LiveAttempt = { ...live, state: "running", startedMs: atMs };
   draft.writeAttempt(running, task.position, "running");
-  const planTask = draft.planTask(task.position);
   if (task.state === "cancelling") draft.set(task.position, { live: running });
   else draft.move(task.position, "running", { live: running, startedMs: task.startedMs ?? atMs });
   draft.tell({
     type: "task.running",
-    task: planTask.key,
+    task: draft.nameOf(task.position),
     from: task.state,
     to: "running",
     attempt: live.id,
@@ -80,7 +80,7 @@ function rejected(draft: Draft, task: TaskRun, live: LiveAttempt, reason: string
     endedMs: draft.around.nowMs,
     failure: { class: "rejected", code: reason, message: detail },
   });
-  const key = draft.planTask(task.position).key;
+  const key = draft.nameOf(task.position);
   draft.tell({
     type: "attempt.rejected",
     task: key,
@@ -125,7 +125,7 @@ function told(
   draft.set(task.position, { live: { ...live, eventSeq: event.seq } });
   draft.tell({
     type: `task.${event.type}`,
-    task: draft.planTask(task.position).key,
+    task: draft.nameOf(task.position),
     attempt: live.id,
     epoch: live.epoch,
     detail: { ...event.body, atMs: event.atMs },
@@ -185,12 +185,13 @@ function succeeded(
     return accepted;
   }
   const checked = checkOutputs(planTask.task, result.outputs ?? {});
-  const problem = checked.problems[0];
+  const problems = [...checked.problems, ...tooMuchOfAll(draft, task.position, checked.outputs)];
+  const problem = problems[0];
   if (problem !== undefined) {
     const failure: Failure = {
       class: "output",
       code: problem.code,
-      message: checked.problems.map((one) => one.detail).join("; "),
+      message: problems.map((one) => one.detail).join("; "),
     };
     draft.writeAttempt(live, task.position, "failed", { startedMs, endedMs, failure, result: record });
     draft.set(task.position, { startedMs: task.startedMs ?? startedMs });
@@ -201,6 +202,20 @@ function succeeded(
   draft.set(task.position, { startedMs: task.startedMs ?? startedMs });
   endTask(draft, task.position, "succeeded", "ok", checked.outputs);
   return accepted;
+}
+
+/** The outputs of all indexes are kept in memory for `results`, so together they are bounded too. */
+function tooMuchOfAll(
+  draft: Draft,
+  position: number,
+  outputs: JsonObject,
+): readonly Pick<OutputProblem, "code" | "detail">[] {
+  const group = draft.groupOf(position);
+  const kept = group === undefined ? undefined : draft.task(group.position)?.map?.outputBytes;
+  if (group === undefined || kept === undefined || kept + outputBytesOf(outputs) <= resultsBytesMax) return [];
+  const key = draft.planTask(position).key;
+  const detail = `the outputs of all indexes of ${key} together would be more than ${resultsBytesMax / 1024 / 1024} MiB; make the large ones files`;
+  return [{ code: "output_too_large", detail }];
 }
 
 function retryOrFail(draft: Draft, task: TaskRun, live: LiveAttempt, failure: Failure, result: FinishResult): void {
@@ -229,7 +244,7 @@ function retryOrFail(draft: Draft, task: TaskRun, live: LiveAttempt, failure: Fa
   draft.setTimer(position, "retry", dueMs);
   draft.tell({
     type: "task.retrying",
-    task: planTask.key,
+    task: draft.nameOf(position),
     to: "retrying",
     attempt: live.id,
     epoch: live.epoch,
@@ -260,7 +275,7 @@ function lost(
   });
   draft.tell({
     type: "attempt.lost",
-    task: planTask.key,
+    task: draft.nameOf(position),
     attempt: live.id,
     epoch: live.epoch,
     agent: live.agentId,
@@ -301,7 +316,7 @@ function givenBack(draft: Draft, task: TaskRun, live: LiveAttempt, result?: Fini
   });
   draft.tell({
     type: "attempt.lost",
-    task: draft.planTask(task.position).key,
+    task: draft.nameOf(task.position),
     attempt: live.id,
     epoch: live.epoch,
     agent: live.agentId,

@@ -1,6 +1,6 @@
 // `if`: asked once, when a task run's join says ready. The values of the names it uses are kept for people.
-import { evaluateCondition, scopeAt, valuesUsed, type ExpressionContext, type JsonObject } from "@capstan/proto";
-import { evaluationContext, runView } from "./context.ts";
+import { evaluateCondition, scopeFor, valuesUsed, type ExpressionContext, type JsonObject } from "@capstan/proto";
+import { evaluationContext, indexContext, runView } from "./context.ts";
 import type { Draft } from "./draft.ts";
 
 export type ConditionAnswer =
@@ -18,6 +18,7 @@ export function askCondition(draft: Draft, position: number): ConditionAnswer {
     ...evaluationContext(draft.run, (at) => draft.task(at)),
     run: runView(draft.run, draft.around),
     needs: needsView(draft, position),
+    ...indexContext(draft.run, position, (at) => draft.task(at)),
   };
   const status = {
     success: counts.fail + counts.cancel + counts.skip + counts.open === 0,
@@ -25,7 +26,7 @@ export function askCondition(draft: Draft, position: number): ConditionAnswer {
     cancelled: draft.run.cancel !== undefined,
   };
   try {
-    const scope = scopeAt(draft.run.plan.document, planTask.hook ?? "if");
+    const scope = scopeFor(draft.run.plan.document, planTask.key, planTask.hook ?? "if");
     if (evaluateCondition(condition, context, { scope, status })) return { kind: "yes" };
     return { kind: "no", evidence: { condition: condition.$expr, values: valuesUsed(condition, context) } };
   } catch (error) {
@@ -36,9 +37,13 @@ export function askCondition(draft: Draft, position: number): ConditionAnswer {
 /** `needs`: how many of the task's needs ended in which state; `failed` has timed_out in it. */
 function needsView(draft: Draft, position: number): JsonObject {
   const view = { total: 0, succeeded: 0, failed: 0, skipped: 0, cancelled: 0 };
-  for (const need of draft.planTask(position).needs) {
+  const { needs, mapping } = draft.planTask(position);
+  const head = draft.groupOf(position) === undefined ? undefined : mapping?.head;
+  for (const need of needs) {
     view.total += 1;
-    const state = draft.task(need)?.state;
+    // An index of a chain needs the same index of the group before it, and not the group.
+    const prev = need === head ? indexContext(draft.run, position, (at) => draft.task(at)).prev : undefined;
+    const state = prev?.["state"] ?? draft.task(need)?.state;
     if (state === "succeeded") view.succeeded += 1;
     else if (state === "failed" || state === "timed_out") view.failed += 1;
     else if (state === "skipped") view.skipped += 1;

@@ -5,6 +5,7 @@ import {
   evaluateTree,
   failureText,
   idFromUuid,
+  isTaskRunEnded,
   pickContext,
   runName,
   scopeAt,
@@ -15,7 +16,8 @@ import {
 } from "@capstan/proto";
 import type { Draft, Surroundings } from "./draft.ts";
 import type { PlanTask } from "./plan.ts";
-import type { Run, TaskRun } from "./snapshot.ts";
+import { groupCounts, type MapState } from "./group.ts";
+import { groupAt, taskAt, type Run, type TaskRun } from "./snapshot.ts";
 
 /** The page of a run; those of the project `default` are written without it. */
 export function runUrl(run: Pick<Run, "project" | "plan" | "number">, publicUrl: string): string {
@@ -26,20 +28,69 @@ export function runUrl(run: Pick<Run, "project" | "plan" | "number">, publicUrl:
 /** The whole context of a run: for conditions and outputs, which the control plane evaluates itself. */
 export function evaluationContext(
   run: Run,
-  task: (position: number) => TaskRun | undefined = (position) => run.tasks[position],
+  task: (position: number) => TaskRun | undefined = (position) => taskAt(run, position),
   only?: ReadonlySet<string>,
 ): ExpressionContext {
   const tasks: Record<string, JsonValue> = {};
   for (const planTask of run.plan.tasks) {
     if (planTask.hook !== undefined || (only !== undefined && !only.has(planTask.key))) continue;
     const taskRun = task(planTask.position);
-    if (taskRun !== undefined) tasks[planTask.key] = taskView(taskRun);
+    if (taskRun === undefined) continue;
+    tasks[planTask.key] = planTask.mapping === undefined ? taskView(taskRun) : groupView(taskRun, task);
   }
   return { inputs: run.inputs, vars: {}, tasks };
 }
 
 function taskView(task: TaskRun): JsonObject {
   return { state: task.state, outputs: task.outputs ?? {}, attempts: task.attempts, cached: false };
+}
+
+const noCounts = { total: 0, succeeded: 0, failed: 0, skipped: 0, cancelled: 0 };
+
+/** A mapped task. `results` is made when it is asked for; without a list there is none. */
+function groupView(group: TaskRun, task: (position: number) => TaskRun | undefined): JsonObject {
+  const { map } = group;
+  const view: JsonObject = {
+    state: group.state,
+    counts: map === undefined ? noCounts : { ...groupCounts(map) },
+    attempts: group.attempts,
+    cached: false,
+  };
+  if (map === undefined) return view;
+  return Object.defineProperty(view, "results", { enumerable: true, get: () => resultsOf(group, map, task) });
+}
+
+const results = new WeakMap<MapState, readonly JsonValue[]>();
+
+/** What each index gave, in the order of the list; null where it did not succeed. */
+function resultsOf(group: TaskRun, map: MapState, task: (position: number) => TaskRun | undefined): JsonValue {
+  const known = results.get(map);
+  if (known !== undefined) return known;
+  const values = map.items.map((_, index) => {
+    const run = task(map.base + index);
+    return run?.state === "succeeded" ? (run.outputs ?? {}) : null;
+  });
+  if (isTaskRunEnded(group.state)) results.set(map, values);
+  return values;
+}
+
+/** `item`, `index` and `prev` of an index task run; nothing for any other. */
+export function indexContext(
+  run: Pick<Run, "groups" | "plan">,
+  position: number,
+  task: (position: number) => TaskRun | undefined,
+): Pick<ExpressionContext, "item" | "index" | "prev"> {
+  const group = groupAt(run, position);
+  const map = group === undefined ? undefined : task(group.position)?.map;
+  if (group === undefined || map === undefined) return {};
+  const index = position - group.base;
+  const head = run.plan.tasks[group.position]?.mapping?.head;
+  const before = head === undefined ? undefined : task(head)?.map;
+  if (before === undefined) return { item: map.items[index] ?? null, index };
+  const prev = task(before.base + index);
+  // As `tasks.x.?outputs`: there are none where it did not succeed.
+  const outputs = prev?.state === "succeeded" ? { outputs: prev.outputs ?? {} } : {};
+  return { item: map.items[index] ?? null, index, prev: { state: prev?.state ?? "cancelled", ...outputs } };
 }
 
 /** `run` as expressions see it. `failure` only where something failed, so that `.?` finds it absent. */
@@ -61,7 +112,7 @@ export function runView(run: Run, around: Pick<Surroundings, "nowMs" | "publicUr
       : {
           failure: {
             task: run.failure.task,
-            index: 0,
+            index: run.failure.index ?? 0,
             class: run.failure.class,
             message: failureText(run.failure),
             attempt: run.failure.attempt ?? 0,
@@ -73,7 +124,7 @@ export function runView(run: Run, around: Pick<Surroundings, "nowMs" | "publicUr
 }
 
 /** What an offer carries: only what the task's own expressions name, frozen when the attempt is made. */
-export function offerContext(run: Run, planTask: PlanTask, around: Surroundings): JsonObject {
+export function offerContext(run: Run, planTask: PlanTask, position: number, around: Surroundings): JsonObject {
   const names = contextNames(run.plan.document, planTask.key);
   if (names.length === 0) return {};
   const tasks = new Set<string>();
@@ -85,6 +136,7 @@ export function offerContext(run: Run, planTask: PlanTask, around: Surroundings)
     ...evaluationContext(run, undefined, names.includes("tasks") ? undefined : tasks),
     run: runView(run, around),
     trigger: run.trigger,
+    ...indexContext(run, position, (at) => taskAt(run, at)),
   };
   return pickContext(whole, names) as JsonObject; // parts of a JSON context are JSON
 }

@@ -3,6 +3,7 @@
 //  W2. Every change of a state goes through move(), which refuses what the transition table does not have.
 import {
   attemptTransitions,
+  controlPlaneActions,
   isTaskRunEnded,
   runTransitions,
   taskRunTransitions,
@@ -13,8 +14,10 @@ import {
   type TaskRunState,
 } from "@capstan/proto";
 import type { HistoryItem, TimerKind } from "./event.ts";
+import { counted, outputBytesOf, type GroupPlace, type MapState } from "./group.ts";
+import { PagesDraft } from "./pages.ts";
 import type { PlanTask } from "./plan.ts";
-import type { LiveAttempt, NeedCounts, Run, TaskRun } from "./snapshot.ts";
+import { groupAt, nameAt, planTaskAt, type LiveAttempt, type NeedCounts, type Run, type TaskRun } from "./snapshot.ts";
 
 /** Time, ids and numbers that a decision may not make itself. */
 export interface Surroundings {
@@ -69,6 +72,14 @@ export class Draft {
   readonly cancels: CancelOrder[] = [];
   /** Needs that ended here and whose successors have not been asked yet. */
   readonly ended: number[] = [];
+  /** Mapped tasks that are ready and have no list yet. */
+  readonly opening: number[] = [];
+  /** Index task runs that ended here and whose groups have not looked yet, in order. */
+  readonly indexesEnded: number[] = [];
+  /** Groups of which an index ended or gave its place back. */
+  readonly groupsTouched = new Set<number>();
+  private readonly planned: number;
+  private readonly indexRuns: PagesDraft<TaskRun>;
   private tasks: (TaskRun | undefined)[];
   private tasksCopied: boolean;
 
@@ -78,6 +89,8 @@ export class Draft {
     this.run = { ...start };
     this.tasks = start.tasks as (TaskRun | undefined)[]; // copied before the first change, see set()
     this.tasksCopied = false;
+    this.planned = start.plan.tasks.length;
+    this.indexRuns = new PagesDraft(start.indexRuns);
   }
 
   get isChanged(): boolean {
@@ -85,16 +98,38 @@ export class Draft {
   }
 
   task(position: number): TaskRun | undefined {
-    return this.tasks[position];
+    return position < this.planned ? this.tasks[position] : this.indexRuns.get(position - this.planned);
   }
 
-  /** Task runs that have not ended, hooks included. */
+  /** Task runs that have not ended, hooks and indexes included. */
   openTasks(): readonly TaskRun[] {
-    return this.tasks.flatMap((task) => (task === undefined || isTaskRunEnded(task.state) ? [] : [task]));
+    const open: TaskRun[] = [];
+    for (let position = 0; position < this.nextBase; position++) {
+      const task = this.task(position);
+      if (task !== undefined && !isTaskRunEnded(task.state)) open.push(task);
+    }
+    return open;
   }
 
+  /** The group that a position is an index of. */
+  groupOf(position: number): GroupPlace | undefined {
+    return position < this.planned ? undefined : groupAt(this.run, position);
+  }
+
+  /** `train`, or `train.3` for an index: what people call the task run. */
+  nameOf(position: number): string {
+    return nameAt(this.run, position) ?? "";
+  }
+
+  /** Where the next group's indexes begin. */
+  get nextBase(): number {
+    const last = this.run.groups.at(-1);
+    return last === undefined ? this.planned : last.base + last.size;
+  }
+
+  /** The task of a position; of an index, that of its group. */
   planTask(position: number): PlanTask {
-    const planTask = this.run.plan.tasks[position];
+    const planTask = position < this.planned ? this.run.plan.tasks[position] : planTaskAt(this.run, position);
     if (planTask === undefined) throw new Error(`run ${this.run.id} has no task at position ${position}`);
     return planTask;
   }
@@ -107,7 +142,8 @@ export class Draft {
   /** Makes a task run. */
   make(task: TaskRun): void {
     this.put(task.position, task);
-    if (this.planTask(task.position).hook === undefined) this.run.openTasks += 1;
+    if (task.position >= this.planned) this.countIndex(task.position, undefined, task.state);
+    else if (this.planTask(task.position).hook === undefined) this.run.openTasks += 1;
     else this.run.openHooks += 1;
   }
 
@@ -119,7 +155,8 @@ export class Draft {
       throw new Error(`task run ${task.id} of run ${this.run.id} cannot go from ${task.state} to ${to}`);
     }
     const moved = this.put(position, { ...task, ...patch, state: to });
-    if (isTaskRunEnded(to)) {
+    if (position >= this.planned) this.countIndex(position, task.state, to, patch.outputs);
+    else if (isTaskRunEnded(to)) {
       if (this.planTask(position).hook === undefined) {
         this.run.openTasks -= 1;
         this.ended.push(position);
@@ -141,6 +178,24 @@ export class Draft {
     const task = this.existing(position);
     this.copyTasks();
     this.tasks[position] = { ...task, needs };
+  }
+
+  /** How a group's indexes stand; changes nothing that is stored. */
+  count(position: number, map: MapState): void {
+    const task = this.existing(position);
+    this.copyTasks();
+    this.tasks[position] = { ...task, map };
+  }
+
+  private countIndex(position: number, from: TaskRunState | undefined, to: TaskRunState, outputs?: JsonObject): void {
+    const group = this.groupOf(position);
+    const map = group === undefined ? undefined : this.task(group.position)?.map;
+    if (group === undefined || map === undefined) throw new Error(`run ${this.run.id} has no group for ${position}`);
+    const after = counted(map, from, to, controlPlaneActions.has(this.planTask(position).executor));
+    if (from !== undefined && isTaskRunEnded(to)) this.indexesEnded.push(position);
+    if (after.busy < map.busy || after.open < map.open) this.groupsTouched.add(group.position);
+    const bytes = outputs === undefined ? 0 : outputBytesOf(outputs);
+    this.count(group.position, bytes === 0 ? after : { ...after, outputBytes: after.outputBytes + bytes });
   }
 
   /** Writes the end of a live attempt, or its next state. */
@@ -194,20 +249,25 @@ export class Draft {
     return {
       ...this.run,
       tasks: this.tasks,
+      indexRuns: this.indexRuns.done(),
       version: (this.before?.version ?? 0) + 1,
       eventSeq: (this.before?.eventSeq ?? 0) + this.history.length,
     };
   }
 
   private existing(position: number): TaskRun {
-    const task = this.tasks[position];
+    const task = this.task(position);
     if (task === undefined) throw new Error(`run ${this.run.id} has no task run at position ${position}`);
     return task;
   }
 
   private put(position: number, task: TaskRun): TaskRun {
-    this.copyTasks();
-    this.tasks[position] = task;
+    if (position < this.planned) {
+      this.copyTasks();
+      this.tasks[position] = task;
+    } else {
+      this.indexRuns.set(position - this.planned, task);
+    }
     this.changed.add(position);
     return task;
   }

@@ -3,11 +3,15 @@
 //  N2. A plan is immutable and shared by all runs of its version.
 import {
   actionKindOf,
+  asksEachIndex,
+  chainOf,
   cleanupTimeoutMsOf,
+  defaultMaxParallel,
   graceMsOf,
   hookKeysOf,
   hookNames,
   isCleanup,
+  isMapped,
   joinOf,
   leaseMsOf,
   onLostOf,
@@ -44,6 +48,18 @@ export interface PlanTask {
   readonly slots: number;
   /** The event whose hook it is; undefined for a task of the graph. */
   readonly hook: HookName | undefined;
+  /** For a task with `forEach` or `matrix`. */
+  readonly mapping: Mapping | undefined;
+}
+
+export interface Mapping {
+  /** Position of the mapped task that a chain follows. */
+  readonly head: number | undefined;
+  readonly maxParallel: number;
+  readonly failFast: boolean;
+  readonly minSuccess: CanonicalTask["minSuccess"];
+  /** Whether `if` is asked for each index. */
+  readonly eachIndex: boolean;
 }
 
 export interface Plan {
@@ -55,6 +71,18 @@ export interface Plan {
   readonly positionOf: ReadonlyMap<string, number>;
   readonly timeoutMs: number;
   readonly cleanupTimeoutMs: number;
+}
+
+function mappingOf(task: CanonicalTask, positionOf: ReadonlyMap<string, number>): Mapping | undefined {
+  if (!isMapped(task)) return undefined;
+  const chain = chainOf(task);
+  return {
+    head: chain === undefined ? undefined : positionOf.get(chain),
+    maxParallel: task.maxParallel ?? defaultMaxParallel,
+    failFast: task.failFast ?? false,
+    minSuccess: task.minSuccess,
+    eachIndex: asksEachIndex(task),
+  };
 }
 
 /** Compiles a canonical document. It must have passed the checker: needs exist and hold no cycle. */
@@ -100,6 +128,7 @@ export function compilePlan(digest: string, document: CanonicalWorkflow): Plan {
       priority: priorityOf(task),
       slots: slotsOf(task),
       hook: hookOf.get(key),
+      mapping: mappingOf(task, positionOf),
     };
   });
   return {

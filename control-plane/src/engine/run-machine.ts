@@ -4,6 +4,7 @@ import { isTaskRunEnded, type JsonObject } from "@capstan/proto";
 import { runOutputs } from "./context.ts";
 import { Draft, type Surroundings } from "./draft.ts";
 import type { EventOutcome } from "./event.ts";
+import { settleGroups, stopGroup } from "./mapping.ts";
 import { endPause, releaseHeld } from "./pause.ts";
 import type { Plan } from "./plan.ts";
 import type { Cancel, Run, RunFailure, TaskRun } from "./snapshot.ts";
@@ -40,6 +41,8 @@ export function startRun(request: NewRun, around: Surroundings): Draft {
     outputs: undefined,
     failure: undefined,
     tasks: new Array<TaskRun | undefined>(request.plan.tasks.length).fill(undefined),
+    indexRuns: [],
+    groups: [],
     openTasks: 0,
     openHooks: 0,
   };
@@ -61,7 +64,8 @@ export function startRun(request: NewRun, around: Surroundings): Draft {
 
 /** Lets everything follow from what changed: successors, then the run's end, then its hooks. */
 export function settle(draft: Draft): void {
-  settleSuccessors(draft);
+  do settleSuccessors(draft);
+  while (settleGroups(draft, (at) => void stopTask(draft, at, "cancelled")));
   if (draft.run.openTasks > 0 || draft.run.endedMs !== undefined || draft.run.state === "paused") return;
   endRun(draft);
 }
@@ -111,6 +115,10 @@ function stopTasks(draft: Draft, cleanupToo: boolean): void {
 export function stopTask(draft: Draft, position: number, why: "cancelled" | "timeout"): boolean {
   const task = draft.task(position);
   if (task === undefined || isTaskRunEnded(task.state) || task.state === "cancelling") return false;
+  if (task.map !== undefined) {
+    stopGroup(draft, position, (at) => void stopTask(draft, at, why));
+    return true;
+  }
   const { live } = task;
   if (live === undefined) {
     endTask(draft, position, "cancelled", "cancel");
@@ -121,7 +129,7 @@ export function stopTask(draft: Draft, position: number, why: "cancelled" | "tim
   draft.move(position, "cancelling", { stopping: why });
   draft.tell({
     type: "task.cancelling",
-    task: planTask.key,
+    task: draft.nameOf(position),
     from: task.state,
     to: "cancelling",
     attempt: live.id,
@@ -192,12 +200,20 @@ function firstFailed(draft: Draft): RunFailure | undefined {
       failure: {
         ...task.failure,
         task: draft.planTask(position).key,
-        attempt: task.attempts,
-        ...(task.agentId === undefined ? {} : { agentId: task.agentId }),
+        ...whereFailed(task),
       },
     };
   }
   return first?.failure;
+}
+
+function whereFailed(task: TaskRun): Pick<RunFailure, "index" | "attempt" | "agentId"> {
+  const { attempt, agentId } = task.map?.first ?? { attempt: task.attempts, agentId: task.agentId };
+  return {
+    ...(task.map?.first === undefined ? {} : { index: task.map.first.index }),
+    attempt,
+    ...(agentId === undefined ? {} : { agentId }),
+  };
 }
 
 function someCancelled(draft: Draft): boolean {

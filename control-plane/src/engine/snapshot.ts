@@ -2,8 +2,10 @@
 //  S1. A snapshot is never changed; advance() makes a new one that shares what did not change.
 //  S2. Everything here can be rebuilt from runs, task_runs and the live attempts.
 import type { Failure, JsonObject, RunState, TaskRunState } from "@capstan/proto";
+import type { GroupPlace, MapState } from "./group.ts";
+import { pageAt, type Pages } from "./pages.ts";
 import type { RunPause } from "./pause.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan, PlanTask } from "./plan.ts";
 
 /**
  * What an ended task run is to those that need it (docs/language.md, "What an ended task is to those that need it").
@@ -74,6 +76,8 @@ export interface TaskRun {
   readonly failure: Failure | undefined;
   /** Why it does not run, or why it was skipped: code, and evidence where the code needs some. */
   readonly reason: { readonly code: string; readonly evidence?: JsonObject } | undefined;
+  /** For a mapped task whose list was computed. */
+  readonly map: MapState | undefined;
 }
 
 export interface Cancel {
@@ -87,6 +91,8 @@ export interface Cancel {
 /** A failure of a run names its first failed task run. */
 export interface RunFailure extends Failure {
   readonly task: string;
+  /** Where that is mapped: its first failed index. */
+  readonly index?: number;
   readonly attempt?: number;
   readonly agentId?: string;
 }
@@ -118,9 +124,38 @@ export interface Run {
   readonly failure: RunFailure | undefined;
   /** By position; hooks are undefined until their event makes them. */
   readonly tasks: readonly (TaskRun | undefined)[];
+  /** Index task runs of mapped tasks, by position less the size of the plan; what has not begun is undefined. */
+  readonly indexRuns: Pages<TaskRun>;
+  /** In the order of their bases, without gaps: the first begins behind the plan. */
+  readonly groups: readonly GroupPlace[];
   /** Task runs of the graph, and hooks, that have not ended. */
   readonly openTasks: number;
   readonly openHooks: number;
+}
+
+/** The task run at a position of the plan, or of an index. */
+export function taskAt(run: Run, position: number): TaskRun | undefined {
+  const planned = run.plan.tasks.length;
+  return position < planned ? run.tasks[position] : pageAt(run.indexRuns, position - planned);
+}
+
+/** The group that a position is an index of; undefined for a position of the plan. */
+export function groupAt(run: Pick<Run, "groups" | "plan">, position: number): GroupPlace | undefined {
+  if (position < run.plan.tasks.length) return undefined;
+  return run.groups.find((group) => position < group.base + group.size);
+}
+
+/** The task of a position; of an index, that of its group. */
+export function planTaskAt(run: Pick<Run, "groups" | "plan">, position: number): PlanTask | undefined {
+  const group = groupAt(run, position);
+  return run.plan.tasks[group?.position ?? position];
+}
+
+/** `train`, or `train.3` for an index. */
+export function nameAt(run: Pick<Run, "groups" | "plan">, position: number): string | undefined {
+  const group = groupAt(run, position);
+  const key = run.plan.tasks[group?.position ?? position]?.key;
+  return group === undefined || key === undefined ? key : `${key}.${position - group.base}`;
 }
 
 /** True when nothing about the run can change any more, hooks included. */

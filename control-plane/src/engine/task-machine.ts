@@ -1,9 +1,11 @@
 // The task run: from waiting to queued, to an attempt, to its end. Every function changes one task run of a draft.
-import type { Failure, JsonObject } from "@capstan/proto";
+import { controlPlaneActions, isTaskRunEnded, type Failure, type JsonObject } from "@capstan/proto";
 import { askCondition } from "./condition.ts";
 import type { Draft } from "./draft.ts";
-import { askJoin, effectOfSkip, withNeedEnded } from "./join.ts";
+import { holdsPlace, withTurn } from "./group.ts";
+import { askJoin, effectOfSkip, withNeedEnded, type JoinAnswer } from "./join.ts";
 import { hold } from "./pause.ts";
+import type { PlanTask } from "./plan.ts";
 import type { Effect, LiveAttempt, NeedCounts, TaskRun, Tries } from "./snapshot.ts";
 import type { Slot } from "./event.ts";
 
@@ -31,6 +33,7 @@ export function newTaskRun(draft: Draft, position: number, needs: NeedCounts): T
     outputs: undefined,
     failure: undefined,
     reason: undefined,
+    map: undefined,
   };
 }
 
@@ -40,12 +43,13 @@ export function consider(draft: Draft, position: number): void {
   if (task?.state !== "waiting") return;
   const planTask = draft.planTask(position);
   if (draft.run.cancel !== undefined && !planTask.cleanup) return endTask(draft, position, "cancelled", "cancel");
-  const answer = askJoin(planTask.join, task.needs);
+  const head = planTask.mapping?.head;
+  const answer = head === undefined ? askJoin(planTask.join, task.needs) : askChain(draft, planTask, task.needs, head);
   if (answer === "wait") return;
   if (answer === "skip") {
     return skip(draft, position, "skipped_by_need", needEvidence(draft, position), effectOfSkip(task.needs));
   }
-  const condition = askCondition(draft, position);
+  const condition = planTask.mapping?.eachIndex === true ? ({ kind: "yes" } as const) : askCondition(draft, position);
   if (condition.kind === "error") {
     const failure: Failure = { class: "expression", code: "expression_failed", message: condition.message };
     return failTask(draft, position, failure);
@@ -53,14 +57,43 @@ export function consider(draft: Draft, position: number): void {
   if (condition.kind === "no") {
     return skip(draft, position, "skipped_by_condition", condition.evidence, effectOfSkip(task.needs));
   }
-  queue(draft, position);
+  if (planTask.mapping === undefined) queue(draft, position);
+  else draft.opening.push(position);
 }
 
-/** Makes a task run ready to be offered; in a paused run it is held. */
+/** A chain begins with the list of the group before it, once everything else that it needs has ended. */
+function askChain(draft: Draft, planTask: PlanTask, needs: NeedCounts, head: number): JoinAnswer {
+  const before = draft.task(head);
+  const ended = before !== undefined && isTaskRunEnded(before.state);
+  if (before?.map === undefined) return ended || askJoin(planTask.join, needs) === "skip" ? "skip" : "wait";
+  if (!ended && askJoin(planTask.join, needs) === "skip") return "skip";
+  return needs.open > (ended ? 0 : 1) ? "wait" : "ready";
+}
+
+/**
+ * Makes a task run ready to be offered; in a paused run it is held. An index waits where `maxParallel` others of its
+ * group are at work.
+ */
 export function queue(draft: Draft, position: number): void {
+  if (position >= draft.run.plan.tasks.length && waitsForPlace(draft, position)) return;
   draft.move(position, "queued", { queuedMs: draft.around.nowMs, dueMs: undefined, reason: undefined });
   if (draft.run.state === "paused") hold(draft, position);
   else draft.ready.push(position);
+}
+
+function waitsForPlace(draft: Draft, position: number): boolean {
+  const task = draft.task(position);
+  const group = draft.groupOf(position);
+  const map = group === undefined ? undefined : draft.task(group.position)?.map;
+  const { mapping, executor } = draft.planTask(position);
+  if (task === undefined || group === undefined || map === undefined || mapping === undefined) return false;
+  if (holdsPlace(task.state, controlPlaneActions.has(executor)) || map.busy < mapping.maxParallel) return false;
+  draft.set(position, {
+    dueMs: undefined,
+    reason: { code: "limit_reached", evidence: { limit: "maxParallel", max: mapping.maxParallel } },
+  });
+  draft.count(group.position, withTurn(map, position - group.base));
+  return true;
 }
 
 /** Gives a queued task run to an agent: the attempt is made, with the next epoch. */
@@ -90,7 +123,7 @@ export function dispatch(draft: Draft, position: number, slot: Slot): LiveAttemp
   draft.makeAttempt(live, position);
   draft.tell({
     type: "task.dispatched",
-    task: draft.planTask(position).key,
+    task: draft.nameOf(position),
     from: "queued",
     to: "dispatched",
     attempt: live.id,
@@ -120,7 +153,7 @@ export function endTask(
   });
   draft.tell({
     type: `task.${state}`,
-    task: draft.planTask(position).key,
+    task: draft.nameOf(position),
     ...(from === undefined ? {} : { from }),
     to: state,
   });
@@ -142,7 +175,7 @@ export function failTask(draft: Draft, position: number, failure: Failure): void
   });
   draft.tell({
     type: `task.${state}`,
-    task: planTask.key,
+    task: draft.nameOf(position),
     ...(from === undefined ? {} : { from }),
     to: state,
     reason: failure.code,
@@ -160,7 +193,7 @@ export function skip(draft: Draft, position: number, code: string, evidence: Jso
   });
   draft.tell({
     type: "task.skipped",
-    task: draft.planTask(position).key,
+    task: draft.nameOf(position),
     ...(from === undefined ? {} : { from }),
     to: "skipped",
     reason: code,

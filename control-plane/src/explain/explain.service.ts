@@ -1,16 +1,20 @@
 // Why something waits, or why it ended as it did. It tells what the engine decided (state, reason, failure) and, for
 // work that waits for an agent, asks the predicate of dispatch.
 import {
+  chainOf,
+  defaultMaxParallel,
   failureText,
   formatDuration,
   idFromUuid,
   isRunEnded,
   isTaskRunEnded,
+  parseIndexKey,
   reasonCodes,
   runName,
   taskOf,
   type CanonicalWorkflow,
   type Explanation,
+  type MappedView,
   type ReasonCode,
   type RunExplanation,
 } from "@capstan/proto";
@@ -28,6 +32,8 @@ interface Scene {
   readonly tasks: readonly TaskRecord[];
   readonly queued: readonly QueuedTask[];
   readonly agents: readonly PicturedAgent[];
+  /** By key of the mapped task. */
+  readonly mapped: ReadonlyMap<string, MappedView>;
 }
 
 export class ExplainService {
@@ -42,8 +48,10 @@ export class ExplainService {
   }
 
   async task(project: ProjectScope, run: string, key: string): Promise<Explanation> {
+    const unbegun = await this.unbegun(project, run, key);
+    if (unbegun !== undefined) return unbegun;
     const { record, task } = await this.runs.findTask(project, run, key);
-    return explainTask(await this.scene(project, record), task);
+    return explainTask(await this.scene(project, record, [task]), task);
   }
 
   async run(project: ProjectScope, run: string): Promise<RunExplanation> {
@@ -65,12 +73,13 @@ export class ExplainService {
       tasks,
     };
     if (record.failure !== null) {
-      const where = record.failure.task === undefined ? "" : `${record.failure.task}: `;
+      const failed = failedTask(record.failure);
+      const where = failed === undefined ? "" : `${failed}: `;
       return {
         ...head,
         code: record.failure.code,
         detail: `${name} ${said(record.state)}. ${where}${failureText(record.failure)}`,
-        do: logsOf(name, record.failure.task),
+        do: logsOf(name, failed),
       };
     }
     const pause = record.pause?.current;
@@ -90,14 +99,30 @@ export class ExplainService {
     return { ...head, code: holding.code, detail: `${name} is ${record.state}. ${holding.detail}`, do: holding.do };
   }
 
-  private async scene(project: ProjectScope, run: RunRecord): Promise<Scene> {
+  /** An index of a mapped task that has no task run, because its turn has not come or never will. */
+  private async unbegun(project: ProjectScope, run: string, key: string): Promise<Explanation | undefined> {
+    const index = parseIndexKey(key);
+    if (index === undefined) return undefined;
+    const record = await this.runs.find(project, run);
+    if ((await this.store.task(project.id, record.id, key)) !== undefined) return undefined;
+    const group = await this.store.task(project.id, record.id, index.task);
+    if (group?.map === null || group?.map === undefined || index.index >= group.map.total) return undefined;
+    const [document, counts] = await Promise.all([
+      this.runs.documentOf(project, record),
+      this.runs.mappedViews(project, record, [group]),
+    ]);
+    return explainUnbegun(record, group, key, document, counts.get(group.key));
+  }
+
+  private async scene(project: ProjectScope, run: RunRecord, also: readonly TaskRecord[] = []): Promise<Scene> {
     const [document, tasks, queued, agents] = await Promise.all([
       this.runs.documentOf(project, run),
-      this.store.tasks(project.id, run.id),
+      this.runs.plannedTasks(project, run),
       this.store.queued(project.id, run.id, 1000),
       this.picture.agents(project.id),
     ]);
-    return { run, document, tasks, queued, agents };
+    const mapped = await this.runs.mappedViews(project, run, [...tasks, ...also]);
+    return { run, document, tasks, queued, agents, mapped };
   }
 }
 
@@ -127,8 +152,10 @@ function explainTask(scene: Scene, task: TaskRecord): Explanation {
         do: null,
       };
     }
-    case "dispatched":
     case "running":
+      if (scene.mapped.has(task.key)) return mapped(scene, task, head);
+      return carried(scene, task, head);
+    case "dispatched":
     case "cancelling":
       return carried(scene, task, head);
     case "skipped":
@@ -254,6 +281,71 @@ function queueAdvice(
       return null;
   }
 }
+
+/** A group: how its indexes stand, and what keeps the others from beginning. */
+function mapped(scene: Scene, task: TaskRecord, head: Head): Explanation {
+  const view = scene.mapped.get(task.key);
+  const words =
+    view === undefined
+      ? []
+      : [
+          `${view.succeeded} of ${view.total} indexes have succeeded`,
+          ...(view.failed > 0 ? [`${view.failed} failed`] : []),
+          ...(view.running > 0 ? [`${view.running} are at work`] : []),
+          ...(view.waiting > 0 ? [`${view.waiting} have not begun`] : []),
+        ];
+  return {
+    ...head,
+    code: "running",
+    since: task.started,
+    detail: `${task.key} is running: ${words.join(", ")}.`,
+    evidence: { ...view },
+    do: null,
+  };
+}
+
+function explainUnbegun(
+  run: RunRecord,
+  group: TaskRecord,
+  key: string,
+  document: CanonicalWorkflow | undefined,
+  view: MappedView | undefined,
+): Explanation {
+  const name = runName(run.workflow, run.number);
+  const definition = document?.tasks[group.key];
+  const chain = definition === undefined ? undefined : chainOf(definition);
+  const over = isTaskRunEnded(group.state) || group.state === "cancelling";
+  const before = chain === undefined ? undefined : key.replace(group.key, chain);
+  const max = definition?.maxParallel ?? defaultMaxParallel;
+  const full = view !== undefined && view.running >= max;
+  const head = {
+    subject: `${name}/${key}`,
+    run: idFromUuid("run", run.id),
+    task: key,
+    failure: null,
+    do: null,
+    since: group.started,
+  };
+  if (over) {
+    const detail = `${key} never began: ${group.key} ${said(group.state)}.`;
+    return { ...head, state: "cancelled", code: "cancelled", detail, evidence: {} };
+  }
+  if (before !== undefined && !full) {
+    const detail = `${key} waits for ${before}.`;
+    return { ...head, state: "waiting", code: "needs_pending", detail, evidence: { needs: { [before]: "open" } } };
+  }
+  return {
+    ...head,
+    state: "waiting",
+    code: "limit_reached",
+    detail: `${key} has not begun: maxParallel of ${group.key} lets ${max} indexes be at work at once.`,
+    evidence: { limit: "maxParallel", max, running: view?.running ?? 0 },
+  };
+}
+
+/** `train.3` where the task is mapped. */
+const failedTask = (failure: NonNullable<RunRecord["failure"]>): string | undefined =>
+  failure.task === undefined || failure.index === undefined ? failure.task : `${failure.task}.${failure.index}`;
 
 function carried(scene: Scene, task: TaskRecord, head: Head): Explanation {
   const agent = scene.agents.find((one) => one.id === task.agentId);

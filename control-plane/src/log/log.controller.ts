@@ -68,7 +68,9 @@ export class LogController {
 
   private async newest(project: ProjectScope, runRef: string, task: string): Promise<number | undefined> {
     const run = await this.reader.run(project, runRef);
-    return (await this.reader.streams(project, run, task, undefined)).at(-1)?.attempt;
+    const streams = await this.reader.streams(project, run, task, undefined);
+    // Of a mapped task all indexes are wanted, and each has attempts of its own.
+    return streams.some((stream) => stream.task !== task) ? undefined : streams.at(-1)?.attempt;
   }
 
   private async answer(asked: Asked, follow: boolean, request: FastifyRequest, reply: FastifyReply): Promise<void> {

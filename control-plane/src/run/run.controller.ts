@@ -57,6 +57,10 @@ export class RunController {
 
   @Handles("taskList")
   async tasks(@Call("taskList") { project, params, query }: CallOf<"taskList">): Promise<RouteResponse<"taskList">> {
+    if (query.of !== undefined) {
+      const page = { limit: query.limit ?? 100, cursor: query.cursor };
+      return this.runs.indexes(project, params.run, query.of, query.state, page);
+    }
     const tasks = await this.runs.tasks(project, params.run, query.state);
     return { data: query.hooks === false ? tasks.filter((task) => !task.hook) : tasks, nextCursor: null };
   }

@@ -1,10 +1,13 @@
 // Reading runs, and asking the commit stage to cancel them.
 import {
   AppError,
+  chainOf,
   idFromUuid,
   isRunEnded,
   isTaskRunEnded,
+  parseIndexKey,
   parseRunName,
+  plannedCount,
   runName,
   uuidFromId,
   type AttemptView,
@@ -12,6 +15,7 @@ import {
   type CanonicalWorkflow,
   type EventList,
   type JsonValue,
+  type MappedView,
   type OutputsView,
   type RunSummary,
   type RunView,
@@ -26,7 +30,7 @@ import { makeCursor, readCursor } from "../http/cursor.ts";
 import type { ProjectScope } from "../http/request-context.ts";
 import type { WorkflowEditions } from "../workflow/editions.ts";
 import type { RunFilter, RunRecord, RunStore, TaskRecord } from "./run.store.ts";
-import { attemptView, eventView, runSummary, runView, taskRunView } from "./view.ts";
+import { attemptView, eventView, mappedView, runSummary, runView, taskRunView } from "./view.ts";
 
 export interface RunPage {
   readonly limit: number;
@@ -97,18 +101,88 @@ export class RunService {
     return { data: events.map(eventView), lastSeq: events.at(-1)?.seq ?? afterSeq, more: found.length > limit };
   }
 
+  /** Tasks and hooks of the plan; of a mapped task the group alone, with counts of its indexes. */
   async tasks(project: ProjectScope, run: string, states: readonly TaskRunState[] | undefined): Promise<TaskRunView[]> {
     const found = await this.find(project, run);
     const document = await this.documentOf(project, found);
-    const tasks = await this.store.tasks(project.id, found.id);
+    const tasks = await this.plannedTasks(project, found);
+    const counts = await this.mappedViews(project, found, tasks);
     return tasks
       .filter((task) => states === undefined || states.includes(task.state))
-      .map((task) => taskRunView(task, document));
+      .map((task) => taskRunView(task, document, counts.get(task.key)));
+  }
+
+  /** Index task runs of one mapped task, those that have begun. @throws not_found */
+  async indexes(
+    project: ProjectScope,
+    run: string,
+    key: string,
+    states: readonly TaskRunState[] | undefined,
+    page: Omit<RunPage, "count">,
+  ): Promise<{ data: TaskRunView[]; nextCursor: string | null }> {
+    const { record, task } = await this.findTask(project, run, key);
+    if (task.map === null) return { data: [], nextCursor: null };
+    const filter = [record.id, key, states ?? null];
+    const { base, total } = task.map;
+    const from = page.cursor === undefined ? 0 : Number(readCursor(filter, page.cursor, 1)[0]);
+    const [document, items, found] = await Promise.all([
+      this.documentOf(project, record),
+      this.itemsOf(project, record, task),
+      this.store.tasks(project.id, record.id, {
+        from: base + from,
+        below: base + total,
+        states,
+        limit: page.limit + 1,
+      }),
+    ]);
+    const rows = found.slice(0, page.limit);
+    const next = found.length > page.limit ? found.at(-1) : undefined;
+    return {
+      data: rows.map((row) => withItem(taskRunView(row, document), items[row.position - base])),
+      nextCursor: next === undefined ? null : makeCursor(filter, [next.position - base]),
+    };
   }
 
   async task(project: ProjectScope, run: string, key: string): Promise<TaskRunView> {
     const { record, task } = await this.findTask(project, run, key);
-    return taskRunView(task, await this.documentOf(project, record));
+    const document = await this.documentOf(project, record);
+    const view = taskRunView(task, document, (await this.mappedViews(project, record, [task])).get(task.key));
+    const index = parseIndexKey(task.key);
+    if (index === undefined) return view;
+    const group = await this.store.task(project.id, record.id, index.task);
+    return group === undefined ? view : withItem(view, (await this.itemsOf(project, record, group))[index.index]);
+  }
+
+  /** Task runs of the tasks and hooks of the document, without those of indexes. */
+  async plannedTasks(project: ProjectScope, record: RunRecord): Promise<readonly TaskRecord[]> {
+    const document = await this.documentOf(project, record);
+    const below = document === undefined ? undefined : plannedCount(document);
+    return this.store.tasks(project.id, record.id, { below });
+  }
+
+  /** How the indexes of the mapped tasks among these stand. */
+  async mappedViews(
+    project: ProjectScope,
+    record: RunRecord,
+    tasks: readonly TaskRecord[],
+  ): Promise<ReadonlyMap<string, MappedView>> {
+    const groups = tasks.filter((task) => task.map !== null);
+    if (groups.length === 0) return new Map();
+    const from = Math.min(...groups.map((task) => task.map?.base ?? 0));
+    const counts = await this.store.indexCounts(project.id, record.id, from);
+    return new Map(groups.map((task) => [task.key, mappedView(task, counts)]));
+  }
+
+  /** The list of a mapped task; that of a chain is kept with the task that it begins at. */
+  private async itemsOf(project: ProjectScope, record: RunRecord, task: TaskRecord): Promise<readonly JsonValue[]> {
+    const document = await this.documentOf(project, record);
+    let holder: TaskRecord | undefined = task;
+    for (;;) {
+      const chain: string | undefined = chainOf(document?.tasks[holder.key] ?? {});
+      if (chain === undefined) return this.store.items(project.id, record.id, holder.position);
+      holder = await this.store.task(project.id, record.id, chain);
+      if (holder === undefined) return [];
+    }
   }
 
   async attempts(project: ProjectScope, run: string, key: string): Promise<AttemptView[]> {
@@ -220,20 +294,34 @@ export class RunService {
     key: string,
   ): Promise<{ readonly record: RunRecord; readonly task: TaskRecord }> {
     const record = await this.find(project, run);
-    const tasks = await this.store.tasks(project.id, record.id);
-    const task = tasks.find((candidate) => candidate.key === key);
-    if (task === undefined) {
-      throw new AppError("not_found", `${runName(record.workflow, record.number)} has no task ${key}.`, {
-        evidence: { tasks: tasks.map((candidate) => candidate.key) },
-      });
+    const task = await this.store.task(project.id, record.id, key);
+    if (task !== undefined) return { record, task };
+    const name = runName(record.workflow, record.number);
+    const index = parseIndexKey(key);
+    const group = index === undefined ? undefined : await this.store.task(project.id, record.id, index.task);
+    if (index !== undefined && group !== undefined) {
+      if (group.map === null)
+        throw new AppError("not_found", `${name}/${index.task} has no list yet, or is not mapped.`);
+      if (index.index >= group.map.total)
+        throw new AppError("not_found", `${name}/${index.task} has ${group.map.total} indexes, from 0 on.`);
+      throw new AppError(
+        "not_found",
+        `${name}/${key} has not begun; capstan explain ${name}/${key} says what it waits for.`,
+      );
     }
-    return { record, task };
+    const tasks = await this.plannedTasks(project, record);
+    throw new AppError("not_found", `${name} has no task ${key}.`, {
+      evidence: { tasks: tasks.map((candidate) => candidate.key) },
+    });
   }
 
   async documentOf(project: ProjectScope, record: RunRecord): Promise<CanonicalWorkflow | undefined> {
     return (await this.editions.byId(project, record.workflowId, record.digest))?.document;
   }
 }
+
+const withItem = (view: TaskRunView, item: JsonValue | undefined): TaskRunView =>
+  item === undefined ? view : { ...view, item: structuredClone(item) as TaskRunView["item"] }; // JSON; the schema's type is not readonly
 
 const ended = (name: string, state: string): AppError =>
   new AppError("state_conflict", `${name} is ${state}; it cannot be cancelled any more.`, { evidence: { state } });

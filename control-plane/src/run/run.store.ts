@@ -23,7 +23,7 @@ export interface RunRecord {
   readonly cancel: JsonObject | null;
   readonly pause: RunPause | null;
   readonly outputs: JsonObject | null;
-  readonly failure: (Failure & { readonly task?: string }) | null;
+  readonly failure: (Failure & { readonly task?: string; readonly index?: number }) | null;
   /** Only where one run is read. */
   readonly taskCounts: Readonly<Partial<Record<TaskRunState, number>>> | null;
   readonly version: number | null;
@@ -46,6 +46,15 @@ export interface TaskRecord {
   readonly outputs: JsonObject | null;
   readonly failure: Failure | null;
   readonly reason: { readonly code: string; readonly evidence?: JsonObject } | null;
+  /** Of a mapped task whose list is known: where its index task runs are. */
+  readonly map: { readonly base: number; readonly total: number } | null;
+}
+
+/** How many index task runs of a mapped task are in a state. */
+export interface IndexCount {
+  readonly key: string;
+  readonly state: TaskRunState;
+  readonly count: number;
 }
 
 export interface AttemptRecord {
@@ -108,7 +117,23 @@ export interface RunStore {
   ): Promise<readonly RunRecord[]>;
   /** At most 10,000. */
   count(projectId: string, filter: RunFilter): Promise<number>;
-  tasks(projectId: string, runId: string): Promise<readonly TaskRecord[]>;
+  /** Task runs by position, those from `from` on and before `below`. */
+  tasks(
+    projectId: string,
+    runId: string,
+    range?: {
+      readonly from?: number;
+      readonly below?: number | undefined;
+      readonly states?: readonly TaskRunState[] | undefined;
+      readonly limit?: number;
+    },
+  ): Promise<readonly TaskRecord[]>;
+  /** The task run called `train`, or `train.3`. */
+  task(projectId: string, runId: string, key: string): Promise<TaskRecord | undefined>;
+  /** Of the task runs from a position on, how many indexes are in which state. */
+  indexCounts(projectId: string, runId: string, from: number): Promise<readonly IndexCount[]>;
+  /** Items of the mapped task at a position, from an index on. */
+  items(projectId: string, runId: string, position: number): Promise<readonly JsonValue[]>;
   /** Of one task, or of the whole run. In the order of their start. */
   attempts(projectId: string, runId: string, position: number | undefined): Promise<readonly AttemptRecord[]>;
   events(projectId: string, runId: string, afterSeq: number, limit: number): Promise<readonly EventRecord[]>;

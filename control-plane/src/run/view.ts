@@ -2,19 +2,22 @@
 import {
   actionKindOf,
   idFromUuid,
+  isTaskRunEnded,
   parseHookKey,
+  parseIndexKey,
   runName,
   taskOf,
   type AttemptView,
   type CanonicalWorkflow,
   type Failure,
   type JsonObject,
+  type MappedView,
   type RunEventView,
   type RunSummary,
   type RunView,
   type TaskRunView,
 } from "@capstan/proto";
-import type { AttemptRecord, EventRecord, RunRecord, TaskRecord } from "./run.store.ts";
+import type { AttemptRecord, EventRecord, IndexCount, RunRecord, TaskRecord } from "./run.store.ts";
 
 // JSON of the database is deeply readonly to us; the schemas' types are not. The values are the same.
 const json = <T>(value: unknown): T => value as T;
@@ -54,12 +57,16 @@ function pauseView(pause: RunRecord["pause"]): RunView["pause"] {
   return { actor: current.actor, reason: current.reason, at: new Date(current.atMs).toISOString() };
 }
 
-export function taskRunView(task: TaskRecord, document: CanonicalWorkflow | undefined): TaskRunView {
+export function taskRunView(
+  task: TaskRecord,
+  document: CanonicalWorkflow | undefined,
+  mapped?: MappedView,
+): TaskRunView {
   const definition = document === undefined ? undefined : taskOf(document, task.key);
   return {
     id: idFromUuid("tr", task.id),
     task: task.key,
-    index: 0,
+    index: parseIndexKey(task.key)?.index ?? 0,
     position: task.position,
     hook: parseHookKey(task.key) !== undefined,
     title: definition?.title ?? null,
@@ -77,7 +84,32 @@ export function taskRunView(task: TaskRecord, document: CanonicalWorkflow | unde
     outputs: json(task.outputs),
     failure: failureView(task.failure),
     reason: task.reason === null ? null : { ...json<JsonObject>(task.reason), code: task.reason.code },
+    mapped: mapped ?? null,
   };
+}
+
+/** How the indexes of a mapped task stand. Those without a task run have not begun, or were cancelled with their group. */
+export function mappedView(task: TaskRecord, counts: readonly IndexCount[]): MappedView {
+  const view = {
+    total: task.map?.total ?? 0,
+    waiting: 0,
+    running: 0,
+    succeeded: 0,
+    failed: 0,
+    skipped: 0,
+    cancelled: 0,
+  };
+  let made = 0;
+  for (const { key, state, count } of counts) {
+    if (key !== task.key) continue;
+    made += count;
+    if (state === "timed_out") view.failed += count;
+    else if (state === "succeeded" || state === "failed" || state === "skipped" || state === "cancelled")
+      view[state] += count;
+    else view.running += count;
+  }
+  view[isTaskRunEnded(task.state) || task.state === "cancelling" ? "cancelled" : "waiting"] += view.total - made;
+  return view;
 }
 
 export function attemptView(attempt: AttemptRecord): AttemptView {
@@ -114,9 +146,11 @@ export function eventView(event: EventRecord): RunEventView {
 }
 
 /** The fields that the API promises, and none of those that only the engine wants. */
-export function failureView(failure: (Failure & { readonly task?: string }) | null): RunSummary["failure"] {
+export function failureView(
+  failure: (Failure & { readonly task?: string; readonly index?: number }) | null,
+): RunSummary["failure"] {
   if (failure === null) return null;
-  const { class: kind, code, message, exitCode, signal, type, file, line, task } = failure;
+  const { class: kind, code, message, exitCode, signal, type, file, line, task, index } = failure;
   return {
     class: kind,
     code,
@@ -127,5 +161,6 @@ export function failureView(failure: (Failure & { readonly task?: string }) | nu
     ...(file === undefined ? {} : { file }),
     ...(line === undefined ? {} : { line }),
     ...(task === undefined ? {} : { task }),
+    ...(index === undefined ? {} : { index }),
   };
 }

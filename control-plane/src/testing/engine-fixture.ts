@@ -5,7 +5,7 @@ import type { Draft, Surroundings } from "../engine/draft.ts";
 import type { EventOutcome, FinishResult, HistoryItem, RunEvent } from "../engine/event.ts";
 import { compilePlan } from "../engine/plan.ts";
 import { startRun } from "../engine/run-machine.ts";
-import type { Run, TaskRun } from "../engine/snapshot.ts";
+import { taskAt, type Run, type TaskRun } from "../engine/snapshot.ts";
 import { dispatch } from "../engine/task-machine.ts";
 
 const agentId = "agent-1";
@@ -44,7 +44,7 @@ export class EngineFixture {
   }
 
   task(key: string): TaskRun {
-    const task = this.run.tasks[this.position(key)];
+    const task = taskAt(this.run, this.position(key));
     if (task === undefined) throw new Error(`${key} has no task run`);
     return task;
   }
@@ -56,6 +56,13 @@ export class EngineFixture {
       if (state !== undefined) states[key] = state;
     }
     return states;
+  }
+
+  /** States of the indexes of a mapped task; `-` where none has begun. */
+  indexStates(key: string): readonly string[] {
+    const map = this.task(key).map;
+    if (map === undefined) return [];
+    return map.items.map((_, index) => taskAt(this.run, map.base + index)?.state ?? "-");
   }
 
   send(event: RunEvent): EventOutcome {
@@ -115,8 +122,12 @@ export class EngineFixture {
     return this.send({ kind: "cancel_run", actor: "ana", reason: "enough", force });
   }
 
+  /** Of `a`, or of an index of it: `a.3`. */
   position(key: string): number {
-    const position = this.run.plan.positionOf.get(key);
+    const [, mapped, index] = /^(.*)\.(\d+)$/.exec(key) ?? [];
+    const at = mapped === undefined ? undefined : this.run.plan.positionOf.get(mapped);
+    const group = this.run.groups.find((one) => one.position === at);
+    const position = group === undefined ? this.run.plan.positionOf.get(key) : group.base + Number(index);
     if (position === undefined) throw new Error(`there is no task ${key}`);
     return position;
   }

@@ -15,6 +15,8 @@ export const failureViewSchema = z.object({
   line: z.number().int().optional(),
   /** The task that the failure of a run comes from. */
   task: z.string().optional(),
+  /** Where that task is mapped: its first failed index. */
+  index: z.number().int().optional(),
 });
 
 /** What asked for a run. */
@@ -57,9 +59,23 @@ export const agentRefSchema = z.object({ id: z.string(), name: z.string() });
 
 export const reasonSchema = z.looseObject({ code: z.string(), since: timeSchema.optional() });
 
+/** How the indexes of a mapped task stand. */
+export const mappedSchema = z.object({
+  total: z.number().int(),
+  /** Not begun, and not cancelled either. */
+  waiting: z.number().int(),
+  /** Begun and not ended. */
+  running: z.number().int(),
+  succeeded: z.number().int(),
+  failed: z.number().int(),
+  skipped: z.number().int(),
+  cancelled: z.number().int(),
+});
+export type MappedView = z.infer<typeof mappedSchema>;
+
 export const taskRunSchema = z.object({
   id: z.string(),
-  /** `extract`, or `hooks.onSuccess.0` for a hook. */
+  /** `extract`, `train.3` for an index of a mapped task, or `hooks.onSuccess.0` for a hook. */
   task: z.string(),
   /** Index where the task is mapped; otherwise 0. */
   index: z.number().int(),
@@ -83,6 +99,10 @@ export const taskRunSchema = z.object({
   outputs: z.record(z.string(), z.json()).nullable(),
   failure: failureViewSchema.nullable(),
   reason: reasonSchema.nullable(),
+  /** For a mapped task whose list is known. */
+  mapped: mappedSchema.nullable(),
+  /** For an index task run: the item that it is for. */
+  item: z.json().optional(),
 });
 export type TaskRunView = z.infer<typeof taskRunSchema>;
 
@@ -179,6 +199,9 @@ export const eventListSchema = z.object({
 export type EventList = z.infer<typeof eventListSchema>;
 
 export const taskListQuery = z.strictObject({
+  ...pageQuery,
+  /** A mapped task: its index task runs in place of the run's tasks, in pages. Those that have not begun are not there. */
+  of: z.string().max(64).optional(),
   state: queryList(z.enum(taskRunStates)).optional(),
   hooks: queryFlag().optional(),
 });

@@ -9,6 +9,13 @@ export const runCodes = errorEntries({
       "The task's program ran and said itself that it failed. Code 75 asks for another try, 77 for a skip, 126 and 127 mean that a command could not be executed or was not found.",
     do: "Read the last lines of the attempt's log. Write a reason to the file $CAPSTAN_ERROR to have it shown here.",
   },
+  item_limit: {
+    title: "a mapped task has too many items",
+    retryable: false,
+    meaning:
+      "The list of a task with forEach or matrix has more than 10,000 items, or the task runs of its run would be more than 50,000.",
+    do: "Give each index more to do: forEach over chunk(list, 100) makes a hundredth of the task runs.",
+  },
   exception: {
     title: "the task's code threw an exception",
     retryable: true,

@@ -110,6 +110,7 @@ function nameProblem(reference: Reference, scope: Scope): ExpressionProblem | un
 const hereHints: Readonly<Record<string, string>> = {
   item: "only a task with forEach or matrix has an item",
   index: "only a task with forEach or matrix has an index",
+  prev: "only a task with forEach: { chain: … } has it",
   needs: "needs is for `if`",
   secrets: "a secret goes into with, env or a field of an action or a notifier",
 };
@@ -166,6 +167,9 @@ function unknownField({ path, name, at, shape, fields, scope }: UnknownField): E
   const noun = shape.kind === "object" ? shape.noun : undefined;
   const hint =
     guess(name, Object.keys(fields)) ??
+    (name === "outputs" && Object.hasOwn(fields, "results")
+      ? "a mapped task has results, one of each index"
+      : undefined) ??
     (name === "status" && Object.hasOwn(fields, "state") ? "did you mean state?" : undefined) ??
     (noun === "an output" ? `declare it under outputs of the task` : undefined);
   return {

@@ -14,6 +14,8 @@ export interface ExpressionContext {
   readonly attempt?: JsonObject;
   readonly item?: JsonValue;
   readonly index?: number;
+  /** The same index of the task that this one is chained to. */
+  readonly prev?: JsonObject;
   /** Names only, put there by the evaluation itself. */
   readonly secrets?: JsonObject;
 }

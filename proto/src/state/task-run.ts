@@ -19,7 +19,8 @@ export const taskRunStates = [
 export type TaskRunState = (typeof taskRunStates)[number];
 
 export const taskRunTransitions = {
-  waiting: ["queued", "dispatched", "suspended", "succeeded", "failed", "skipped", "cancelled"],
+  // Straight to `running`: a mapped task whose list is known; its index task runs are what is carried.
+  waiting: ["queued", "dispatched", "running", "suspended", "succeeded", "failed", "skipped", "cancelled"],
   queued: ["dispatched", "succeeded", "failed", "timed_out", "cancelled"],
   dispatched: [
     "queued",

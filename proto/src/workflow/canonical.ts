@@ -210,6 +210,13 @@ export interface CanonicalRunsOn {
 export const joinKinds = ["all_success", "none_failed", "all_done", "one_success"] as const;
 export type JoinKind = (typeof joinKinds)[number];
 
+/** A mapped task whose indexes wait for the same indexes of another one. */
+export interface Chain {
+  readonly chain: string;
+}
+/** Lists by name, and the items that are added to their product or taken out of it. */
+export type CanonicalMatrix = Readonly<Record<string, Dynamic<readonly DynamicJson[]>>>;
+
 export interface CanonicalTask {
   readonly title?: string;
   readonly description?: string;
@@ -235,6 +242,14 @@ export interface CanonicalTask {
   /** Classes that it reads otherwise than by expressions, sorted. */
   readonly data?: readonly string[];
   readonly logs?: { readonly onFull?: "block" | "drop" };
+  /** One task run per item of the list. */
+  readonly forEach?: Dynamic<readonly DynamicJson[]> | Chain;
+  /** One task run per combination. */
+  readonly matrix?: CanonicalMatrix;
+  readonly maxParallel?: number;
+  readonly failFast?: boolean;
+  /** A count, or a share such as `"80%"`. */
+  readonly minSuccess?: number | string;
 }
 
 /** An entry of `hooks`: a notifier (as the action `notify`) or an agent action. */

@@ -17,6 +17,7 @@ import {
   type ValueDeclaration,
 } from "./canonical.ts";
 import { forEachExpression } from "./context-names.ts";
+import { chainOf } from "./mapping.ts";
 import type { HookSource } from "./hook-schema.ts";
 import { withDefaults } from "./merge-defaults.ts";
 import type { RunsOnSource } from "./placement.ts";
@@ -89,6 +90,11 @@ function taskOf(source: TaskSource): Omit<CanonicalTask, "needs"> {
     outputs: optional(source.outputs, (map) => mapped(map, declarationOf)),
     data: optional(source.data, classesOf),
     logs: source.logs,
+    forEach: optional(source.forEach, dynamicJson),
+    matrix: optional(source.matrix, (map) => mapped(map, dynamicJson)),
+    maxParallel: source.maxParallel,
+    failFast: source.failFast,
+    minSuccess: source.minSuccess,
   }) as unknown as Omit<CanonicalTask, "needs">; // every key of the canonical task, from the same key of the source
 }
 
@@ -156,7 +162,9 @@ export const secretsOf = (source: WorkflowSource["secrets"]): Readonly<Record<st
 export function canonicalize(source: WorkflowSource): CanonicalWorkflow {
   const tasks = mapped(source.tasks, (written): CanonicalTask => {
     const { action, ...rest } = taskOf(withDefaults(written, source.defaults));
-    const needs = [...new Set([...(written.needs ?? []), ...referredTasks([action, rest])])].sort();
+    const chain = chainOf(rest);
+    const chained = chain === undefined ? [] : [chain];
+    const needs = [...new Set([...(written.needs ?? []), ...chained, ...referredTasks([action, rest])])].sort();
     return { ...rest, action, needs };
   });
   const { hooks } = source;

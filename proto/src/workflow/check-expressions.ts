@@ -1,6 +1,7 @@
 // Every expression of a document, at its place: syntax, names, types, secrets, and outputs that may be absent.
 import { checkExpression } from "../expression/guard.ts";
 import { referencesOf, statusCallsIn } from "../expression/references.ts";
+import type { Scope } from "../expression/scope.ts";
 import { parseTree, type ASTNode } from "../expression/syntax.ts";
 import {
   bareExpression,
@@ -9,19 +10,20 @@ import {
   soleExpression,
   type TemplateExpression,
 } from "../expression/template.ts";
+import { checkAbsent, type Add } from "./check-absent.ts";
 import { isDynamicField } from "./canonical-action.ts";
 import { hookNames, type CanonicalWorkflow, type HookName } from "./canonical.ts";
 import { joinOf } from "./defaults.ts";
 import type { ProblemList } from "./problems.ts";
 import type { WorkflowSource } from "./schema.ts";
-import { scopeAt, type Declarations, type Place } from "./scope-of.ts";
+import { scopeAt, scopeFor, type Declarations, type Place } from "./scope-of.ts";
 import { sureAtEnd } from "./sure.ts";
 import type { TaskSource } from "./task-schema.ts";
 
 type Path = readonly (string | number)[];
 
-/** What a field takes: any JSON, text, text or a list of it, a whole number, a value for the environment. */
-type Wanted = "any" | "text" | "texts" | "integer" | "env";
+/** What a field takes: any JSON, text, text or a list of it, a whole number, a value for the environment, a list. */
+type Wanted = "any" | "text" | "texts" | "integer" | "env" | "list";
 
 interface Spot {
   readonly place: Place;
@@ -31,6 +33,8 @@ interface Spot {
   readonly secrets: boolean;
   /** Whether a task's outputs are there for certain when this is evaluated. */
   readonly sure: (task: string) => boolean;
+  /** The task that it stands in. */
+  readonly task?: string;
 }
 
 const never = (): boolean => false;
@@ -97,10 +101,23 @@ export class ExpressionChecker {
       joinOf(canonical) === "all_success" &&
       this.#document.tasks[need]?.allowFailure !== true;
     const path: Path = ["tasks", id];
-    this.#agentFields(task, path, "task", sure);
+    this.#agentFields(task, path, "task", sure, id);
     this.#inherited(id, task, sure);
-    if (task.if !== undefined) this.#condition(task.if, [...path, "if"], "if", sure);
+    if (task.if !== undefined) this.#condition(task.if, [...path, "if"], "if", sure, id);
+    this.#lists(task, path, sure);
     if (canonical?.if !== undefined) this.#constant(id, canonical);
+  }
+
+  /** The lists of a mapped task. */
+  #lists(task: TaskSource, path: Path, sure: (task: string) => boolean): void {
+    const spot = { place: "list", wanted: "any", secrets: false, sure } as const;
+    if (Array.isArray(task.forEach)) this.#tree(task.forEach, { ...spot, path: [...path, "forEach"] });
+    else if (typeof task.forEach === "string")
+      this.#tree(task.forEach, { ...spot, wanted: "list", path: [...path, "forEach"] });
+    for (const [key, list] of Object.entries(task.matrix ?? {})) {
+      const wanted: Wanted = typeof list === "string" ? "list" : "any";
+      this.#tree(list, { ...spot, wanted, path: [...path, "matrix", key] });
+    }
   }
 
   /** `env` and `runsOn`, of which `defaults` may give a part. */
@@ -112,7 +129,14 @@ export class ExpressionChecker {
         : ["defaults", key, name];
     if (task.env !== null) {
       for (const [name, value] of Object.entries({ ...given?.env, ...task.env })) {
-        this.#tree(value, { place: "task", wanted: "env", path: at(task.env, "env", name), secrets: true, sure });
+        this.#tree(value, {
+          place: "task",
+          wanted: "env",
+          path: at(task.env, "env", name),
+          secrets: true,
+          sure,
+          task: id,
+        });
       }
     }
     if (task.runsOn !== null) {
@@ -126,6 +150,7 @@ export class ExpressionChecker {
             path: at(task.runsOn, "runsOn", name),
             secrets: false,
             sure: never,
+            task: id,
           });
       }
     }
@@ -135,7 +160,8 @@ export class ExpressionChecker {
     for (const [index, entry] of (this.#source.hooks?.[name] ?? []).entries()) {
       const path: Path = ["hooks", name, index];
       this.#agentFields(entry, path, name, sure);
-      for (const notifier of notifiers) this.#fields(notifier, entry[notifier], [...path, notifier], name, sure);
+      for (const notifier of notifiers)
+        this.#fields(notifier, entry[notifier], [...path, notifier], { place: name, sure });
       for (const [variable, value] of Object.entries(entry.env ?? {}))
         this.#tree(value, { place: name, wanted: "env", path: [...path, "env", variable], secrets: true, sure });
       for (const [label, value] of Object.entries(entry.runsOn ?? {})) {
@@ -157,18 +183,20 @@ export class ExpressionChecker {
     path: Path,
     place: Place,
     sure: (task: string) => boolean,
+    task?: string,
   ): void {
+    const within = task === undefined ? { place, sure } : { place, sure, task };
     for (const [name, value] of Object.entries(source.with ?? {}))
-      this.#tree(value, { place, wanted: "any", path: [...path, "with", name], secrets: true, sure });
-    for (const action of actionFields) this.#fields(action, source[action], [...path, action], place, sure);
+      this.#tree(value, { ...within, wanted: "any", path: [...path, "with", name], secrets: true });
+    for (const action of actionFields) this.#fields(action, source[action], [...path, action], within);
     for (const notifier of notifiers)
-      this.#fields(notifier, source.notify?.[notifier], [...path, "notify", notifier], place, sure);
+      this.#fields(notifier, source.notify?.[notifier], [...path, "notify", notifier], within);
   }
 
-  #fields(action: string, given: unknown, path: Path, place: Place, sure: (task: string) => boolean): void {
+  #fields(action: string, given: unknown, path: Path, within: Pick<Spot, "place" | "sure" | "task">): void {
     // The short form of http is its url; those of the others are literal, and check-graph.ts has looked at them.
     if (typeof given === "string") {
-      if (action === "http") this.#tree(given, { place, wanted: "text", path, secrets: false, sure });
+      if (action === "http") this.#tree(given, { ...within, wanted: "text", path, secrets: false });
       return;
     }
     if (typeof given !== "object" || given === null) return;
@@ -177,7 +205,7 @@ export class ExpressionChecker {
       const wanted: Wanted = anyFields.has(field) ? "any" : listFields.has(field) ? "texts" : "text";
       const secrets =
         secretFields.has(field) || (action === "slack" && field === "webhook") || (action === "sql" && field === "url");
-      this.#tree(value, { place, wanted, path: [...path, field], secrets, sure });
+      this.#tree(value, { ...within, wanted, path: [...path, field], secrets });
     }
   }
 
@@ -216,7 +244,7 @@ export class ExpressionChecker {
       if (typeof part === "object") this.#expression(part, value, { ...spot, sole: sole !== undefined });
   }
 
-  #condition(value: string | boolean, path: Path, place: Place, sure: (task: string) => boolean): void {
+  #condition(value: string | boolean, path: Path, place: Place, sure: (task: string) => boolean, task?: string): void {
     if (typeof value === "boolean") {
       this.#problems.add({
         code: "condition_constant",
@@ -233,6 +261,7 @@ export class ExpressionChecker {
       secrets: false,
       sure,
       sole: true,
+      ...(task === undefined ? {} : { task }),
     });
     if (type !== undefined && type !== "bool" && type !== "dyn") {
       this.#problems.add({
@@ -254,27 +283,28 @@ export class ExpressionChecker {
     const add = (code: string, detail: string, at: number, hint?: string): void => {
       this.#problems.add({ code, detail, hint, path: spot.path, within: { value, at: expression.at + at } });
     };
-    const { problems, type } = checkExpression(text, scopeAt(this.#declarations, spot.place));
+    const { problems, type } = checkExpression(text, this.#scopeOf(spot));
     for (const { code, detail, at, hint } of problems) add(code, detail, at, hint);
     if (problems.some((problem) => problem.code === "expression_syntax" || problem.code === "expression_too_complex"))
       return undefined;
     this.#secrets(text, spot, add);
-    this.#absent(text, spot, add);
+    checkAbsent(text, spot, this.#declarations, add);
     if (type === undefined) return undefined;
     const wrong = spot.sole ? wholeProblem(type, spot.wanted) : partProblem(type);
-    if (wrong !== undefined) add("not_text", wrong, 0);
+    if (wrong !== undefined) add(spot.wanted === "list" ? "type_mismatch" : "not_text", wrong, 0);
     return type;
   }
 
-  #secrets(
-    text: string,
-    spot: Spot & { readonly sole: boolean },
-    add: (code: string, detail: string, at: number, hint?: string) => void,
-  ): void {
+  #scopeOf(spot: Spot): Scope {
+    if (spot.task === undefined) return scopeAt(this.#declarations, spot.place);
+    return scopeFor(this.#declarations, spot.task, spot.place);
+  }
+
+  #secrets(text: string, spot: Spot & { readonly sole: boolean }, add: Add): void {
     const used = referencesOf(text).filter((reference) => reference.root === "secrets");
     const [first] = used;
     if (first === undefined) return;
-    const scope = scopeAt(this.#declarations, spot.place);
+    const scope = this.#scopeOf(spot);
     if (scope.roots["secrets"] === undefined) return; // reported as not available here
     if (!spot.secrets)
       add(
@@ -289,24 +319,6 @@ export class ExpressionChecker {
         "a secret is passed on whole: secrets.NAME alone, or one of two by a condition",
         first.at,
         "a text with a secret in it would hide what is secret",
-      );
-    }
-  }
-
-  #absent(text: string, spot: Spot, add: (code: string, detail: string, at: number, hint?: string) => void): void {
-    for (const { root, steps } of referencesOf(text)) {
-      const [task, field] = steps;
-      if (root !== "tasks" || task === undefined || field?.name !== "outputs" || field.optional) continue;
-      const known = Object.hasOwn(this.#declarations.tasks, task.name);
-      const output = steps[2]?.name;
-      if (!known || spot.sure(task.name)) continue;
-      if (output !== undefined && !Object.hasOwn(scopeOutputs(this.#declarations, task.name), output)) continue;
-      const path = `tasks.${task.name}.?outputs${output === undefined ? "" : `.?${output}`}`;
-      add(
-        "maybe_missing",
-        `${task.name} may not have succeeded here, and then it has no outputs`,
-        task.at,
-        `write ${path}.orValue(…)`,
       );
     }
   }
@@ -332,13 +344,6 @@ export class ExpressionChecker {
     }
   }
 }
-
-const scopeOutputs = (declarations: Declarations, task: string): object => {
-  const tasks = scopeAt(declarations, "task").roots["tasks"];
-  const shape = tasks?.kind === "object" ? tasks.fields[task]?.shape : undefined;
-  const outputs = shape?.kind === "object" ? shape.fields["outputs"]?.shape : undefined;
-  return outputs?.kind === "object" ? outputs.fields : {};
-};
 
 const isSecretPath = (node: ASTNode): boolean =>
   (node.op === "." || node.op === "[]") && node.args[0].op === "id" && node.args[0].args === "secrets";
@@ -378,6 +383,7 @@ function wholeProblem(type: string, wanted: Wanted): string | undefined {
   const plain = plainType(type);
   if (wanted === "any" || plain === "dyn") return undefined;
   if (wanted === "integer") return plain === "int" ? undefined : `a whole number is needed here, not ${plain}`;
+  if (wanted === "list") return plain.startsWith("list") ? undefined : `a list is needed here, not ${plain}`;
   if (wanted === "texts" && plain.startsWith("list")) return undefined;
   if (wanted === "env" && plain === "File") return undefined;
   return textTypes.has(plain) ? undefined : `text is needed here, not ${plain}; toJSON(x) makes one`;

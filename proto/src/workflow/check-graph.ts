@@ -2,6 +2,7 @@
 import { guess } from "../expression/nearest.ts";
 import { literalFields, shortField, type AgentActionName } from "./canonical-action.ts";
 import type { CanonicalWorkflow } from "./canonical.ts";
+import { checkMapping } from "./check-mapping.ts";
 import { defaultGraceMs, defaultLeaseMs } from "./defaults.ts";
 import { findCycle } from "./edges.ts";
 import type { ProblemList } from "./problems.ts";
@@ -24,7 +25,10 @@ export function checkGraph(source: WorkflowSource, document: CanonicalWorkflow, 
       path: ["tasks"],
       atKey: true,
     });
-  for (const [id, task] of Object.entries(source.tasks)) checkTask(id, task, ids, problems);
+  for (const [id, task] of Object.entries(source.tasks)) {
+    checkTask(id, task, ids, problems);
+    checkMapping(id, task, document, problems);
+  }
   for (const [id, task] of Object.entries(document.tasks)) checkTimes(id, task, problems);
   for (const [name, entries] of Object.entries(source.hooks ?? {})) {
     for (const [index, entry] of (entries ?? []).entries()) checkHook(entry, ["hooks", name, index], problems);

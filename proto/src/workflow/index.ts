@@ -2,7 +2,19 @@ export * from "./canonical.ts";
 export * from "./defaults.ts";
 export * from "./task-of.ts";
 export * from "./gives.ts";
-export { scopeAt, scopeOf, type Declarations, type Place } from "./scope-of.ts";
+export {
+  asksEachIndex,
+  chainOf,
+  defaultMaxParallel,
+  isMapped,
+  itemsMax,
+  itemsOf,
+  neededOf,
+  taskRunsMax,
+  type Items,
+} from "./mapping.ts";
+export { controlPlaneActions } from "./task-kind.ts";
+export { scopeAt, scopeFor, scopeOf, type Declarations, type Place } from "./scope-of.ts";
 export { conditionNames, contextNames, forEachExpression, pickContext, secretNames } from "./context-names.ts";
 export { graphOf, type Graph } from "./edges.ts";
 export { canonicalJsonOf, digestOf } from "./digest.ts";

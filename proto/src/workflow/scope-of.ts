@@ -10,19 +10,27 @@ import {
   type Shape,
 } from "../expression/shape.ts";
 import type { Scope } from "../expression/scope.ts";
-import type { CanonicalAction, CanonicalWorkflow, HookName, ValueDeclaration } from "./canonical.ts";
+import type { CanonicalAction, CanonicalTask, CanonicalWorkflow, HookName, ValueDeclaration } from "./canonical.ts";
 import { givesOf } from "./gives.ts";
+import { itemShape, prevShape } from "./item-shape.ts";
+import { chainOf, isMapped } from "./mapping.ts";
 import { parseHookKey } from "./task-of.ts";
 
 /** Where an expression of a document can stand. */
-export type Place = "default" | "run" | "task" | "if" | "runsOn" | "output" | HookName;
+export type Place = "default" | "run" | "task" | "if" | "list" | "runsOn" | "output" | HookName;
 
 /** What a scope is made from: a canonical document has it, and a checker that has none yet can give it too. */
 export interface Declarations {
   readonly inputs?: CanonicalWorkflow["inputs"] | undefined;
   readonly secrets?: CanonicalWorkflow["secrets"] | undefined;
   readonly tasks: Readonly<
-    Record<string, { readonly outputs?: Readonly<Record<string, ValueDeclaration>>; readonly action: CanonicalAction }>
+    Record<
+      string,
+      Pick<CanonicalTask, "forEach" | "matrix" | "minSuccess" | "if"> & {
+        readonly outputs?: Readonly<Record<string, ValueDeclaration>>;
+        readonly action: CanonicalAction;
+      }
+    >
   >;
 }
 
@@ -45,7 +53,32 @@ export function scopeAt(document: Declarations, place: Place): Scope {
 
 /** The scope of what a task's agent evaluates (`with`, `env`, fields of the action), by plain id or hook key. */
 export const scopeOf = (document: Declarations, key: string): Scope =>
-  scopeAt(document, parseHookKey(key)?.name ?? "task");
+  scopeFor(document, key, parseHookKey(key)?.name ?? "task");
+
+const madeFor = new WeakMap<Declarations, Map<string, Scope>>();
+
+/** The scope of a place of one task: where it is mapped, with its item. Made once for each. */
+export function scopeFor(document: Declarations, key: string, place: Place): Scope {
+  const task = Object.hasOwn(document.tasks, key) ? document.tasks[key] : undefined;
+  if (task === undefined || place === "list" || !isMapped(task)) return scopeAt(document, place);
+  let scopes = madeFor.get(document);
+  if (scopes === undefined) {
+    scopes = new Map();
+    madeFor.set(document, scopes);
+  }
+  const name = `${place} ${key}`;
+  let scope = scopes.get(name);
+  if (scope === undefined) {
+    const plain = scopeAt(document, place);
+    const roots: Record<string, Shape> = { ...plain.roots, index: intShape };
+    roots["item"] = itemShape(document, key, scopeAt(document, "list"));
+    const chain = place === "runsOn" ? undefined : chainOf(task);
+    if (chain !== undefined) roots["prev"] = prevShape(outputsShape(document, chain));
+    scope = { ...plain, roots };
+    scopes.set(name, scope);
+  }
+  return scope;
+}
 
 const phrases: Readonly<Record<Place, string>> = {
   default: "in the default of an input",
@@ -53,6 +86,7 @@ const phrases: Readonly<Record<Place, string>> = {
   task: "in a task",
   if: "in the condition of a task",
   runsOn: "in runsOn",
+  list: "in the list of a task",
   output: "in the outputs of the run",
   onStart: "in onStart",
   onSuccess: "in onSuccess",
@@ -72,7 +106,7 @@ function makeScope(document: Declarations, place: Place, scopes: ReadonlyMap<Pla
     roots["tasks"] = sibling?.roots["tasks"] ?? tasksShape(document);
   }
   if (place === "if") roots["needs"] = needsShape;
-  if (place === "task" || place === "if") roots["trigger"] = triggerShape;
+  if (place === "task" || place === "if" || place === "list") roots["trigger"] = triggerShape;
   if (place === "task" || place.startsWith("on")) {
     roots["attempt"] = attemptShape;
     roots["secrets"] = secretsShape(document);
@@ -98,16 +132,15 @@ function secretsShape(document: Declarations): ObjectShape {
 function tasksShape(document: Declarations): ObjectShape {
   const fields: Record<string, FieldShape> = {};
   for (const [id, task] of Object.entries(document.tasks)) {
-    const outputs: Record<string, FieldShape> = {};
-    for (const [name, declaration] of Object.entries({ ...givesOf(task.action), ...task.outputs })) {
-      outputs[name] = { shape: shapeOf(declaration) };
-    }
+    const outputs = outputsShape(document, id);
     fields[id] = {
       shape: {
         kind: "object",
         fields: {
           state: { shape: stringShape },
-          outputs: { shape: { kind: "object", noun: "an output", fields: outputs } },
+          ...(isMapped(task)
+            ? { results: { shape: resultsShape(task, outputs) }, counts: { shape: countsShape } }
+            : { outputs: { shape: outputs } }),
           attempts: { shape: intShape },
           cached: { shape: { kind: "bool" } },
         },
@@ -116,6 +149,31 @@ function tasksShape(document: Declarations): ObjectShape {
   }
   return { kind: "object", noun: "a task", fields };
 }
+
+function outputsShape(document: Declarations, id: string): ObjectShape {
+  const fields: Record<string, FieldShape> = {};
+  const task = Object.hasOwn(document.tasks, id) ? document.tasks[id] : undefined;
+  if (task !== undefined) {
+    for (const [name, declaration] of Object.entries({ ...givesOf(task.action), ...task.outputs })) {
+      fields[name] = { shape: shapeOf(declaration) };
+    }
+  }
+  return { kind: "object", noun: "an output", fields };
+}
+
+/** Outputs by index; a plain list where an index may end without them. */
+const resultsShape = (task: Declarations["tasks"][string], outputs: ObjectShape): Shape => ({
+  kind: "list",
+  item:
+    (task.minSuccess ?? "100%") === "100%" && task.if === undefined && chainOf(task) === undefined ? outputs : dynShape,
+});
+
+const countsShape: ObjectShape = {
+  kind: "object",
+  fields: Object.fromEntries(
+    ["total", "succeeded", "failed", "skipped", "cancelled"].map((name) => [name, { shape: intShape }]),
+  ),
+};
 
 const needsShape: ObjectShape = {
   kind: "object",

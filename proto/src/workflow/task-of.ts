@@ -23,11 +23,13 @@ export function parseHookKey(key: string): { readonly name: HookName; readonly p
 const hookTasks = new WeakMap<CanonicalHook, CanonicalTask>();
 
 /**
- * The canonical task of a plain id or a hook key; undefined where the document has none.
+ * The canonical task of a plain id, of an index (`train.3`) or of a hook key; undefined where the document has none.
  * A notifier hook comes with the limits of notifiers filled in (20 s, 5 attempts).
  */
 export function taskOf(document: CanonicalWorkflow, key: string): CanonicalTask | undefined {
   if (Object.hasOwn(document.tasks, key)) return document.tasks[key];
+  const mapped = parseIndexKey(key)?.task;
+  if (mapped !== undefined && Object.hasOwn(document.tasks, mapped)) return document.tasks[mapped];
   const parts = parseHookKey(key);
   const hook = parts === undefined ? undefined : document.hooks?.[parts.name]?.[parts.position];
   if (hook === undefined) return undefined;
@@ -43,6 +45,17 @@ export function taskOf(document: CanonicalWorkflow, key: string): CanonicalTask 
   hookTasks.set(hook, task);
   return task;
 }
+
+/** `train.3` in its parts; undefined for a plain id or a hook key. */
+export function parseIndexKey(key: string): { readonly task: string; readonly index: number } | undefined {
+  const [, task, index] = /^([a-z][a-z0-9_]*)\.(0|[1-9]\d{0,4})$/.exec(key) ?? [];
+  return task === undefined ? undefined : { task, index: Number(index) };
+}
+
+/** How many task runs a run of a document has before any list is known: its tasks and its hooks. */
+export const plannedCount = (document: CanonicalWorkflow): number =>
+  Object.keys(document.tasks).length +
+  hookNames.reduce((count, name) => count + (document.hooks?.[name]?.length ?? 0), 0);
 
 /** Keys of the hooks of one event, in the order of the document. */
 export const hookKeysOf = (document: CanonicalWorkflow, name: HookName): readonly string[] =>

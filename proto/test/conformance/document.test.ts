@@ -288,10 +288,10 @@ test("112 · isolation names one level", () => {
 });
 
 test("what the language knows and this release does not run is refused at its place", () => {
-  const result = flow("{ a: { run: x, forEach: [1, 2] }, b: { spark: { image: x, main: y } } }");
+  const result = flow("{ a: { run: x, network: none }, b: { spark: { image: x, main: y } } }");
   expect(result.problems).toMatchObject([
     { code: "not_supported", line: 3, column: 23 },
-    { code: "not_supported", line: 3, column: 47 },
+    { code: "not_supported", line: 3, column: 45 },
   ]);
   for (const problem of result.problems) expect(problem.detail).toContain("not supported yet");
   expect(result.document).toBeUndefined();

@@ -41,16 +41,15 @@ export function patchRuns(
   return { runs: changed ? next : runs, unknown: [...unknown] };
 }
 
-/** A task frame's subject is `run_…/extract`; one for another index of a mapped task names it in its patch. */
+/** A task frame's subject is `run_…/extract`, or `run_…/train.3` for an index of a mapped task. */
 export function patchTasks(tasks: readonly TaskRunView[], frames: readonly LiveFrame[]): readonly TaskRunView[] {
   if (frames.length === 0) return tasks;
-  const places = new Map(tasks.map((task, place) => [`${task.task}#${task.index}`, place]));
+  const places = new Map(tasks.map((task, place) => [task.task, place]));
   const next = [...tasks];
   let changed = false;
   for (const frame of frames) {
     const key = frame.subject.slice(frame.subject.indexOf("/") + 1);
-    const index = typeof frame.patch["index"] === "number" ? frame.patch["index"] : 0;
-    const place = places.get(`${key}#${index}`);
+    const place = places.get(key);
     const row = place === undefined ? undefined : next[place];
     if (place === undefined || row === undefined) continue;
     const after = patched(row, frame.patch);

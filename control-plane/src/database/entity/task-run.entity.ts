@@ -59,4 +59,8 @@ export class TaskRunEntity {
 
   @Column({ type: "jsonb", nullable: true })
   reason!: unknown;
+
+  /** The list of a mapped task. */
+  @Column({ type: "json", nullable: true })
+  items!: unknown;
 }

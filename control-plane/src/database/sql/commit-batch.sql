@@ -129,16 +129,32 @@ ok AS MATERIALIZED (
 task AS MATERIALIZED (
   SELECT t.* FROM json_to_recordset(:tasks::json) AS t(
     n bool, p uuid, r uuid, o int, i uuid, k text, s text, e bigint, a int, c jsonb, at uuid, ag uuid,
-    cr float8, q float8, st float8, en float8, du float8, ou jsonb, f jsonb, re jsonb)
-  WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
+    cr float8, q float8, st float8, en float8, du float8, ou jsonb, f jsonb, re jsonb
+--{/}
+--{tasks&items}
+    , it json
+--{/}
+--{tasks}
+  ) WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
 ),
 --{/}
 --{tasksMade}
 task_made AS (
   INSERT INTO task_runs (project_id, run_id, position, id, key, state, epoch, attempts, counters, attempt_id, agent_id,
-    created_at, queued_at, started_at, ended_at, due_at, outputs, failure, reason)
+    created_at, queued_at, started_at, ended_at, due_at, outputs, failure, reason
+--{/}
+--{tasksMade&items}
+    , items
+--{/}
+--{tasksMade}
+    )
   SELECT p, r, o, i, k, s, e, a, c, at, ag, to_timestamp(cr / 1000), to_timestamp(q / 1000), to_timestamp(st / 1000),
     to_timestamp(en / 1000), to_timestamp(du / 1000), ou, f, re
+--{/}
+--{tasksMade&items}
+    , it
+--{/}
+--{tasksMade}
   FROM task WHERE n
 ),
 --{/}
@@ -147,6 +163,11 @@ task_moved AS (
   UPDATE task_runs x SET state = t.s, epoch = t.e, attempts = t.a, counters = t.c, attempt_id = t.at, agent_id = t.ag,
     queued_at = to_timestamp(t.q / 1000), started_at = to_timestamp(t.st / 1000), ended_at = to_timestamp(t.en / 1000),
     due_at = to_timestamp(t.du / 1000), outputs = t.ou, failure = t.f, reason = t.re
+--{/}
+--{tasksMoved&items}
+    , items = coalesce(t.it, x.items)
+--{/}
+--{tasksMoved}
   FROM task t WHERE t.n IS NULL AND x.project_id = t.p AND x.run_id = t.r AND x.position = t.o
 ),
 --{/}

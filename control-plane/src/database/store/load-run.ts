@@ -1,8 +1,16 @@
 // A run's rows as the engine's snapshot. What is counted rather than stored (open needs, open task runs) is counted here.
-import { isTaskRunEnded, type Failure, type JsonObject, type RunState, type TaskRunState } from "@capstan/proto";
+import {
+  isTaskRunEnded,
+  type Failure,
+  type JsonObject,
+  type JsonValue,
+  type RunState,
+  type TaskRunState,
+} from "@capstan/proto";
 import type { Plan } from "../../engine/plan.ts";
 import type { Cancel, Effect, LiveAttempt, NeedCounts, Run, RunFailure, TaskRun } from "../../engine/snapshot.ts";
 import { noTries } from "../../engine/task-machine.ts";
+import { groupsFromRows } from "./load-groups.ts";
 
 /** `row_to_json` of `runs`: times as ISO 8601 text. */
 export interface RunRow {
@@ -34,6 +42,7 @@ interface Counters {
   readonly stopping?: TaskRun["stopping"];
   readonly effect?: Effect;
   readonly eventSeq?: number;
+  readonly map?: { readonly base: number; readonly total: number; readonly stopped?: boolean };
 }
 
 export interface TaskRow {
@@ -52,6 +61,8 @@ export interface TaskRow {
   readonly outputs: JsonObject | null;
   readonly failure: Failure | null;
   readonly reason: TaskRun["reason"] | null;
+  /** The list of a group; null for a chain, which has that of the group before it. */
+  readonly items: readonly JsonValue[] | null;
 }
 
 export interface LiveRow {
@@ -80,8 +91,13 @@ export function runFromRows(rows: RunRows, plan: Plan): Run {
   const liveAt = new Map((rows.live ?? []).map((live) => [live.position, live]));
   let openTasks = 0;
   let openHooks = 0;
+  const indexRows: TaskRun[] = [];
   for (const row of rows.tasks ?? []) {
     const task = taskFromRow(row, liveAt.get(row.position));
+    if (row.position >= plan.tasks.length) {
+      indexRows.push(task);
+      continue;
+    }
     tasks[row.position] = task;
     if (isTaskRunEnded(task.state)) continue;
     if (row.position < plan.graphSize) openTasks += 1;
@@ -91,6 +107,7 @@ export function runFromRows(rows: RunRows, plan: Plan): Run {
     const task = tasks[position];
     if (task !== undefined) tasks[position] = { ...task, needs: countNeeds(plan, tasks, position) };
   }
+  const mapped = groupsFromRows(rows.tasks ?? [], indexRows, tasks, plan);
   return {
     projectId: run.project_id,
     project: rows.project,
@@ -114,6 +131,7 @@ export function runFromRows(rows: RunRows, plan: Plan): Run {
     outputs: run.outputs ?? undefined,
     failure: run.failure ?? undefined,
     tasks,
+    ...mapped,
     openTasks,
     openHooks,
   };
@@ -144,6 +162,7 @@ function taskFromRow(row: TaskRow, live: LiveRow | undefined): TaskRun {
     outputs: row.outputs ?? undefined,
     failure: row.failure ?? undefined,
     reason: row.reason ?? undefined,
+    map: undefined,
   };
 }
 

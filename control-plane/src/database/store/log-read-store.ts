@@ -77,7 +77,7 @@ export class PgLogReadStore implements LogReadStore {
          FROM attempt_records a
          JOIN log_streams l ON l.project_id = a.project_id AND l.attempt_id = a.id
          JOIN task_runs t ON t.project_id = a.project_id AND t.run_id = a.run_id AND t.position = a.position
-        WHERE a.project_id = $1 AND a.run_id = $2 AND ($3::text IS NULL OR t.key = $3) AND ($4::int IS NULL OR a.number = $4)
+        WHERE a.project_id = $1 AND a.run_id = $2 AND ($3::text IS NULL OR t.key = $3 OR starts_with(t.key, $3 || '.')) AND ($4::int IS NULL OR a.number = $4)
         ORDER BY coalesce(a.started_at, a.offered_at), a.position, a.number`,
       [projectId, runId, task ?? null, attempt ?? null],
     );

@@ -1,3 +1,4 @@
+import type { JsonValue } from "@capstan/proto";
 import type pg from "pg";
 import type { HistoryItem } from "../../engine/event.ts";
 import type {
@@ -8,6 +9,7 @@ import type {
   RunRecord,
   RunRef,
   RunStore,
+  IndexCount,
   TaskRecord,
 } from "../../run/run.store.ts";
 import { withProject } from "../pool.ts";
@@ -39,6 +41,12 @@ const filterValues = (projectId: string, filter: RunFilter): unknown[] => [
   filter.text ?? null,
   filter.number ?? null,
 ];
+
+const taskRows = `SELECT t.id, t.position, t.key, t.state, t.epoch::float8 AS epoch, t.attempts, t.agent_id AS "agentId",
+              a.name AS agent, ${iso("t.created_at")} AS created, ${iso("t.queued_at")} AS queued,
+              ${iso("t.started_at")} AS started, ${iso("t.ended_at")} AS ended, ${iso("t.due_at")} AS due,
+              t.outputs, t.failure, t.reason, t.counters->'map' AS map
+         FROM task_runs t LEFT JOIN agents a ON a.project_id = t.project_id AND a.id = t.agent_id`;
 
 export class PgRunStore implements RunStore {
   private readonly pool: pg.Pool;
@@ -90,17 +98,46 @@ export class PgRunStore implements RunStore {
     return rows[0]?.count ?? 0;
   }
 
-  tasks(projectId: string, runId: string): Promise<readonly TaskRecord[]> {
+  tasks(
+    projectId: string,
+    runId: string,
+    range: Parameters<RunStore["tasks"]>[2] = {},
+  ): Promise<readonly TaskRecord[]> {
     return this.rows<TaskRecord & pg.QueryResultRow>(
       projectId,
-      `SELECT t.id, t.position, t.key, t.state, t.epoch::float8 AS epoch, t.attempts, t.agent_id AS "agentId",
-              a.name AS agent, ${iso("t.created_at")} AS created, ${iso("t.queued_at")} AS queued,
-              ${iso("t.started_at")} AS started, ${iso("t.ended_at")} AS ended, ${iso("t.due_at")} AS due,
-              t.outputs, t.failure, t.reason
-         FROM task_runs t LEFT JOIN agents a ON a.project_id = t.project_id AND a.id = t.agent_id
-        WHERE t.project_id = $1 AND t.run_id = $2 ORDER BY t.position`,
-      [projectId, runId],
+      `${taskRows}
+        WHERE t.project_id = $1 AND t.run_id = $2 AND t.position >= $3 AND ($4::int IS NULL OR t.position < $4)
+          AND ($5::text[] IS NULL OR t.state = ANY ($5))
+        ORDER BY t.position LIMIT $6`,
+      [projectId, runId, range.from ?? 0, range.below ?? null, range.states ?? null, range.limit ?? null],
     );
+  }
+
+  async task(projectId: string, runId: string, key: string): Promise<TaskRecord | undefined> {
+    const rows = await this.rows<TaskRecord & pg.QueryResultRow>(
+      projectId,
+      `${taskRows} WHERE t.project_id = $1 AND t.run_id = $2 AND t.key = $3`,
+      [projectId, runId, key],
+    );
+    return rows[0];
+  }
+
+  indexCounts(projectId: string, runId: string, from: number): Promise<readonly IndexCount[]> {
+    return this.rows<IndexCount & pg.QueryResultRow>(
+      projectId,
+      `SELECT split_part(t.key, '.', 1) AS key, t.state, count(*)::int AS count FROM task_runs t
+        WHERE t.project_id = $1 AND t.run_id = $2 AND t.position >= $3 GROUP BY 1, 2`,
+      [projectId, runId, from],
+    );
+  }
+
+  async items(projectId: string, runId: string, position: number): Promise<readonly JsonValue[]> {
+    const rows = await this.rows<{ items: JsonValue[] | null }>(
+      projectId,
+      "SELECT items FROM task_runs WHERE project_id = $1 AND run_id = $2 AND position = $3",
+      [projectId, runId, position],
+    );
+    return rows[0]?.items ?? [];
   }
 
   attempts(projectId: string, runId: string, position: number | undefined): Promise<readonly AttemptRecord[]> {
