@@ -14,6 +14,7 @@ import { AppError } from "@capstan/proto";
 import type { Logger } from "pino";
 import type { Backlog } from "../dispatch/backlog.ts";
 import type { DatabaseClock } from "../dispatch/database-clock.ts";
+import { realScheduler, type Scheduler } from "../dispatch/scheduler.ts";
 import type { Sessions, Slot } from "../dispatch/sessions.ts";
 import { advance, openDraft } from "../engine/advance.ts";
 import { offerContext } from "../engine/context.ts";
@@ -41,6 +42,7 @@ export interface CommitLoopOptions {
   readonly publicUrl: () => string;
   readonly newId: () => string;
   readonly isUnavailable: (error: unknown) => boolean;
+  readonly scheduler?: Scheduler;
 }
 
 interface Decided {
@@ -92,7 +94,7 @@ export class CommitLoop implements Commit {
 
   constructor(parts: CommitLoopParts, options: CommitLoopOptions) {
     this.parts = parts;
-    this.options = { batchMax: 200, inFlightMax: 2, ...options };
+    this.options = { batchMax: 200, inFlightMax: 2, scheduler: realScheduler, ...options };
   }
 
   start(request: StartRun): Promise<StartOutcome> {
@@ -130,7 +132,7 @@ export class CommitLoop implements Commit {
   /** Resolves when nothing waits and nothing is in flight. */
   async drained(): Promise<void> {
     while (this.waiting.size > 0 || this.inFlight > 0) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise<void>((resolve) => void this.options.scheduler.after(5, resolve));
     }
   }
 
@@ -138,7 +140,7 @@ export class CommitLoop implements Commit {
   private schedule(): void {
     if (this.scheduled || this.inFlight >= this.options.inFlightMax) return;
     this.scheduled = true;
-    setImmediate(() => {
+    this.options.scheduler.endOfTurn(() => {
       this.scheduled = false;
       this.flush();
     });

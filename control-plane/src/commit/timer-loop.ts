@@ -2,13 +2,20 @@
 // replica that dies in between leaves the row, and another one finds it.
 import type { Logger } from "pino";
 import { Loop } from "../dispatch/loop.ts";
+import { realScheduler, type Scheduler } from "../dispatch/scheduler.ts";
 import type { DispatchStore } from "../dispatch/dispatch.store.ts";
 import type { Commit } from "./commit.ts";
 
 const batchMax = 500;
 
-export const timerLoop = (store: DispatchStore, commit: Commit, log: Logger): Loop =>
+export const timerLoop = (
+  store: DispatchStore,
+  commit: Commit,
+  log: Logger,
+  scheduler: Scheduler = realScheduler,
+): Loop =>
   new Loop({
+    scheduler,
     name: "timers",
     everyMs: 250,
     log,
@@ -23,8 +30,14 @@ export const timerLoop = (store: DispatchStore, commit: Commit, log: Logger): Lo
     },
   });
 
-export const deadlineLoop = (store: DispatchStore, commit: Commit, log: Logger): Loop =>
+export const deadlineLoop = (
+  store: DispatchStore,
+  commit: Commit,
+  log: Logger,
+  scheduler: Scheduler = realScheduler,
+): Loop =>
   new Loop({
+    scheduler,
     name: "deadlines",
     everyMs: 1000,
     log,

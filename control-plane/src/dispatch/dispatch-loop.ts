@@ -8,6 +8,7 @@ import type { Commit } from "../commit/commit.ts";
 import type { Backlog } from "./backlog.ts";
 import type { DispatchStore, WaitingTask } from "./dispatch.store.ts";
 import { Loop } from "./loop.ts";
+import { realScheduler, type Scheduler } from "./scheduler.ts";
 import type { Lane, Sessions } from "./sessions.ts";
 
 export interface DispatchLoopParts {
@@ -22,15 +23,21 @@ export class DispatchLoop {
   readonly loop: Loop;
   private readonly parts: DispatchLoopParts;
   private readonly batchMax: number;
-  private lookedAt = 0;
+  private readonly scheduler: Scheduler;
+  private lookedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(parts: DispatchLoopParts, options: { readonly batchMax?: number; readonly everyMs?: number } = {}) {
+  constructor(
+    parts: DispatchLoopParts,
+    options: { readonly batchMax?: number; readonly everyMs?: number; readonly scheduler?: Scheduler } = {},
+  ) {
     this.parts = parts;
     this.batchMax = options.batchMax ?? 100;
+    this.scheduler = options.scheduler ?? realScheduler;
     this.loop = new Loop({
       name: "dispatch",
       everyMs: options.everyMs ?? 1000,
       log: parts.log,
+      scheduler: this.scheduler,
       round: () => this.round(),
     });
     parts.sessions.onCapacity(() => {
@@ -42,9 +49,9 @@ export class DispatchLoop {
   private async round(): Promise<boolean> {
     const { store, backlog, sessions } = this.parts;
     // The rows are the truth: other replicas queue work too, and this one may have started a moment ago.
-    if (performance.now() - this.lookedAt > 900) {
+    if (this.scheduler.nowMs() - this.lookedAt > 900) {
       backlog.replace(await store.lanesWithWork());
-      this.lookedAt = performance.now();
+      this.lookedAt = this.scheduler.nowMs();
     }
     let more = false;
     for (const lane of backlog.all()) {

@@ -8,6 +8,7 @@ import type { DatabaseClock } from "./database-clock.ts";
 import type { DispatchStore } from "./dispatch.store.ts";
 import { Loop } from "./loop.ts";
 import type { Leases, Renewal } from "./leases.ts";
+import { realScheduler, type Scheduler } from "./scheduler.ts";
 
 const batchMax = 500;
 
@@ -45,8 +46,14 @@ export class LeaseRenewals implements Leases {
 }
 
 /** Counts time, once a second on each replica; the rows agree because all move the same row by the same rule. */
-export const leaseClockLoop = (store: DispatchStore, clock: DatabaseClock, log: Logger): Loop =>
+export const leaseClockLoop = (
+  store: DispatchStore,
+  clock: DatabaseClock,
+  log: Logger,
+  scheduler: Scheduler = realScheduler,
+): Loop =>
   new Loop({
+    scheduler,
     name: "lease-clock",
     everyMs: 1000,
     log,
@@ -57,8 +64,14 @@ export const leaseClockLoop = (store: DispatchStore, clock: DatabaseClock, log: 
   });
 
 /** Ends leases that are over, and attempts whose own runner should have stopped them long ago. */
-export const leaseLoop = (store: DispatchStore, commit: Commit, log: Logger): Loop =>
+export const leaseLoop = (
+  store: DispatchStore,
+  commit: Commit,
+  log: Logger,
+  scheduler: Scheduler = realScheduler,
+): Loop =>
   new Loop({
+    scheduler,
     name: "lease",
     everyMs: 1000,
     log,

@@ -1,6 +1,7 @@
 // The one shape of a loop: take a batch, act, sleep until woken or due. An error backs off and is counted; nothing a user
 // stored ends a loop, and no loop keeps work in memory that is not also a row.
 import type { Logger } from "pino";
+import { realScheduler, type Scheduler } from "./scheduler.ts";
 
 export interface LoopOptions {
   readonly name: string;
@@ -9,8 +10,7 @@ export interface LoopOptions {
   readonly log: Logger;
   /** One round. True: there may be more, look again at once. */
   readonly round: () => Promise<boolean>;
-  /** Random number in [0, 1); spreads replicas. */
-  readonly random?: () => number;
+  readonly scheduler?: Scheduler;
 }
 
 export interface LoopStatus {
@@ -22,7 +22,8 @@ export interface LoopStatus {
 
 export class Loop {
   private readonly options: LoopOptions;
-  private timer: NodeJS.Timeout | undefined;
+  private readonly scheduler: Scheduler;
+  private endSleep: (() => void) | undefined;
   private running = false;
   private woken = false;
   private stopped = true;
@@ -34,6 +35,7 @@ export class Loop {
 
   constructor(options: LoopOptions) {
     this.options = options;
+    this.scheduler = options.scheduler ?? realScheduler;
   }
 
   start(): void {
@@ -44,7 +46,7 @@ export class Loop {
   /** Resolves when the round in progress is over. */
   stop(): Promise<void> {
     this.stopped = true;
-    clearTimeout(this.timer);
+    this.endSleep?.();
     if (!this.running) return Promise.resolve();
     return new Promise((resolve) => this.idle.push(resolve));
   }
@@ -56,9 +58,9 @@ export class Loop {
       this.woken = true;
       return;
     }
-    clearTimeout(this.timer);
+    this.endSleep?.();
     this.running = true;
-    setImmediate(() => void this.go());
+    this.scheduler.endOfTurn(() => void this.go());
   }
 
   status(): LoopStatus {
@@ -68,7 +70,7 @@ export class Loop {
 
   private async go(): Promise<void> {
     this.woken = false;
-    const from = performance.now();
+    const from = this.scheduler.nowMs();
     let more = false;
     try {
       more = await this.options.round();
@@ -82,15 +84,16 @@ export class Loop {
       );
     }
     this.rounds += 1;
-    this.lastTookMs = performance.now() - from;
+    this.lastTookMs = this.scheduler.nowMs() - from;
     this.running = false;
     if (this.stopped) {
       for (const resolve of this.idle.splice(0)) resolve();
       return;
     }
     if (this.failuresInRow === 0 && (more || this.woken)) return this.wake();
-    const random = this.options.random ?? Math.random;
     const backoff = this.failuresInRow === 0 ? 0 : Math.min(10_000, 100 * 2 ** this.failuresInRow);
-    this.timer = setTimeout(() => this.wake(), Math.max(this.options.everyMs, backoff) * (0.9 + 0.2 * random()));
+    // Spreads replicas.
+    const pauseMs = Math.max(this.options.everyMs, backoff) * (0.9 + 0.2 * this.scheduler.random());
+    this.endSleep = this.scheduler.after(pauseMs, () => this.wake());
   }
 }

@@ -2,6 +2,7 @@
 //  G1. An offer is made only on a live session whose last renewal is at most min(2 heartbeats, lease/5) old (L2).
 //  G2. Offers gathered in one turn of the event loop leave in as few frames as fit, after their commit.
 //  G3. Nothing here is the truth: a lost offer or cancel is repaired by inventory, `held` or the lease.
+import { realScheduler, type Scheduler } from "../dispatch/scheduler.ts";
 import type { Lane, OfferedAttempt, Sessions, Slot } from "../dispatch/sessions.ts";
 import type { CancelOrder } from "./cancels.ts";
 import { fitsLane, type PlacedAgent } from "./placed-agent.ts";
@@ -42,9 +43,11 @@ export class SessionRegistry implements Sessions {
   private flushAsked = false;
   private capacityAsked = false;
   private readonly nowMs: () => number;
+  private readonly endOfTurn: Scheduler["endOfTurn"];
 
-  constructor(nowMs: () => number = () => performance.now()) {
+  constructor(nowMs: () => number = realScheduler.nowMs, endOfTurn: Scheduler["endOfTurn"] = realScheduler.endOfTurn) {
     this.nowMs = nowMs;
+    this.endOfTurn = endOfTurn;
   }
 
   /** A session became live or changed its labels. An older one of the same agent is closed. */
@@ -76,7 +79,7 @@ export class SessionRegistry implements Sessions {
     this.capacity++;
     if (this.capacityAsked || this.listeners.length === 0) return;
     this.capacityAsked = true;
-    setImmediate(() => {
+    this.endOfTurn(() => {
       this.capacityAsked = false;
       for (const listener of this.listeners) listener();
     });
@@ -87,7 +90,7 @@ export class SessionRegistry implements Sessions {
     this.dirty.add(session);
     if (this.flushAsked) return;
     this.flushAsked = true;
-    setImmediate(() => {
+    this.endOfTurn(() => {
       this.flushAsked = false;
       const sessions = [...this.dirty];
       this.dirty.clear();

@@ -61,6 +61,7 @@ export class AgentSession implements OfferingSession, LogSource {
 
   private readonly link: Link;
   private readonly clock: () => number;
+  private readonly random: () => number;
   private readonly ledger = new SlotLedger<OfferedAttempt>();
   private readonly ready: OfferedAttempt[] = [];
   private readonly rate: InboundRate;
@@ -85,6 +86,7 @@ export class AgentSession implements OfferingSession, LogSource {
     settings: SessionSettings,
     handle: FrameHandler,
     clock: () => number = () => performance.now(),
+    random: () => number = Math.random,
   ) {
     this.identity = identity;
     this.link = link;
@@ -93,12 +95,13 @@ export class AgentSession implements OfferingSession, LogSource {
     this.handle = handle;
     this.state = identity.state;
     this.clock = clock;
+    this.random = random;
     const nowMs = clock();
     this.openedMs = nowMs;
     this.phaseSinceMs = nowMs;
     this.heardMs = nowMs;
     this.rate = new InboundRate(nowMs);
-    this.goawayAfterMs = settings.ageMs * (0.8 + 0.4 * Math.random());
+    this.goawayAfterMs = settings.ageMs * (0.8 + 0.4 * random());
   }
 
   get agentId(): string {
@@ -276,7 +279,7 @@ export class AgentSession implements OfferingSession, LogSource {
   goAway(reason: string): void {
     if (this.phase === "closed" || this.goawayMs !== undefined) return;
     this.goawayMs = this.clock();
-    this.send("goaway", { reconnectInMs: Math.floor(Math.random() * 10_000), reason });
+    this.send("goaway", { reconnectInMs: Math.floor(this.random() * 10_000), reason });
   }
 
   // As the registry sees it.
