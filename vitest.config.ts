@@ -53,6 +53,16 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "simulation",
+          include: ["test/simulation/**/*.test.ts"],
+          exclude: never,
+          fileParallelism: false,
+          testTimeout: 600_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "full",
           include: ["test/full/**/*.test.ts"],
           exclude: never,

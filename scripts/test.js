@@ -103,6 +103,7 @@ try {
   } else {
     vitest("unit", ["unit"], some);
     vitest("db", ["db"], some);
+    vitest("simulation", ["simulation"], some);
     vitest("e2e", ["e2e"], some);
   }
 } finally {

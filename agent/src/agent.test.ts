@@ -181,6 +181,17 @@ test("a task is stopped before its lease ends when no heartbeat is answered", as
   expect(fake.finishOf(attempt)).toMatchObject({ outcome: "lost", cause: "lease_over", mayHaveStarted: true });
 }, 30_000);
 
+test("an idle agent that takes work with a short lease sends its next heartbeat before the silence is too long", async () => {
+  fixture = await makeAgentFixture();
+  const { fake } = fixture;
+  fake.heartbeatMs = 60_000;
+  const digest = fake.addDocument(scriptDocument({ slow: "sleep 300" }));
+  await fixture.start();
+  fake.offer(digest, "slow", { leaseMs: 12_000, graceMs: 500 });
+  await until(() => (fake.session?.heartbeat ?? 0) >= 1, 11_000);
+  expect(fake.connectNos).toHaveLength(1);
+}, 30_000);
+
 test("timeout stops the task and is told as such", async () => {
   fixture = await makeAgentFixture();
   const { fake } = fixture;

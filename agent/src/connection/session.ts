@@ -236,7 +236,10 @@ export class Session {
         work.reject({ kind: "reject", attempt: attempt.attempt, epoch: attempt.epoch, reason, detail, elsewhere });
       }
     }
-    if (admitted.length > 0) work.take(admitted);
+    if (admitted.length === 0) return;
+    work.take(admitted);
+    // A shorter lease asks for earlier heartbeats, also for the one that is waited for: silence is judged by it at once.
+    if (performance.now() + this.#intervalMs() < this.#lagFrom) this.#scheduleHeartbeat();
   }
 
   #onCancel(cancel: Cancel, re?: number): void {
@@ -257,6 +260,7 @@ export class Session {
   }
 
   #scheduleHeartbeat(): void {
+    clearTimeout(this.#timer);
     const interval = this.#intervalMs();
     this.#lagFrom = performance.now() + interval;
     this.#timer = setTimeout(() => this.#beat(), interval);

@@ -136,7 +136,7 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
     }
   }
   for (const attempt of draft.attempts.values()) {
-    rows.attempts.push(attemptRow(p, r, after, attempt));
+    rows.attempts.push(attemptRow(p, r, after, attempt, draft.around.nowMs));
     rows.kinds.add(attempt.endedMs !== undefined ? "attemptsEnded" : attempt.isNew ? "attemptsMade" : "attemptsMoved");
   }
   for (const timer of draft.timers.values()) {
@@ -158,7 +158,7 @@ const mapRow = ({ base, items, stopped }: MapState): object => ({
   ...(stopped ? { stopped } : {}),
 });
 
-function attemptRow(p: string, r: string, after: Run, attempt: AttemptRow): object {
+function attemptRow(p: string, r: string, after: Run, attempt: AttemptRow, nowMs: number): object {
   const planTask = planTaskAt(after, attempt.position);
   const timeoutMs = planTask?.timeoutMs;
   const ends = { s: attempt.state, st: attempt.startedMs, en: attempt.endedMs, f: attempt.failure, re: attempt.result };
@@ -167,7 +167,8 @@ function attemptRow(p: string, r: string, after: Run, attempt: AttemptRow): obje
     const backstop =
       attempt.endedMs !== undefined || timeoutMs === undefined || attempt.startedMs === undefined
         ? {}
-        : { b: attempt.startedMs + timeoutMs + (planTask?.graceMs ?? 0) + backstopMs };
+        : // From when the start was heard: its own time is that of the agent's clock, which may say anything.
+          { b: nowMs + timeoutMs + (planTask?.graceMs ?? 0) + backstopMs };
     const whole = attempt.endedMs === undefined ? {} : offeredAs;
     return { p, r, o: attempt.position, i: attempt.id, ag: attempt.agentId, ...whole, ...ends, ...backstop };
   }

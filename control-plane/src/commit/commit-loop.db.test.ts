@@ -231,3 +231,26 @@ test("one row that cannot be written fails alone", async () => {
   await expect(bad).rejects.toThrow();
   for (const one of await Promise.all(good)) expect(one.kind).toBe("started");
 });
+
+test("a report is not judged by what this replica knew before another one moved the run on", async () => {
+  await fixture.addAgent(4);
+  const edition = await fixture.deploy({
+    version: 1,
+    name: "two_replicas",
+    tasks: { a: script, b: { ...script, needs: ["a"] } },
+  });
+  const started = await loop.start({ edition, ...start });
+  if (started.kind !== "started") throw new Error(started.kind);
+  const other = await fixture.replica();
+  const event = (given: GivenOffer) =>
+    ({
+      kind: "attempt_finished",
+      attemptId: given.attempt.attemptId,
+      epoch: given.attempt.epoch,
+      by: { agentId: given.slot.agentId, session: given.slot.session },
+      result: { outcome: "succeeded" },
+    }) as const;
+  expect(await other.submit(projectId, started.runId, event(nextOffer("a")))).toEqual({ kind: "accepted" });
+  expect(await finish(nextOffer("b"))).toEqual({ kind: "accepted" });
+  expect((await states(started.runId)).run).toBe("succeeded");
+});

@@ -8,7 +8,9 @@
 //      dropped, loaded again and its events decided anew; after three refusals its events fail as unavailable.
 //  G2. Offers, cancels and answers leave after the commit, never before.
 //  G3. An error of the statement halves the batch until the offender is alone; that one is refused and the others live.
-//  G4. When the database cannot be reached nothing is known about the batch: its callers are told `unavailable`,
+//  G4. An event that changes nothing is not checked by the statement. So it is answered from a snapshot that was read
+//      after the event had come: another replica may have moved the run on since the cached one.
+//  G5. When the database cannot be reached nothing is known about the batch: its callers are told `unavailable`,
 //      snapshots are dropped, slots given back. Agents report again; loops look again; clients use their key again.
 import { AppError } from "@capstan/proto";
 import type { Logger } from "pino";
@@ -107,6 +109,7 @@ export class CommitLoop implements Commit {
         events: [],
         start: { request, resolve, reject },
         refusals: 0,
+        isFresh: true,
       });
       this.schedule();
     });
@@ -116,7 +119,7 @@ export class CommitLoop implements Commit {
     return new Promise((resolve, reject) => {
       let pending = this.waiting.get(runId);
       if (pending === undefined) {
-        pending = { key: runId, projectId, runId, events: [], start: undefined, refusals: 0 };
+        pending = { key: runId, projectId, runId, events: [], start: undefined, refusals: 0, isFresh: false };
         this.waiting.set(runId, pending);
       }
       pending.events.push({ event, resolve, reject });
@@ -182,7 +185,10 @@ export class CommitLoop implements Commit {
     } catch (error) {
       return this.fail(taken, [], error);
     }
-    await this.commit(this.decideAll(taken));
+    const { decided, doubted } = this.decideAll(taken);
+    for (const pending of doubted) this.cache.drop(pending.runId);
+    await this.commit(decided);
+    if (doubted.length > 0) await this.carry(doubted);
   }
 
   /** Loads what the decisions need and this replica does not have. */
@@ -195,6 +201,7 @@ export class CommitLoop implements Commit {
     for (const projectId of projects) this.pools.set(projectId, await this.parts.store.pools(projectId));
     if (missing.length === 0) return;
     for (const run of await this.parts.store.loadRuns(missing)) this.cache.put(run);
+    for (const pending of missing) pending.isFresh = true;
   }
 
   /** Forgets what was read about pools; called when one was made. */
@@ -202,7 +209,7 @@ export class CommitLoop implements Commit {
     this.pools.clear();
   }
 
-  private decideAll(taken: readonly PendingRun[]): readonly Decided[] {
+  private decideAll(taken: readonly PendingRun[]): { decided: readonly Decided[]; doubted: readonly PendingRun[] } {
     const around: Surroundings = {
       nowMs: this.parts.clock.nowMs(),
       incarnation: this.parts.clock.incarnation,
@@ -210,10 +217,12 @@ export class CommitLoop implements Commit {
       publicUrl: this.options.publicUrl(),
     };
     const decided: Decided[] = [];
+    const doubted: PendingRun[] = [];
     for (const pending of taken) {
       try {
         const one = this.decide(pending, around);
-        if (one !== undefined) decided.push(one);
+        if (one === "doubted") doubted.push(pending);
+        else if (one !== undefined) decided.push(one);
       } catch (error) {
         // A bug of ours, or a row that should not be: it concerns this run alone, and leaves it as it was.
         this.errors += 1;
@@ -222,10 +231,10 @@ export class CommitLoop implements Commit {
         rejectAll(pending, error);
       }
     }
-    return decided;
+    return { decided, doubted };
   }
 
-  private decide(pending: PendingRun, around: Surroundings): Decided | undefined {
+  private decide(pending: PendingRun, around: Surroundings): Decided | "doubted" | undefined {
     const outcomes: EventOutcome[] = [];
     const reporters: Reporter[] = [];
     let draft: Draft;
@@ -244,6 +253,7 @@ export class CommitLoop implements Commit {
         if ("by" in event && (outcome.kind === "accepted" || outcome.kind === "invalid")) reporters.push(event.by);
       }
       if (!draft.isChanged) {
+        if (!pending.isFresh) return "doubted";
         pending.events.forEach(({ resolve }, i) => resolve(outcomes[i] ?? { kind: "duplicate" }));
         return undefined;
       }

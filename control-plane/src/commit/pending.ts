@@ -16,6 +16,8 @@ export interface PendingRun {
   readonly events: PendingEvent[];
   readonly start: PendingStart | undefined;
   refusals: number;
+  /** Its snapshot was read after its events had come, so an answer that writes nothing may rest on it. */
+  isFresh: boolean;
 }
 
 interface PendingStart {

@@ -88,7 +88,14 @@ export const leaseLoop = (
             cause: "lease_over",
           }),
         ),
-        ...overdue.map((one) => commit.submit(one.projectId, one.runId, { kind: "backstop", position: one.position })),
+        ...overdue.map((one) =>
+          commit.submit(one.projectId, one.runId, {
+            kind: "backstop",
+            attemptId: one.attemptId,
+            epoch: one.epoch,
+            position: one.position,
+          }),
+        ),
       ]);
       return ended.length === batchMax;
     },

@@ -271,3 +271,25 @@ test("events of a task are taken in order, once each", () => {
   ]);
   expect(run.history.filter((item) => item.type === "task.note")).toHaveLength(3);
 });
+
+test("a failure that comes when the task's time was over long ago ends it as timed out", () => {
+  const run = new EngineFixture({ tasks: { a: script({ timeoutMs: 1000 }) } });
+  run.begin("a");
+  const { live } = run.task("a");
+  if (live === undefined) throw new Error("no live attempt");
+  run.send({ kind: "backstop", position: 0, attemptId: live.id, epoch: live.epoch });
+  expect(run.states).toEqual({ a: "cancelling" });
+  expect(run.fail("a")).toEqual({ kind: "accepted" });
+  expect(run.task("a")).toMatchObject({ state: "timed_out", failure: { class: "timeout" } });
+  expect(run.run.state).toBe("failed");
+});
+
+test("what was found overdue stops no later attempt of the same task run", () => {
+  const run = new EngineFixture({ tasks: { a: script({ timeoutMs: 1000 }) } });
+  run.begin("a");
+  const { live } = run.task("a");
+  if (live === undefined) throw new Error("no live attempt");
+  run.lose("a");
+  expect(run.send({ kind: "backstop", position: 0, attemptId: live.id, epoch: live.epoch }).kind).toBe("duplicate");
+  expect(run.states).toEqual({ a: "dispatched" });
+});

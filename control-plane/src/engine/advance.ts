@@ -57,8 +57,12 @@ export function advance(draft: Draft, event: RunEvent): EventOutcome {
       settle(draft);
       return outcome;
     }
-    case "backstop":
+    case "backstop": {
+      // The attempt it was for may have ended since, and another may have begun.
+      const live = draft.task(event.position)?.live;
+      if (live?.id !== event.attemptId || live.epoch !== event.epoch) return { kind: "duplicate" };
       return stopTask(draft, event.position, "timeout") ? { kind: "accepted" } : { kind: "duplicate" };
+    }
     case "cancel_task": {
       const state = draft.task(event.position)?.state;
       if (state === "cancelling") return { kind: "accepted" };

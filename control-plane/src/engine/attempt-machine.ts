@@ -11,7 +11,7 @@ import { askRetry, rejectionsMax, seedOf, unstartedTriesMax } from "./retry.ts";
 import type { LiveAttempt, TaskRun } from "./snapshot.ts";
 import { endTask, failTask, queue, skip } from "./task-machine.ts";
 
-type AttemptEvent = Extract<RunEvent, { attemptId: string }>;
+type AttemptEvent = Exclude<Extract<RunEvent, { attemptId: string }>, { kind: "backstop" }>;
 
 /** Reasons of a rejection that say nothing about the task: offered again at once, elsewhere first. */
 const uncounted: ReadonlySet<string> = new Set(["offer_stale", "no_slot", "agent_stopping", "disk_full", "spool_full"]);
@@ -340,11 +340,14 @@ function timedOut(draft: Draft, task: TaskRun, result: FinishResult | undefined)
   failTask(
     draft,
     task.position,
-    result?.failure ?? {
-      class: "timeout",
-      code: "timeout",
-      message: "its timeout passed and its runner had not stopped it",
-    },
+    // Another failure that came too late is kept with the attempt: the time was over before.
+    result?.failure?.class === "timeout"
+      ? result.failure
+      : {
+          class: "timeout",
+          code: "timeout",
+          message: "its timeout passed and its runner had not stopped it",
+        },
   );
   return accepted;
 }

@@ -70,7 +70,7 @@ export type RunEvent =
   | { readonly kind: "timer"; readonly position: number; readonly timer: TimerKind }
   | { readonly kind: "deadline" }
   /** The runner should have stopped the attempt at its timeout and has not said so for grace and a minute. */
-  | { readonly kind: "backstop"; readonly position: number }
+  | ({ readonly kind: "backstop"; readonly position: number } & AttemptRef)
   | {
       readonly kind: "cancel_run";
       readonly actor: string;

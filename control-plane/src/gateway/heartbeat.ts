@@ -8,10 +8,16 @@ const compareMs = 60_000;
 export function handleHeartbeat(session: AgentSession, body: AgentBody<"heartbeat">, id: number): void {
   session.stated(body.free, body.offers);
   session.paused = body.paused !== undefined;
-  void heartbeat(session, body, id).catch((error: unknown) => session.internal(id, error));
+  // Read now: `held` is of this moment, and what is decided while the renewal is committed is not in it.
+  void heartbeat(session, body, session.decidedOffers, id).catch((error: unknown) => session.internal(id, error));
 }
 
-async function heartbeat(session: AgentSession, body: AgentBody<"heartbeat">, id: number): Promise<void> {
+async function heartbeat(
+  session: AgentSession,
+  body: AgentBody<"heartbeat">,
+  decided: number,
+  id: number,
+): Promise<void> {
   const beforeMs = session.nowMs();
   const { projectId, agentId } = session;
   const current = await session.services.leases.renew({
@@ -21,7 +27,7 @@ async function heartbeat(session: AgentSession, body: AgentBody<"heartbeat">, id
     heartbeat: body.n,
   });
   if (!current) return session.close(closeCodes.superseded, "a newer session of this agent");
-  const unknown = await compared(session, body.held, body.offers);
+  const unknown = await compared(session, body.held, decided);
   session.renewed(body.n, beforeMs);
   session.send(
     "heartbeat.ack",

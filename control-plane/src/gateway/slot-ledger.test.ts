@@ -63,3 +63,16 @@ test("an attempt that needs three slots takes three", () => {
   expect(ledger.take(3)).toBeUndefined();
   expect(ledger.take(1)).toBe(2);
 });
+
+test("an offer that was given back counts as decided once the agent has decided all that left before it", () => {
+  const ledger = new SlotLedger<string>();
+  ledger.state(4, 0);
+  const [a, b, c] = [1, 1, 1].map((weight) => ledger.take(weight) ?? 0);
+  ledger.offer(a ?? 0, "a", []);
+  ledger.giveBack(b ?? 0, []);
+  expect(ledger.decided).toBe(0);
+  ledger.state(3, 1);
+  expect(ledger.decided).toBe(2);
+  ledger.offer(c ?? 0, "c", []);
+  expect(ledger.decided).toBe(1);
+});

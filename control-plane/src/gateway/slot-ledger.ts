@@ -11,6 +11,7 @@ export class SlotLedger<O> {
   #issued = 0;
   #undecided = 0;
   #nextToSend = 1;
+  #lastSent = 0;
   readonly #weights = new Map<number, number>();
   readonly #waiting = new Map<number, O | undefined>();
 
@@ -19,9 +20,12 @@ export class SlotLedger<O> {
     return this.#free - this.#undecided;
   }
 
-  /** Highest offer number that the agent said to have decided. */
+  /**
+   * Up to which number every offer is decided: by the agent's word, or because it was given back and never left. The row
+   * of one that was given back can exist all the same, where it was not known whether its commit took effect.
+   */
   get decided(): number {
-    return this.#decided;
+    return this.#decided >= this.#lastSent ? this.#nextToSend - 1 : this.#decided;
   }
 
   /** True where a promise was neither kept nor given back. */
@@ -64,15 +68,21 @@ export class SlotLedger<O> {
       this.#waiting.set(seq, offer);
       return;
     }
-    if (offer !== undefined) out.push(offer);
+    this.#leave(seq, offer, out);
     let next = seq + 1;
     while (this.#waiting.has(next)) {
       const kept = this.#waiting.get(next);
       this.#waiting.delete(next);
-      if (kept !== undefined) out.push(kept);
+      this.#leave(next, kept, out);
       next++;
     }
     this.#nextToSend = next;
+  }
+
+  #leave(seq: number, offer: O | undefined, out: O[]): void {
+    if (offer === undefined) return;
+    out.push(offer);
+    this.#lastSent = seq;
   }
 
   #settle(seq: number): void {

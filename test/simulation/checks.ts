@@ -1,0 +1,335 @@
+// Invariants, looked at with every write and every start (ids: docs/contributing/simulation.md). Written against the rows
+// and the ledger, never against what the product says about them.
+import {
+  attemptTransitions,
+  isTaskRunEnded,
+  runTransitions,
+  taskRunTransitions,
+  uuidFromId,
+  type JsonObject,
+  type ReportItem,
+  type RunState,
+  type TaskRunState,
+} from "@capstan/proto";
+import type { BatchRows } from "../../control-plane/src/commit/batch.ts";
+import { laneOf } from "../../control-plane/src/commit/lane.ts";
+import type { Run } from "../../control-plane/src/engine/snapshot.ts";
+import type { ReportingSession } from "../../control-plane/src/result/report.service.ts";
+import { joinSays } from "./final-check.ts";
+import type { Execution, Ledger } from "./ledger.ts";
+import type { AdvanceRow, AttemptRow, StartRow, StoredRun, StoredTask, TaskRow, TimerRow } from "./rows.ts";
+import type { BatchSnapshot, SimDatabase, WriteWatcher } from "./sim-database.ts";
+import type { World } from "./world.ts";
+
+interface Report {
+  readonly session: number;
+  readonly agentId: string;
+  readonly epoch: number;
+}
+
+const reported: ReadonlySet<string> = new Set(["succeeded", "failed", "timed_out", "cancelled", "rejected"]);
+
+export class Checks implements WriteWatcher {
+  private readonly world: World;
+  private readonly database: SimDatabase;
+  private readonly ledger: Ledger;
+  private readonly reports = new Map<string, Report[]>();
+  private readonly cancelledRuns = new Map<string, "cancelled" | "timeout">();
+  /** Attempts whose end is written by the batch at hand. */
+  private ending: ReadonlySet<string> = new Set();
+  private readonly pools: ReadonlyMap<string, string>;
+
+  constructor(world: World, database: SimDatabase, ledger: Ledger, pools: ReadonlyMap<string, string>) {
+    this.pools = pools;
+    this.world = world;
+    this.database = database;
+    this.ledger = ledger;
+    ledger.onStart = (execution) => this.onStart(execution);
+  }
+
+  /** A replica applies a report. It may take effect after its caller was told that it is not known. */
+  onReport(session: ReportingSession, items: readonly ReportItem[]): void {
+    for (const item of items) {
+      const attemptId = uuidFromId("att", item.attempt) ?? "";
+      const list = this.reports.get(attemptId) ?? [];
+      list.push({ session: session.session, agentId: session.agentId, epoch: item.epoch });
+      this.reports.set(attemptId, list);
+    }
+  }
+
+  /** I9: what the agent was told to be kept is kept. */
+  onAcknowledged(attempt: string, epoch: number, result: string): void {
+    if (result === "lease_lost") return;
+    const attemptId = uuidFromId("att", attempt) ?? "";
+    const kept = this.database.attempts.get(attemptId);
+    if (kept?.epoch !== epoch)
+      this.world.violate("I9", `the end of ${attemptId} was acknowledged (${result}), and is not kept`);
+  }
+
+  /** I5: a cancel that was acknowledged before the end decides the end. */
+  onCancelAccepted(runId: string): void {
+    const run = this.database.runs.get(runId);
+    if (run?.cancel === undefined) {
+      this.world.violate("I5", `the cancel of run ${runId} was accepted, and its row does not say so`);
+    }
+  }
+
+  beforeWrite(rows: BatchRows, accepted: ReadonlySet<string>, snapshot: BatchSnapshot): void {
+    this.ending = new Set((rows.attempts as AttemptRow[]).filter((row) => row.en !== undefined).map((row) => row.i));
+    for (const row of rows.starts as StartRow[])
+      if (accepted.has(row.r)) this.checkHistory(row.r, 0, 1, row.it.length, row.es);
+    for (const row of rows.advances as AdvanceRow[]) {
+      const run = this.database.runs.get(row.r);
+      if (run === undefined || !accepted.has(row.r)) continue;
+      this.checkHistory(row.r, run.eventSeq, row.fs, row.it?.length ?? 0, row.es);
+      this.checkRun(run, row);
+    }
+    for (const row of rows.tasks as TaskRow[]) if (accepted.has(row.r)) this.checkTask(row, rows);
+    for (const row of rows.attempts as AttemptRow[]) if (accepted.has(row.r)) this.checkAttempt(row, snapshot);
+  }
+
+  afterWrite(accepted: ReadonlySet<string>): void {
+    for (const runId of accepted) {
+      const run = this.database.runs.get(runId);
+      if (run !== undefined) this.checkRows(run);
+    }
+  }
+
+  /** I14: numbers of events have no gap. */
+  private checkHistory(runId: string, before: number, first: number | undefined, count: number, after: number): void {
+    if (count > 0 && first !== before + 1) this.world.violate("I14", `run ${runId}: events ${first} after ${before}`);
+    if (after !== before + count) this.world.violate("I14", `run ${runId}: ${count} events make ${before} to ${after}`);
+  }
+
+  private checkRun(run: StoredRun, row: AdvanceRow): void {
+    if (run.state !== row.s && !reachesRun(run.state, row.s)) {
+      this.world.violate("I14", `run ${run.id} went from ${run.state} to ${row.s}`);
+    }
+    if (run.state !== row.s) this.world.count(`run ${run.state} to ${row.s}`);
+    if (run.cancel !== undefined && row.cn === undefined) this.world.violate("I5", `run ${run.id} forgot its cancel`);
+    if (row.cn !== undefined && run.cancel === undefined) {
+      this.cancelledRuns.set(run.id, row.cn.cause);
+      if (row.cn.cause === "timeout" && this.database.nowMs() < run.deadlineMs) {
+        this.world.violate("I13", `run ${run.id} timed out before its deadline`);
+      }
+    }
+    const cause = this.cancelledRuns.get(run.id);
+    if (row.en !== undefined && cause !== undefined && row.s !== (cause === "timeout" ? "timed_out" : "cancelled")) {
+      this.world.violate("I5", `run ${run.id} was cancelled (${cause}) and ended as ${row.s}`);
+    }
+    if (row.en === undefined && row.s !== "queued" && run.endedMs !== undefined) {
+      this.world.violate("I14", `run ${run.id} ended and is ${row.s} again`);
+    }
+  }
+
+  private checkTask(row: TaskRow, rows: BatchRows): void {
+    const before = this.database.runs.get(row.r)?.tasks[row.o];
+    if (before === undefined) return;
+    if (before.s !== row.s) this.world.count(`task ${before.s} to ${row.s}`);
+    if (before.s !== row.s && !reachesTask(before.s, row.s)) {
+      this.world.violate("I14", `task run ${row.r} ${row.o} went from ${before.s} to ${row.s}`);
+    }
+    if (isTaskRunEnded(before.s) && (before.s !== row.s || before.en !== row.en || changed(before.ou, row.ou))) {
+      this.world.violate("I14", `task run ${row.r} ${row.o} has ended as ${before.s} and changed`);
+    }
+    if (row.e < before.e) this.world.violate("I4", `the epoch of task run ${row.r} ${row.o} went back`);
+    // I12, I13: the wait before another try is over when it is made ready.
+    if (before.s === "retrying" && (row.s === "queued" || row.s === "dispatched")) {
+      const dueMs = before.du ?? 0;
+      if (this.database.nowMs() < dueMs)
+        this.world.violate("I13", `the retry of ${row.r} ${row.o} came ${dueMs - this.database.nowMs()} ms early`);
+    }
+    if (
+      before.s === "queued" &&
+      before.re?.code === "dispatch_backoff" &&
+      row.re === undefined &&
+      row.s !== "cancelled"
+    ) {
+      const timer = this.database.timers.get(`${row.r} ${row.o} dispatch_backoff`);
+      if (timer !== undefined && timer.dueMs > this.database.nowMs() && !clears(rows, row)) {
+        this.world.violate("I13", `the dispatch back-off of ${row.r} ${row.o} ended early`);
+      }
+    }
+  }
+
+  private checkAttempt(row: AttemptRow, snapshot: BatchSnapshot): void {
+    const { database, ledger, world } = this;
+    if (row.n !== undefined) {
+      const run = database.runs.get(row.r);
+      const task = run?.tasks[row.o];
+      if (task !== undefined && (row.e ?? 0) <= task.e)
+        world.violate("I4", `attempt ${row.i} has epoch ${row.e} after ${task.e}`);
+      if (task?.at !== undefined && database.live.has(task.at) && !this.ending.has(task.at)) {
+        world.violate("I3", `attempt ${row.i} is made while ${task.at} is live`);
+      }
+      // I16: an offer that was not claimed from the queue overtakes nobody.
+      const planTask = run?.plan.tasks[row.o];
+      if (task?.s !== "queued" && run !== undefined && planTask !== undefined && row.en === undefined) {
+        const { laneId } = laneOf(run as unknown as Run, planTask, this.pools); // reads project, inputs and document
+        if (snapshot.queuedLanes.has(laneId)) world.violate("I16", `attempt ${row.i} overtook what waits in its lane`);
+      }
+      return;
+    }
+    const live = database.live.get(row.i);
+    if (live === undefined) {
+      world.violate("I2", `attempt ${row.i} is moved to ${row.s} and is not live`);
+      return;
+    }
+    if (!reachesAttempt(live.state, row.s) && live.state !== row.s) {
+      world.violate("I14", `attempt ${row.i} went from ${live.state} to ${row.s}`);
+    }
+    if (row.en === undefined ? row.s !== live.state : reported.has(row.s))
+      this.checkReported(row, live.epoch, live.agentId, snapshot);
+    // A finish means that no process of the attempt can run user code any more.
+    const execution = ledger.of(row.i);
+    if (row.en !== undefined && reported.has(row.s) && execution !== undefined && execution.endedMs === undefined) {
+      world.violate("I5", `attempt ${row.i} has ended as ${row.s} while it executes`);
+    }
+    if (row.s === "rejected" && execution !== undefined)
+      world.violate("I3", `attempt ${row.i} was rejected and has run`);
+    if (row.s === "succeeded" && execution?.outcome !== "succeeded" && execution?.outcome !== "skipped") {
+      world.violate("I2", `attempt ${row.i} counts as succeeded; its program: ${execution?.outcome ?? "never ended"}`);
+    }
+  }
+
+  /** I4: by the agent that has it, with its epoch, in the session that was current when the statement began. */
+  private checkReported(row: AttemptRow, epoch: number, agentId: string, snapshot: BatchSnapshot): void {
+    const open = this.reports.get(row.i) ?? [];
+    const fits = open.some(
+      (one) => one.agentId === agentId && one.epoch === epoch && snapshot.sessions.get(agentId) === one.session,
+    );
+    if (!fits) {
+      const told = open.map((one) => `session ${one.session} epoch ${one.epoch}`).join(", ");
+      this.world.violate(
+        "I4",
+        `attempt ${row.i} (epoch ${epoch}, session ${snapshot.sessions.get(agentId)}) was moved to ${row.s} by: ${told || "nobody"}`,
+      );
+    }
+  }
+
+  /** I1, I11: every row that has not ended waits for something that will come. */
+  private checkRows(run: StoredRun): void {
+    const { database, world } = this;
+    for (const task of run.tasks) {
+      if (task === undefined) continue;
+      const where = `task run ${run.id} ${task.o}`;
+      const queued = database.queue.has(`${run.id} ${task.o}`);
+      const live = task.at === undefined ? undefined : database.live.get(task.at);
+      switch (task.s) {
+        case "waiting":
+          if (isReady(run, task)) world.violate("I1", `${where} waits for nothing`);
+          break;
+        case "queued": {
+          const parked = task.re?.code === "parked";
+          const backs =
+            task.re?.code === "dispatch_backoff" && database.timers.has(`${run.id} ${task.o} dispatch_backoff`);
+          const held = run.state === "paused" && task.re?.code === "run_paused";
+          if (!queued && !parked && !backs && !held) world.violate("I1", `${where} is queued and in no queue`);
+          break;
+        }
+        case "dispatched":
+        case "running":
+        case "cancelling":
+          if (live === undefined || live.epoch !== task.e)
+            world.violate("I1", `${where} is ${task.s} without a live attempt`);
+          break;
+        case "retrying":
+          if (!database.timers.has(`${run.id} ${task.o} retry`))
+            world.violate("I1", `${where} is retrying without a timer`);
+          break;
+        default:
+          break;
+      }
+      if (queued && task.s !== "queued") world.violate("I11", `${where} is ${task.s} and in the queue`);
+      if (live !== undefined && task.s !== "dispatched" && task.s !== "running" && task.s !== "cancelling") {
+        world.violate("I11", `${where} is ${task.s} and has a live attempt`);
+      }
+    }
+    if (
+      run.endedMs === undefined &&
+      run.state !== "paused" &&
+      run.tasks.every((task, at) => at >= run.plan.graphSize || (task !== undefined && isTaskRunEnded(task.s)))
+    ) {
+      world.violate("I1", `run ${run.id} has nothing left to wait for and is ${run.state}`);
+    }
+    if (
+      run.endedMs === undefined &&
+      run.cancel !== undefined &&
+      !database.timers.has(`${run.id} -1 cleanup`) &&
+      !run.cancel.force
+    ) {
+      // The timer has fired: everything was told to stop.
+      const goesOn = run.tasks.some(
+        (task) =>
+          task !== undefined &&
+          task.o < run.plan.graphSize &&
+          (task.s === "waiting" || task.s === "queued" || task.s === "retrying"),
+      );
+      if (goesOn)
+        world.violate("I1", `run ${run.id} is being cancelled, its time for cleanup is over, and work is left`);
+    }
+  }
+
+  /** I10, I11: what a task needs before it may run. */
+  private onStart(execution: Execution): void {
+    const run = this.database.runs.get(execution.runId);
+    if (run === undefined) return this.world.violate("I9", `run ${execution.runId} is executed and does not exist`);
+    const position = run.plan.positionOf.get(execution.taskKey);
+    const planTask = position === undefined ? undefined : run.plan.tasks[position];
+    if (planTask === undefined) return this.world.violate("I10", `${execution.taskKey} is not in the plan`);
+    if (joinSays(run, planTask) !== "start") {
+      this.world.violate("I10", `${run.id} ${planTask.key} runs although its join does not say so`);
+    }
+    const inputs = execution.inputs as { tasks?: Record<string, { outputs?: JsonObject }> };
+    for (const need of planTask.needs) {
+      const key = run.plan.tasks[need]?.key ?? "";
+      const told = inputs.tasks?.[key]?.outputs;
+      if (told === undefined) continue;
+      const kept = run.tasks[need]?.ou;
+      const n = told["n"];
+      if (n !== undefined && kept?.["n"] !== n) {
+        this.world.violate(
+          "I10",
+          `${run.id} ${planTask.key} got ${JSON.stringify(told)} of ${key}, which gave ${JSON.stringify(kept)}`,
+        );
+      }
+    }
+  }
+}
+
+const changed = (a: JsonObject | undefined, b: JsonObject | undefined): boolean =>
+  a !== b && JSON.stringify(a) !== JSON.stringify(b);
+
+const clears = (rows: BatchRows, row: TaskRow): boolean =>
+  (rows.timers as TimerRow[]).some((timer) => timer.r === row.r && timer.o === row.o && timer.du === undefined);
+
+/** All its needs have ended: somebody should have asked its join. */
+const isReady = (run: StoredRun, task: StoredTask): boolean =>
+  (run.plan.tasks[task.o]?.needs ?? []).every((need) => {
+    const state = run.tasks[need]?.s;
+    return state !== undefined && isTaskRunEnded(state);
+  });
+
+function reachability<S extends string>(table: Readonly<Record<S, readonly S[]>>): (from: S, to: S) => boolean {
+  const found = new Map<S, Set<S>>();
+  return (from, to) => {
+    let reached = found.get(from);
+    if (reached === undefined) {
+      reached = new Set();
+      const open: S[] = [from];
+      for (let next = open.pop(); next !== undefined; next = open.pop()) {
+        for (const state of table[next]) {
+          if (reached.has(state)) continue;
+          reached.add(state);
+          open.push(state);
+        }
+      }
+      found.set(from, reached);
+    }
+    return reached.has(to);
+  };
+}
+
+const reachesRun = reachability<RunState>(runTransitions);
+const reachesTask = reachability<TaskRunState>(taskRunTransitions);
+const reachesAttempt = reachability<string>(attemptTransitions);

@@ -1,0 +1,48 @@
+// What a seed decides about its world before anything happens. A shrunk seed overrides some of it.
+import { Random } from "./random.ts";
+
+export interface Settings {
+  readonly seed: number;
+  readonly replicas: number;
+  readonly agents: number;
+  readonly slots: number;
+  readonly workflows: number;
+  readonly tasksMax: number;
+  readonly runs: number;
+  readonly faults: number;
+  /** When the nemesis stops and everything heals. */
+  readonly horizonMs: number;
+  readonly leasesMs: readonly number[];
+  /** No margin after a lease, no drift, no jumps: so that the margin cannot hide a wrong count. */
+  readonly unmasked: boolean;
+  readonly pace: number;
+  readonly sessionAgeMs: number;
+}
+
+export type Overrides = Partial<Omit<Settings, "seed">>;
+
+export function settingsOf(seed: number, overrides: Overrides = {}): Settings {
+  const random = new Random(seed, 1_000_003);
+  const unmasked = random.chance(0.1);
+  const isLong = random.chance(0.05);
+  const horizonMs = Math.floor(isLong ? random.between(400_000, 1_200_000) : random.between(60_000, 240_000));
+  return {
+    seed,
+    replicas: 1 + random.int(3),
+    agents: 1 + random.int(4),
+    slots: 1 + random.int(4),
+    workflows: 1 + random.int(3),
+    tasksMax: random.pick([2, 5, 8]),
+    runs: 2 + random.int(8),
+    faults: random.chance(0.1) ? 0 : 1 + random.int(isLong ? 40 : 14),
+    horizonMs,
+    leasesMs:
+      isLong && random.chance(0.3)
+        ? [30_000, 120_000, 600_000]
+        : random.pick([[30_000], [30_000, 45_000], [30_000, 90_000]]),
+    unmasked,
+    pace: random.pick([1, 2, 3, 4]),
+    sessionAgeMs: random.chance(0.3) ? 60_000 : 3_600_000,
+    ...overrides,
+  };
+}
