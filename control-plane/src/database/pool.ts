@@ -60,6 +60,9 @@ export function createPools(options: DatabaseOptions): Pools {
     });
     // An idle connection that breaks (database restarted) is dropped; the next query opens another.
     pool.on("error", () => undefined);
+    // One that breaks while it is checked out fails the query that it carries; without a listener the event would end
+    // the process.
+    pool.on("connect", (client) => client.on("error", () => undefined));
     return pool;
   };
   const hot = make("capstan_engine", 2, {

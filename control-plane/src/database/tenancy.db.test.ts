@@ -205,3 +205,11 @@ test.each([
     await owner.query("ROLLBACK");
   }
 });
+
+test("a connection that breaks in the middle of a transaction fails that transaction and nothing else", async () => {
+  const broken = withProject(pools.api, ours, (client) =>
+    client.query("SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(5)"),
+  );
+  await expect(broken).rejects.toThrow(/terminat/);
+  expect(await withProject(pools.api, ours, (client) => client.query("SELECT 1"))).toMatchObject({ rowCount: 1 });
+});
