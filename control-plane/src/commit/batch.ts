@@ -1,4 +1,4 @@
-// Drafts as rows: what one statement writes for many runs. Keys are short because they are repeated for every row;
+// Drafts as rows: what one statement writes for many runs. `batch-columns.ts` has the columns, and
 // `database/sql/commit-batch.sql` names them.
 import type { AttemptRow, Draft } from "../engine/draft.ts";
 import type { HistoryItem } from "../engine/event.ts";
@@ -6,20 +6,21 @@ import type { MapState } from "../engine/group.ts";
 import { isHeld } from "../engine/pause.ts";
 import { nameAt, planTaskAt, taskAt, type Run, type TaskRun } from "../engine/snapshot.ts";
 import type { Lane } from "../dispatch/sessions.ts";
+import type { BatchRow } from "./batch-columns.ts";
 import { selectorHash, selectorOf } from "./lane.ts";
 import type { StartRun } from "./commit.ts";
 
 export interface BatchRows {
-  readonly starts: object[];
-  readonly advances: object[];
+  readonly starts: BatchRow<"starts">[];
+  readonly advances: BatchRow<"advances">[];
   /** One fence per session or lane, with the runs that rest on it. */
   readonly sessionFences: Map<string, { p: string; a: string; se: number; rs: string[] }>;
   readonly laneFences: Map<string, { p: string; l: string; rs: string[] }>;
-  readonly tasks: object[];
-  readonly attempts: object[];
-  readonly queue: object[];
-  readonly timers: object[];
-  readonly lanes: object[];
+  readonly tasks: BatchRow<"tasks">[];
+  readonly attempts: BatchRow<"attempts">[];
+  readonly queue: BatchRow<"queue">[];
+  readonly timers: BatchRow<"timers">[];
+  readonly lanes: { p: string; l: string; po: string; h: string; se: object }[];
   /** What the rows of `starts`, `tasks` and `attempts` need of the statement, beside themselves. */
   readonly kinds: Set<
     "keys" | "tasksMade" | "tasksMoved" | "attemptsMade" | "attemptsMoved" | "attemptsEnded" | "items" | "runsMore"
@@ -146,7 +147,7 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
 }
 
 /** What seldom changes about a run: written only by a statement whose batch has such a change. */
-function runMore(before: Run | undefined, after: Run): object | undefined {
+function runMore(before: Run | undefined, after: Run): BatchRow<"advances"> | undefined {
   if (before?.pause === after.pause) return undefined;
   return { pa: after.pause, dl: after.deadlineMs };
 }
@@ -158,7 +159,7 @@ const mapRow = ({ base, items, stopped }: MapState): object => ({
   ...(stopped ? { stopped } : {}),
 });
 
-function attemptRow(p: string, r: string, after: Run, attempt: AttemptRow, nowMs: number): object {
+function attemptRow(p: string, r: string, after: Run, attempt: AttemptRow, nowMs: number): BatchRow<"attempts"> {
   const planTask = planTaskAt(after, attempt.position);
   const timeoutMs = planTask?.timeoutMs;
   const ends = { s: attempt.state, st: attempt.startedMs, en: attempt.endedMs, f: attempt.failure, re: attempt.result };
@@ -186,7 +187,7 @@ function attemptRow(p: string, r: string, after: Run, attempt: AttemptRow, nowMs
   };
 }
 
-function startRow(after: Run, start: StartRun, order: number, history: readonly HistoryItem[]): object {
+function startRow(after: Run, start: StartRun, order: number, history: readonly HistoryItem[]): BatchRow<"starts"> {
   return {
     p: after.projectId,
     r: after.id,
@@ -213,7 +214,7 @@ function startRow(after: Run, start: StartRun, order: number, history: readonly 
   };
 }
 
-function taskRow(p: string, r: string, run: Run, task: TaskRun, earlier: TaskRun | undefined): object {
+function taskRow(p: string, r: string, run: Run, task: TaskRun, earlier: TaskRun | undefined): BatchRow<"tasks"> {
   return {
     ...(earlier === undefined ? { n: true, i: task.id, k: nameAt(run, task.position), cr: task.createdMs } : {}),
     p,

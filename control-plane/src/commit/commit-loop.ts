@@ -310,7 +310,7 @@ export class CommitLoop implements Commit {
       return this.commit(decided.slice(half));
     }
     this.commits += 1;
-    for (const lane of rows.lanes as { l: string }[]) this.knownLanes.add(lane.l); // rows made by addToBatch
+    for (const lane of rows.lanes) this.knownLanes.add(lane.l);
     const refused: Decided[] = [];
     for (const one of decided) {
       if (accepted.has(one.after.id)) this.settle(one, accepted.get(one.after.id));

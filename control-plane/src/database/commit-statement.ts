@@ -1,5 +1,6 @@
 // The commit statement in the form that a batch needs. Each form is prepared once per connection under a name of its own;
 // there are few of them, because the parts come in few combinations.
+import { rowTypeName } from "./row-types.ts";
 import { sql } from "./sql.ts";
 
 export interface PreparedForm {
@@ -33,9 +34,9 @@ function makeForm(parts: ReadonlySet<string>, name: string): PreparedForm {
     else if (isKept && !line.startsWith("--")) kept.push(line);
   }
   const parameters: string[] = [];
-  const text = kept.join("\n").replaceAll(/:([a-zA-Z]+)::json/g, (_, parameter: string) => {
+  const text = kept.join("\n").replaceAll(/:([a-zA-Z]+)::(json|rows)/g, (_, parameter: string, type: string) => {
     parameters.push(parameter);
-    return `$${parameters.length}::json`;
+    return `$${parameters.length}::${type === "rows" ? `${rowTypeName(parameter)}[]` : type}`;
   });
   return { name, text, parameters };
 }

@@ -1,7 +1,7 @@
 // Connections to PostgreSQL, one pool per role.
 //  P1. The owner's connection is for migrations only; requests use capstan_api, the engine capstan_engine, the guard
 //      capstan_auth. None of these may bypass row-level security.
-//  P2. One statement at a time per connection; batches go as one JSON parameter per table.
+//  P2. One statement at a time per connection; batches go as one parameter per table.
 import { createHmac } from "node:crypto";
 import pg from "pg";
 import { parse } from "pg-connection-string";
@@ -69,6 +69,8 @@ export function createPools(options: DatabaseOptions): Pools {
     options:
       "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off",
     application_name: "capstan_commit",
+    // Kept however idle: opening one makes its row types and prepares its statements anew.
+    idleTimeoutMillis: 0,
   });
   const engine = make("capstan_engine", 8);
   // A server that is frozen answers nothing: a request is told so instead of hanging with it.

@@ -1,7 +1,7 @@
 -- Group commit: everything that a batch of decisions writes, in one statement.
 --
--- Parameters are JSON arrays of objects with short keys: p project, r run, o position everywhere. All times are Unix ms.
--- A key that is absent is NULL, and reading a row costs by its keys, so rows carry only what they have.
+-- `:name::rows` is the rows of a part, with the columns of `commit/batch-columns.ts` (p project, r run, o position
+-- everywhere); `:name::json` is a JSON array of objects, for what is rare or nested.
 -- Parts between `--{name}` and `--{/}` are left out where a batch has nothing for them (`commit-statement.ts`): the plan
 -- of a statement is set up anew for each execution, and most batches need a third of it.
 --
@@ -16,21 +16,12 @@
 WITH
 --{starts}
 start AS MATERIALIZED (
-  SELECT * FROM json_to_recordset(:starts::json) AS x(
-    p uuid, r uuid, w uuid, wn text, d text, s text, es int, pr smallint, inp jsonb, lab jsonb, tr jsonb,
-    cr float8, st float8, en float8, dl float8, ou jsonb, f jsonb, ca text, ke text, rq text, ord int, it json)
+  SELECT * FROM unnest(:starts::rows)
 ),
 --{/}
 --{advances}
 advance AS MATERIALIZED (
-  SELECT * FROM json_to_recordset(:advances::json) AS x(
-    p uuid, r uuid, v int, s text, es int, st float8, en float8, cn jsonb, ou jsonb, f jsonb, fs int, h float8, it json
---{/}
---{advances&runsMore}
-    , pa jsonb, dl float8
---{/}
---{advances}
-  )
+  SELECT * FROM unnest(:advances::rows)
 ),
 --{/}
 refused AS MATERIALIZED (
@@ -88,23 +79,22 @@ run_made AS (
   INSERT INTO runs (project_id, id, workflow_id, workflow_name, number, digest, state, version, event_seq, priority,
     inputs, labels, trigger, created_at, started_at, ended_at, deadline_at, outputs, failure)
   SELECT n.p, n.r, n.w, n.wn, b.base + row_number() OVER (PARTITION BY n.p, n.w ORDER BY n.ord), n.d, n.s, 1, n.es, n.pr,
-    n.inp, n.lab, n.tr, to_timestamp(n.cr / 1000), to_timestamp(n.st / 1000), to_timestamp(n.en / 1000),
-    to_timestamp(n.dl / 1000), n.ou, n.f
+    n.inp, n.lab, n.tr, n.cr, n.st, n.en, n.dl, n.ou, n.f
   FROM started n JOIN numbered b ON b.p = n.p AND b.w = n.w
   RETURNING project_id AS p, id AS r, number
 ),
 run_made_told AS (
   INSERT INTO run_events (project_id, run_id, first_seq, at, items)
-  SELECT p, r, 1, to_timestamp(cr / 1000), it FROM started
+  SELECT p, r, 1, cr, it FROM started
 ),
 --{/}
 --{advances}
 run_moved AS (
-  UPDATE runs x SET version = a.v + 1, state = a.s, event_seq = a.es, started_at = to_timestamp(a.st / 1000),
-    ended_at = to_timestamp(a.en / 1000), cancel = a.cn, outputs = a.ou, failure = a.f
+  UPDATE runs x SET version = a.v + 1, state = a.s, event_seq = a.es, started_at = a.st, ended_at = a.en,
+    cancel = a.cn, outputs = a.ou, failure = a.f
 --{/}
 --{advances&runsMore}
-    , pause = coalesce(a.pa, x.pause), deadline_at = coalesce(to_timestamp(a.dl / 1000), x.deadline_at)
+    , pause = coalesce(a.pa, x.pause), deadline_at = coalesce(a.dl, x.deadline_at)
 --{/}
 --{advances}
   FROM advance a
@@ -112,7 +102,7 @@ run_moved AS (
 ),
 run_moved_told AS (
   INSERT INTO run_events (project_id, run_id, first_seq, at, items)
-  SELECT a.p, a.r, a.fs, to_timestamp(a.h / 1000), a.it FROM advance a
+  SELECT a.p, a.r, a.fs, a.h, a.it FROM advance a
   WHERE a.it IS NOT NULL AND (a.r IN (SELECT r FROM locked)) IS TRUE
 ),
 --{/}
@@ -127,15 +117,8 @@ ok AS MATERIALIZED (
 ),
 --{tasks}
 task AS MATERIALIZED (
-  SELECT t.* FROM json_to_recordset(:tasks::json) AS t(
-    n bool, p uuid, r uuid, o int, i uuid, k text, s text, e bigint, a int, c jsonb, at uuid, ag uuid,
-    cr float8, q float8, st float8, en float8, du float8, ou jsonb, f jsonb, re jsonb
---{/}
---{tasks&items}
-    , it json
---{/}
---{tasks}
-  ) WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
+  SELECT t.* FROM unnest(:tasks::rows) t
+  WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
 ),
 --{/}
 --{tasksMade}
@@ -148,8 +131,7 @@ task_made AS (
 --{/}
 --{tasksMade}
     )
-  SELECT p, r, o, i, k, s, e, a, c, at, ag, to_timestamp(cr / 1000), to_timestamp(q / 1000), to_timestamp(st / 1000),
-    to_timestamp(en / 1000), to_timestamp(du / 1000), ou, f, re
+  SELECT p, r, o, i, k, s, e, a, c, at, ag, cr, q, st, en, du, ou, f, re
 --{/}
 --{tasksMade&items}
     , it
@@ -161,8 +143,7 @@ task_made AS (
 --{tasksMoved}
 task_moved AS (
   UPDATE task_runs x SET state = t.s, epoch = t.e, attempts = t.a, counters = t.c, attempt_id = t.at, agent_id = t.ag,
-    queued_at = to_timestamp(t.q / 1000), started_at = to_timestamp(t.st / 1000), ended_at = to_timestamp(t.en / 1000),
-    due_at = to_timestamp(t.du / 1000), outputs = t.ou, failure = t.f, reason = t.re
+    queued_at = t.q, started_at = t.st, ended_at = t.en, due_at = t.du, outputs = t.ou, failure = t.f, reason = t.re
 --{/}
 --{tasksMoved&items}
     , items = coalesce(t.it, x.items)
@@ -173,9 +154,7 @@ task_moved AS (
 --{/}
 --{attempts}
 attempt AS MATERIALIZED (
-  SELECT t.* FROM json_to_recordset(:attempts::json) AS t(
-    n bool, p uuid, r uuid, o int, i uuid, nu int, e bigint, ag uuid, se bigint, s text, of float8, st float8, en float8,
-    f jsonb, re jsonb, sq bigint, l bigint, b float8)
+  SELECT t.* FROM unnest(:attempts::rows) t
   WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
 ),
 --{/}
@@ -183,12 +162,12 @@ attempt AS MATERIALIZED (
 live_made AS (
   INSERT INTO live_attempts (project_id, agent_id, attempt_id, run_id, position, number, epoch, session, seq, lease_ms,
     state, offered_at)
-  SELECT p, ag, i, r, o, nu, e, se, sq, l, s, to_timestamp(of / 1000) FROM attempt WHERE n AND en IS NULL
+  SELECT p, ag, i, r, o, nu, e, se, sq, l, s, of FROM attempt WHERE n AND en IS NULL
 ),
 --{/}
 --{attemptsMoved}
 live_moved AS (
-  UPDATE live_attempts x SET state = t.s, started_at = to_timestamp(t.st / 1000), backstop_at = to_timestamp(t.b / 1000)
+  UPDATE live_attempts x SET state = t.s, started_at = t.st, backstop_at = t.b
   FROM attempt t
   WHERE t.n IS NULL AND t.en IS NULL AND x.project_id = t.p AND x.agent_id = t.ag AND x.attempt_id = t.i
 ),
@@ -201,19 +180,18 @@ live_ended AS (
 attempt_made AS (
   INSERT INTO attempts (project_id, id, run_id, position, number, epoch, agent_id, session, state, offered_at,
     started_at, ended_at, failure, result)
-  SELECT p, i, r, o, nu, e, ag, se, s, to_timestamp(of / 1000), to_timestamp(st / 1000), to_timestamp(en / 1000), f, re
+  SELECT p, i, r, o, nu, e, ag, se, s, of, st, en, f, re
   FROM attempt WHERE en IS NOT NULL
 ),
 --{/}
 --{queue}
 waiting AS MATERIALIZED (
-  SELECT t.* FROM json_to_recordset(:queue::json) AS t(
-    d bool, p uuid, r uuid, o int, l uuid, pr smallint, pa float8, le bigint, q float8, av json)
+  SELECT t.* FROM unnest(:queue::rows) t
   WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
 ),
 queue_made AS (
   INSERT INTO task_queue (project_id, run_id, position, lane_id, priority, pass, lease_ms, queued_at, avoid_agents)
-  SELECT p, r, o, l, pr, pa, le, to_timestamp(q / 1000),
+  SELECT p, r, o, l, pr, pa, le, q,
     CASE WHEN av IS NULL THEN NULL ELSE ARRAY(SELECT json_array_elements_text(av)::uuid) END
   FROM waiting WHERE d IS NULL
   ON CONFLICT (project_id, run_id, position) DO UPDATE SET lane_id = excluded.lane_id, priority = excluded.priority,
@@ -225,12 +203,12 @@ queue_left AS (
 --{/}
 --{timers}
 timer AS MATERIALIZED (
-  SELECT t.* FROM json_to_recordset(:timers::json) AS t(p uuid, r uuid, o int, k text, du float8)
+  SELECT t.* FROM unnest(:timers::rows) t
   WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
 ),
 timer_set AS (
   INSERT INTO timers (project_id, run_id, position, kind, due_at)
-  SELECT p, r, o, k, to_timestamp(du / 1000) FROM timer WHERE du IS NOT NULL
+  SELECT p, r, o, k, du FROM timer WHERE du IS NOT NULL
   ON CONFLICT (project_id, run_id, position, kind) DO UPDATE SET due_at = excluded.due_at
 ),
 timer_cleared AS (

@@ -5,8 +5,9 @@ import type { WorkflowEdition } from "../../commit/commit.ts";
 import type { CommitStore, FoundAttempt, FoundKey, RunKey } from "../../commit/commit.store.ts";
 import { compilePlan, type Plan } from "../../engine/plan.ts";
 import type { Run } from "../../engine/snapshot.ts";
-import type { Pools } from "../pool.ts";
 import { commitForm } from "../commit-statement.ts";
+import { isUnavailable, type Pools } from "../pool.ts";
+import { encoders, isRowPart, rowParts, rowTypesOf, type RowTypes } from "../row-types.ts";
 import { statement } from "../sql.ts";
 import { runFromRows, type LiveRow, type RunRow, type TaskRow } from "./load-run.ts";
 
@@ -33,26 +34,38 @@ export class PgCommitStore implements CommitStore {
   }
 
   async write(rows: BatchRows): Promise<ReadonlyMap<string, number | undefined>> {
-    const given: Readonly<Record<string, readonly object[]>> = {
-      starts: rows.starts,
-      advances: rows.advances,
+    const rare: Readonly<Record<string, readonly object[]>> = {
       sessionFences: [...rows.sessionFences.values()],
       laneFences: [...rows.laneFences.values()],
-      tasks: rows.tasks,
-      attempts: rows.attempts,
-      queue: rows.queue,
-      timers: rows.timers,
       lanes: rows.lanes,
     };
-    const parts = Object.keys(given).filter((name) => given[name]?.length !== 0);
+    const parts = [
+      ...rowParts.filter((name) => rows[name].length > 0),
+      ...Object.keys(rare).filter((name) => rare[name]?.length !== 0),
+    ];
     const form = commitForm([...parts, ...rows.kinds].sort());
-    const values = form.parameters.map((name) => JSON.stringify(given[name]));
-    const result = await this.hot.query<{ r: string; number: string | null }>({
-      name: form.name,
-      text: form.text,
-      values,
-    });
-    return new Map(result.rows.map((row) => [row.r, row.number === null ? undefined : Number(row.number)]));
+    const client = await this.hot.connect();
+    let types: RowTypes | undefined;
+    let isBroken = false;
+    try {
+      types = await rowTypesOf(client);
+      const oids = types;
+      const values = form.parameters.map((name) =>
+        isRowPart(name) ? encoders[name].encode(rows[name], oids[name]) : JSON.stringify(rare[name]),
+      );
+      const result = await client.query<{ r: string; number: string | null }>({
+        name: form.name,
+        text: form.text,
+        values,
+      });
+      return new Map(result.rows.map((row) => [row.r, row.number === null ? undefined : Number(row.number)]));
+    } catch (error) {
+      // A refused value leaves the connection as good as it was; halving the batch needs it at once.
+      isBroken = types === undefined || isUnavailable(error);
+      throw error;
+    } finally {
+      client.release(isBroken);
+    }
   }
 
   async loadRuns(keys: readonly RunKey[]): Promise<readonly Run[]> {
