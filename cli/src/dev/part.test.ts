@@ -23,7 +23,7 @@ const start = (script: string, input?: string): Part =>
 
 test("a part is ready by its line, ends in order, and keeps its words in its own log", async () => {
   const part = start(
-    `console.error("talk"); console.log("noise"); console.log('{"event":"ready","url":"x"}'); setInterval(() => {}, 1000); process.on("SIGTERM", () => process.exit(0))`,
+    `process.on("SIGTERM", () => process.exit(0)); console.error("talk"); console.log("noise"); console.log('{"event":"ready","url":"x"}'); setInterval(() => {}, 1000)`,
   );
   expect(await part.line((line) => line["event"] === "ready", 10_000)).toEqual({ event: "ready", url: "x" });
   await part.stop(5000);
