@@ -1,7 +1,9 @@
 import type { CanonicalTask, CanonicalWorkflow } from "@capstan/proto";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { cloneDatabase } from "../../../test/support/database.ts";
+import { until } from "../../../test/support/until.ts";
 import { commitFixture, newId } from "../testing/commit-fixture.ts";
+import { emptyBatch } from "./batch.ts";
 import type { GivenOffer } from "../testing/memory-sessions.ts";
 
 const database = await cloneDatabase();
@@ -253,4 +255,33 @@ test("a report is not judged by what this replica knew before another one moved 
   expect(await other.submit(projectId, started.runId, event(nextOffer("a")))).toEqual({ kind: "accepted" });
   expect(await finish(nextOffer("b"))).toEqual({ kind: "accepted" });
   expect((await states(started.runId)).run).toBe("succeeded");
+});
+
+test("two statements that write the same runs in opposite order do not deadlock, and one of them is refused", async () => {
+  const edition = await fixture.deploy({ ...single, name: "contended" });
+  await Promise.all(Array.from({ length: 5 }, () => loop.start({ edition, ...start })));
+  const runs = await pools.engine.query<{ r: string; v: number; s: string; es: number }>(
+    "SELECT id AS r, version AS v, state AS s, event_seq AS es FROM runs WHERE workflow_name = 'contended' ORDER BY id",
+  );
+  const write = (rows: typeof runs.rows) =>
+    fixture.store.write({ ...emptyBatch(), advances: rows.map((row) => ({ p: projectId, ...row })) });
+  const holder = await pools.engine.connect();
+  try {
+    // Somebody holds the run in the middle until both wait: then each would have what the other wants next.
+    await holder.query("BEGIN");
+    await holder.query("SELECT 1 FROM runs WHERE id = $1 FOR UPDATE", [runs.rows[2]?.r]);
+    const both = Promise.allSettled([write(runs.rows), write(runs.rows.toReversed())]);
+    await until("both statements wait", 10_000, async () => {
+      const waiting = await pools.engine.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'capstan_commit'
+           AND wait_event_type = 'Lock'`,
+      );
+      return waiting.rowCount === 2 ? true : undefined;
+    });
+    await holder.query("COMMIT");
+    const accepted = (await both).map((one) => (one.status === "fulfilled" ? one.value.size : one.reason));
+    expect(new Set(accepted)).toEqual(new Set([0, 5]));
+  } finally {
+    holder.release();
+  }
 });

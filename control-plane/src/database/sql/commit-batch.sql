@@ -7,20 +7,22 @@
 --
 --  B1. A run's rows are written only if its version is the one that was decided on (advances), or if its idempotency
 --      key was free (starts). Every other part asks `ok`; what was refused is not in the answer.
---  B2. Runs are locked in id order, so two replicas cannot deadlock.
+--  B2. Runs are written in id order, the order of their rows, so two replicas cannot deadlock. A write that waited for
+--      another's sees its version and is refused.
 --  B3. Parts of one WITH do not see each other's writes: each row is inserted or updated here, never both.
 --  B4. A direct offer is refused where its session is no longer current, or where the lane has waiting work.
 --  B5. Written for plans made once, when the tables were empty: its connection allows nested loops over indexes only, and
---      `(… IN (SELECT …)) IS TRUE` is a hashed look-up that the planner does not turn into a join.
+--      `(… IN (SELECT …)) IS TRUE` is a hashed look-up that the planner does not turn into a join. Rows that one part
+--      alone reads are not MATERIALIZED: that would be one more copy of each.
 --  B6. A live attempt is a row of live_attempts; its end moves it to attempts, which is written once.
 WITH
 --{starts}
-start AS MATERIALIZED (
+start AS (
   SELECT * FROM unnest(:starts::rows)
 ),
 --{/}
 --{advances}
-advance AS MATERIALIZED (
+advance AS (
   SELECT * FROM unnest(:advances::rows)
 ),
 --{/}
@@ -40,14 +42,25 @@ refused AS MATERIALIZED (
 --{/}
 ),
 --{advances}
-locked AS MATERIALIZED (
-  SELECT x.project_id AS p, x.id AS r FROM advance a JOIN runs x ON x.project_id = a.p AND x.id = a.r
-  WHERE x.version = a.v AND a.r NOT IN (SELECT r FROM refused)
-  ORDER BY x.id FOR UPDATE OF x
+run_moved AS (
+  UPDATE runs x SET version = a.v + 1, state = a.s, event_seq = a.es, started_at = a.st, ended_at = a.en,
+    cancel = a.cn, outputs = a.ou, failure = a.f
+--{/}
+--{advances&runsMore}
+    , pause = coalesce(a.pa, x.pause), deadline_at = coalesce(a.dl, x.deadline_at)
+--{/}
+--{advances}
+  FROM advance a
+  WHERE x.project_id = a.p AND x.id = a.r AND x.version = a.v AND (a.r IN (SELECT r FROM refused)) IS NOT TRUE
+  RETURNING a.p, a.r, a.fs, a.h, a.it
+),
+run_moved_told AS (
+  INSERT INTO run_events (project_id, run_id, first_seq, at, items)
+  SELECT p, r, fs, h, it FROM run_moved WHERE it IS NOT NULL
 ),
 --{/}
 --{starts}
-startable AS MATERIALIZED (
+startable AS (
   SELECT * FROM start WHERE r NOT IN (SELECT r FROM refused)
 ),
 --{/}
@@ -88,35 +101,17 @@ run_made_told AS (
   SELECT p, r, 1, cr, it FROM started
 ),
 --{/}
---{advances}
-run_moved AS (
-  UPDATE runs x SET version = a.v + 1, state = a.s, event_seq = a.es, started_at = a.st, ended_at = a.en,
-    cancel = a.cn, outputs = a.ou, failure = a.f
---{/}
---{advances&runsMore}
-    , pause = coalesce(a.pa, x.pause), deadline_at = coalesce(a.dl, x.deadline_at)
---{/}
---{advances}
-  FROM advance a
-  WHERE x.project_id = a.p AND x.id = a.r AND (a.r IN (SELECT r FROM locked)) IS TRUE
-),
-run_moved_told AS (
-  INSERT INTO run_events (project_id, run_id, first_seq, at, items)
-  SELECT a.p, a.r, a.fs, a.h, a.it FROM advance a
-  WHERE a.it IS NOT NULL AND (a.r IN (SELECT r FROM locked)) IS TRUE
-),
---{/}
 ok AS MATERIALIZED (
   SELECT NULL::uuid AS r, NULL::bigint AS number WHERE false
 --{advances}
-  UNION ALL SELECT r, NULL::bigint FROM locked
+  UNION ALL SELECT r, NULL::bigint FROM run_moved
 --{/}
 --{starts}
   UNION ALL SELECT r, number FROM run_made
 --{/}
 ),
 --{tasks}
-task AS MATERIALIZED (
+task AS (
   SELECT t.* FROM unnest(:tasks::rows) t
   WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
 ),
@@ -153,7 +148,7 @@ task_moved AS (
 ),
 --{/}
 --{attempts}
-attempt AS MATERIALIZED (
+attempt AS (
   SELECT t.* FROM unnest(:attempts::rows) t
   WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
 ),
@@ -185,7 +180,7 @@ attempt_made AS (
 ),
 --{/}
 --{queue}
-waiting AS MATERIALIZED (
+waiting AS (
   SELECT t.* FROM unnest(:queue::rows) t
   WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
 ),
@@ -202,7 +197,7 @@ queue_left AS (
 ),
 --{/}
 --{timers}
-timer AS MATERIALIZED (
+timer AS (
   SELECT t.* FROM unnest(:timers::rows) t
   WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
 ),

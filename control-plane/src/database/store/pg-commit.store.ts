@@ -1,5 +1,6 @@
 // The commit stage's rows in PostgreSQL.
 import type pg from "pg";
+import type { BatchRow } from "../../commit/batch-columns.ts";
 import type { BatchRows } from "../../commit/batch.ts";
 import type { WorkflowEdition } from "../../commit/commit.ts";
 import type { CommitStore, FoundAttempt, FoundKey, RunKey } from "../../commit/commit.store.ts";
@@ -22,6 +23,9 @@ interface EditionRow {
   readonly digest: string;
   readonly canonical: string;
 }
+
+/** The order in which runs are written, whoever writes them (`commit-batch.sql` B2). */
+const byRun = (a: BatchRow<"advances">, b: BatchRow<"advances">): number => ((a.r ?? "") < (b.r ?? "") ? -1 : 1);
 
 export class PgCommitStore implements CommitStore {
   private readonly hot: pg.Pool;
@@ -51,7 +55,9 @@ export class PgCommitStore implements CommitStore {
       types = await rowTypesOf(client);
       const oids = types;
       const values = form.parameters.map((name) =>
-        isRowPart(name) ? encoders[name].encode(rows[name], oids[name]) : JSON.stringify(rare[name]),
+        isRowPart(name)
+          ? encoders[name].encode(name === "advances" ? rows.advances.toSorted(byRun) : rows[name], oids[name])
+          : JSON.stringify(rare[name]),
       );
       const result = await client.query<{ r: string; number: string | null }>({
         name: form.name,
