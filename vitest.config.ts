@@ -3,7 +3,11 @@ import { defineConfig } from "vitest/config";
 
 // Tests run from the sources. Not by the condition `capstan-source`: the environment of a global set-up ignores it.
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const alias = [{ find: /^@capstan\/(proto|sdk|agent|control-plane)$/, replacement: source("$1/src/index.ts") }];
+const alias = [
+  { find: /^@capstan\/(proto|sdk|agent|control-plane)$/, replacement: source("$1/src/index.ts") },
+  { find: "@capstan/sdk/testing", replacement: source("sdk/src/testing/index.ts") },
+  { find: "@capstan/control-plane/engine", replacement: source("control-plane/src/engine/index.ts") },
+];
 const anywhere = ["proto", "sdk", "control-plane", "agent", "cli", "web"];
 const never = ["**/node_modules/**", "**/dist/**", "**/.next/**"];
 
@@ -20,6 +24,7 @@ export default defineConfig({
           name: "unit",
           include: [
             ...anywhere.map((name) => `${name}/**/*.test.{ts,tsx}`),
+            "examples/**/*.test.ts",
             "test/*.test.ts",
             "test/support/*.test.ts",
           ],

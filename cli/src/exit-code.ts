@@ -19,6 +19,7 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 const byCode: Readonly<Record<string, ExitCode>> = {
   usage: exitCodes.usage,
+  mock_missing: exitCodes.usage,
   reference_unclear: exitCodes.usage,
   spec_invalid: exitCodes.notValid,
   inputs_invalid: exitCodes.notValid,

@@ -10,6 +10,7 @@ import { registerBuild } from "./command/build.ts";
 import { registerCancel } from "./command/cancel.ts";
 import { registerDeploy } from "./command/deploy.ts";
 import { registerDev } from "./command/dev.ts";
+import { registerDiff } from "./command/diff.ts";
 import { registerDoctor } from "./command/doctor.ts";
 import { registerExplain } from "./command/explain.ts";
 import { registerInit } from "./command/init.ts";
@@ -19,8 +20,10 @@ import { registerPause } from "./command/pause.ts";
 import { registerRun } from "./command/run.ts";
 import { registerRuns } from "./command/runs.ts";
 import { registerStatus } from "./command/status.ts";
+import { registerTest } from "./command/test.ts";
 import { registerValidate } from "./command/validate.ts";
 import { registerVersion } from "./command/version.ts";
+import { registerWorkflows } from "./command/workflows.ts";
 import { addCompletion } from "./completion.ts";
 import { makeContext, type Context, type GlobalOptions } from "./context.ts";
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
@@ -55,6 +58,8 @@ export function makeProgram(): Command {
     registerInit,
     registerValidate,
     registerBuild,
+    registerTest,
+    registerDiff,
     registerDeploy,
     registerRun,
     registerLogs,
@@ -63,6 +68,7 @@ export function makeProgram(): Command {
     registerCancel,
     registerPause,
     registerRuns,
+    registerWorkflows,
     registerAgents,
     registerOpen,
     registerDoctor,

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/table.ts";
+import { changesOf, changesText } from "../project/changes.ts";
 import { deploy, packSources, problemLine } from "../project/deploy.ts";
 import { noSources, readSources } from "../project/sources.ts";
 
@@ -23,7 +24,12 @@ export function registerDeploy(program: Command, context: (command: Command) => 
       const client = ctx.client();
       const sources = await readSources(paths.length > 0 ? paths : ["workflows"], ctx.cwd);
       if (sources.length === 0) throw noSources();
-      const done = await deploy(client, packSources(sources, ctx.cwd), {
+      const packed = packSources(sources, ctx.cwd);
+      // Before anything is changed; what has problems is told by the deploy itself.
+      const changes = await changesOf(client, packed);
+      const told = changesText(ctx.out, changes).trimEnd();
+      if (told !== "") ctx.out.talk(told);
+      const done = await deploy(client, packed, {
         cwd: ctx.cwd,
         ...(flags.dryRun === true ? { dryRun: true } : {}),
         ...(flags.message === undefined ? {} : { message: flags.message }),
@@ -38,7 +44,6 @@ export function registerDeploy(program: Command, context: (command: Command) => 
       ];
       ctx.out.list(done.workflows, columns, (row) => row.workflow, done);
       for (const row of done.workflows) {
-        for (const change of row.changes) ctx.out.talk(`  ${row.workflow}: ${change}`);
         for (const warning of row.warnings) ctx.out.talk(`! ${problemLine(warning)}`);
         for (const place of row.placement)
           if (place.reason !== null)

@@ -12,7 +12,17 @@ const shortValue = (value: unknown): string => {
   return text.length > 40 ? `${text.slice(0, 39)}…` : text;
 };
 
-function remark(task: TaskRunView, now: number): string {
+/** What a line needs to know of a task run. */
+type Shown = Pick<
+  TaskRunView,
+  "task" | "state" | "attempts" | "startedAt" | "endedAt" | "dueAt" | "needs" | "outputs"
+> & {
+  readonly failure: (Parameters<typeof failureText>[0] & { readonly code: string }) | null;
+  readonly reason: { readonly code: string } | null;
+  readonly agent: { readonly name: string } | null;
+};
+
+function remark(task: Shown, now: number): string {
   if (task.failure !== null) return `${task.failure.code}: ${failureText(task.failure)}`;
   if (task.state === "retrying" && task.dueAt !== null)
     return `attempt ${task.attempts + 1} in ${formatDuration(Math.max(0, Date.parse(task.dueAt) - now))}`;
@@ -26,7 +36,7 @@ function remark(task: TaskRunView, now: number): string {
 }
 
 /** One line per task: symbol, name, time, what there is to say, agent. */
-export function taskLine(out: Output, task: TaskRunView, width: number, now: number): string {
+export function taskLine(out: Output, task: Shown, width: number, now: number): string {
   const name = task.task + " ".repeat(Math.max(0, width - stringWidth(task.task)));
   const parts = [
     `${out.symbol(task.state)} ${name}`,

@@ -34,7 +34,7 @@ export const documentText = (document: unknown): string => `${JSON.stringify(doc
 export const refused = (problems: readonly Problem[]): BuiltSource => ({ text: "", places: {}, problems, bundled: [] });
 
 const timeoutMs = 30_000;
-const printedMax = 64 * 1024;
+const printedMax = 16 * 1024 * 1024;
 
 export interface Ended {
   readonly status: number | null;
@@ -47,15 +47,17 @@ export interface Ended {
 export async function runProgram(
   command: string,
   args: readonly string[],
-  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
+  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>>; readonly input?: string },
 ): Promise<Ended> {
   // oxlint-disable-next-line node/no-process-env -- the author's own program, in the author's own environment
   const { NODE_OPTIONS: _, ...environment } = process.env;
   const child = spawn(command, [...args], {
     cwd: options.cwd,
     env: { ...environment, ...options.env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  child.stdin.on("error", () => undefined); // it may not read what it is given
+  child.stdin.end(options.input ?? "");
   const kept = { printed: "", errors: "" };
   const keep = (name: "printed" | "errors") => (text: string) => {
     kept[name] = (kept[name] + text).slice(-printedMax);

@@ -5,9 +5,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readWorkflow, type Problem } from "@capstan/proto";
+import { formatProblem, readWorkflow, type Problem } from "@capstan/proto";
 import { packageFolder } from "../dev/package-path.ts";
-import { formatProblem } from "@capstan/proto";
 import { packSources } from "./deploy.ts";
 import { problemsOf, readSources, type WorkflowSource } from "./sources.ts";
 
@@ -204,4 +203,43 @@ test("programs count below a folder of workflows alone, and those with an unders
   write("workflows/a.test.ts", "this is nothing\n");
   write("workflows/a.yaml", "version: 1\nname: a\ntasks: { t: { run: echo } }\n");
   expect((await read()).map(({ file }) => file)).toEqual(["workflows/a.yaml"]);
+});
+
+const capstan = (...args: readonly string[]): { code: number | null; stdout: string; stderr: string } => {
+  const main = join(import.meta.dirname, "..", "main.ts");
+  const done = spawnSync(process.execPath, ["--conditions=capstan-source", main, ...args], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  return { code: done.status, stdout: done.stdout, stderr: done.stderr };
+};
+
+test("capstan test rehearses a run and leaves with its exit code", { timeout: 60_000 }, () => {
+  write("workflows/_shared.ts", "export const factor = 2;\n");
+  write("workflows/doubled.ts", inline);
+  const rehearse = (...more: readonly string[]): ReturnType<typeof capstan> =>
+    capstan("test", "workflows/doubled.ts", "-i", "n=2", ...more);
+  const good = rehearse("--mock", 'delete={"n":4}');
+  expect([good.code, good.stdout]).toEqual([
+    0,
+    expect.stringMatching(/doubled {2}. succeeded[^]*delete.*n 4[^]*"n":4/),
+  ]);
+  write("mocks.yaml", "delete: { $fail: no way, $retryable: false }\n");
+  const bad = rehearse("--mocks", "mocks.yaml", "-o", "json");
+  expect([bad.code, JSON.parse(bad.stdout)]).toMatchObject([1, { state: "failed", failure: { message: "no way" } }]);
+  const without = rehearse();
+  expect([without.code, without.stderr]).toEqual([2, expect.stringContaining(`--mock 'delete={"n":1}'`)]);
+  const wrong = rehearse("--mock", "delete=4");
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("the mock of delete is a map of outputs")]);
+});
+
+test("capstan build writes the document and the bundle that it names", { timeout: 60_000 }, () => {
+  write("workflows/_shared.ts", "export const factor = 2;\n");
+  write("workflows/doubled.ts", inline);
+  const done = capstan("build", "--out", "dist", "-o", "json");
+  expect(done.code, done.stderr).toBe(0);
+  const [row] = JSON.parse(done.stdout) as readonly { bundle: string; functions: number; bytes: number }[]; // one row
+  expect(row).toMatchObject({ functions: 1 });
+  expect(readFileSync(join(root, "dist", "doubled.json"), "utf8")).toContain(`${row?.bundle}#delete`);
+  expect(readFileSync(join(root, "dist", row?.bundle ?? "")).length).toBe(row?.bytes);
 });

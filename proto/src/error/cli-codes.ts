@@ -86,6 +86,12 @@ export const cliCodes = errorEntries({
     meaning: "The text names no run or task run, or a prefix fits several.",
     do: "Use the name (`hello-42`), more of the id, or @last.",
   },
+  mock_missing: {
+    title: "A task of a rehearsal has no mock that fits",
+    retryable: false,
+    meaning: "The task was reached, gives outputs, and nothing says which; or a mock names no task of the workflow.",
+    do: "Add the mock that the message shows, with --mock or in the file given by --mocks.",
+  },
   file_unreadable: {
     title: "A file cannot be read",
     retryable: false,

@@ -34,3 +34,4 @@ export {
 } from "./inputs.ts";
 export { checkValue, hasFormat, type ValueProblem } from "./values.ts";
 export { sureAtEnd } from "./sure.ts";
+export { sourceOfCanonical } from "./to-source.ts";

@@ -1,0 +1,49 @@
+import type { CanonicalWorkflow, WorkflowView } from "@capstan/proto";
+import type { Command } from "commander";
+import type { Context } from "../context.ts";
+import type { Column } from "../output/table.ts";
+import { documentYaml } from "../project/changes.ts";
+
+const columns: readonly Column<WorkflowView>[] = [
+  { title: "WORKFLOW", key: "name", value: (row) => row.name },
+  { title: "VERSION", key: "version", value: (row) => String(row.version), align: "right" },
+  { title: "DIGEST", key: "digest", value: (row) => row.digest.replace("sha256:", "").slice(0, 12) },
+  { title: "DEPLOYED", key: "deployedAt", value: (row) => row.deployedAt },
+  { title: "BY", key: "deployedBy", value: (row) => row.deployedBy },
+  { title: "OWNER", key: "owner", value: (row) => row.owner ?? "", isWide: true },
+  { title: "TITLE", key: "title", value: (row) => row.title ?? "", isWide: true },
+];
+
+/** `capstan workflows list`, `capstan workflows show`. */
+export function registerWorkflows(program: Command, context: (command: Command) => Context): void {
+  const workflows = program.command("workflows").summary("list and show deployed workflows");
+  workflows
+    .command("list")
+    .summary("deployed workflows")
+    .action(async (_flags: unknown, command: Command) => {
+      const ctx = context(command);
+      const page = await ctx.client().call("workflowList", { query: { limit: 500 } });
+      ctx.out.list(page.data, columns, (row) => row.name, page);
+    });
+  workflows
+    .command("show")
+    .summary("the document of a workflow, as YAML that gives the same digest")
+    .argument("<workflow>")
+    .option("--version <v>", "number or digest of a version; the deployed one unless said")
+    .addHelpText(
+      "before",
+      "Examples:\n  capstan workflows show hello -o yaml > hello.yaml\n  capstan workflows show hello --version 3\n",
+    )
+    .action(async (workflow: string, flags: { readonly version?: string }, command: Command) => {
+      const ctx = context(command);
+      const client = ctx.client();
+      const version = flags.version ?? (await client.call("workflowGet", { params: { workflow } })).digest;
+      const found = await client.call("versionGet", { params: { workflow, version } });
+      const document = found.document as unknown as CanonicalWorkflow; // written by deploy from a checked document
+      if (ctx.out.format === "yaml" || ctx.out.isForPeople) ctx.out.data(documentYaml(document));
+      else ctx.out.one(found, workflow, () => "");
+      ctx.out.hint(
+        `version ${found.version}  ${found.digest}${found.bundleSha256 === null ? "" : `  code ${found.bundleSha256.slice(0, 12)}`}`,
+      );
+    });
+}

@@ -1,0 +1,134 @@
+import { expect, test } from "vitest";
+import { expr, file, pythonTask, shellTask, text, workflow, z } from "../index.ts";
+import { after, fails, rehearse, skips } from "./index.ts";
+
+const load = pythonTask("jobs.load:load", {
+  input: z.object({ day: z.string() }),
+  output: z.object({ rows: z.int(), table: file() }),
+});
+const daily = workflow(
+  "daily",
+  {
+    inputs: z.object({ day: z.iso.date(), least: z.int().default(10) }),
+    defaults: { retry: { attempts: 3, delay: "10m", jitter: 0 } },
+  },
+  ({ inputs, run, task, onFailure, onSuccess }) => {
+    const loaded = task("load", load, { day: text`day ${inputs.day}` });
+    const tell = task(
+      "tell",
+      shellTask("echo"),
+      { rows: loaded.outputs.rows },
+      { if: expr`${loaded.outputs.rows} >= ${inputs.least}` },
+    );
+    task("tidy", shellTask("echo"), {}, { if: expr`always()`, needs: [tell] });
+    onFailure({ run: "echo", env: { WHY: run.failure.message } });
+    onSuccess({ run: "echo" });
+    return { rows: loaded.outputs.rows, told: expr`${tell.state} == "succeeded"` };
+  },
+);
+const inputs = { day: "2026-01-31" };
+const rows = (count: number): { rows: number; table: { $file: string } } => ({
+  rows: count,
+  table: { $file: "t.csv" },
+});
+
+test("a run is rehearsed: conditions, outputs and hooks are the engine's", async () => {
+  const enough = await rehearse(daily, { inputs, mocks: { load: rows(12) } });
+  expect(enough).toMatchObject({ state: "succeeded", outputs: { rows: 12, told: true } });
+  expect(enough.tasks["load"]?.with).toEqual({ day: "day 2026-01-31" });
+  expect(enough.tasks["tell"]?.with).toEqual({ rows: 12 });
+  expect(Object.keys(enough.tasks)).toContain("hooks.onSuccess.0");
+  const few = await rehearse(daily, { inputs, mocks: { load: rows(9) } });
+  expect(few).toMatchObject({ state: "succeeded", outputs: { rows: 9, told: false } });
+  expect(few.tasks["tell"]).toMatchObject({ state: "skipped", reason: { code: "skipped_by_condition" } });
+});
+
+test("a back-off of ten minutes costs no time, and is in the virtual one", async () => {
+  const run = await rehearse(daily, { inputs, mocks: { load: [fails("no line"), fails("no line"), rows(10)] } });
+  expect(run.tasks["load"]).toMatchObject({ state: "succeeded", attempts: 3 });
+  expect(run.endedMs - run.startedMs).toBe(20 * 60_000 + 6_000);
+});
+
+test("what fails for good fails the run, runs what cleans up, and starts the hook with the reason", async () => {
+  const run = await rehearse(daily, { inputs, mocks: { load: fails("no line", { retryable: false }) } });
+  expect(run).toMatchObject({ state: "failed", failure: { task: "load", message: "no line" } });
+  expect(run.tasks["load"]?.attempts).toBe(1);
+  expect(run.tasks["tidy"]?.state).toBe("succeeded");
+  expect(run.tasks["hooks.onFailure.0"]?.state).toBe("succeeded");
+  expect(run.tasks["hooks.onSuccess.0"]).toBeUndefined();
+});
+
+test("a mock that takes longer than the timeout times out, one that skips is skipped", async () => {
+  const slow = workflow("slow", {}, ({ task }) => {
+    task("a", shellTask("sleep"), {}, { timeout: "1h" });
+    task("b", shellTask("echo"));
+  });
+  const run = await rehearse(slow, { mocks: { a: after("2h"), b: skips() } });
+  expect(run).toMatchObject({ state: "failed", endedMs: run.startedMs + 3_600_000 });
+  expect(run.tasks["a"]?.state).toBe("timed_out");
+  expect(run.tasks["b"]).toMatchObject({ state: "skipped" });
+});
+
+test("the run's own timeout ends it", async () => {
+  const long = workflow("long", { timeout: "30m" }, ({ task }) => {
+    task("a", shellTask("sleep"));
+  });
+  const run = await rehearse(long, { mocks: { a: after("2h") } });
+  expect(run.state).toBe("timed_out");
+  expect(run.endedMs - run.startedMs).toBe(1_800_000);
+});
+
+test("outputs of a mock are checked as an agent checks them", async () => {
+  const run = await rehearse(daily, { inputs, mocks: { load: { rows: "many", table: { $file: "t" } } } });
+  expect(run).toMatchObject({ state: "failed", failure: { code: "output_invalid" } });
+});
+
+test("a task that is reached and has no mock is named with the mock it needs; one that is not reached needs none", async () => {
+  await expect(rehearse(daily, { inputs })).rejects.toThrow(
+    `the task load gives rows, table and has no mock; add --mock 'load={"rows":1,"table":{"$file":"file.csv"}}'`,
+  );
+  await expect(rehearse(daily, { inputs, mocks: { laod: {} } })).rejects.toThrow("there is no task laod");
+  await expect(rehearse(daily, { inputs: {}, mocks: { load: rows(1) } })).rejects.toThrow(/day/);
+});
+
+test("a mock may be a function of what the task is given", async () => {
+  const run = await rehearse(daily, {
+    inputs,
+    mocks: { load: ({ with: given, attempt }) => ({ ...rows(String(given["day"]).length), attempt }) },
+  });
+  expect(run.outputs).toMatchObject({ rows: "day 2026-01-31".length });
+});
+
+test("equal rehearsals are equal to the last id", async () => {
+  const once = await rehearse(daily, { inputs, mocks: { load: [fails("x"), rows(10)] } });
+  expect(await rehearse(daily, { inputs, mocks: { load: [fails("x"), rows(10)] } })).toEqual(once);
+});
+
+test("a YAML text is rehearsed like a workflow of TypeScript", async () => {
+  const run = await rehearse("version: 1\nname: a\ntasks:\n  a: { run: echo }\n");
+  expect(run.state).toBe("succeeded");
+});
+
+test("a mapped task is rehearsed index by index", async () => {
+  const train = shellTask("train", { output: z.object({ accuracy: z.number() }) });
+  const grid = workflow(
+    "grid",
+    { inputs: z.object({ rates: z.array(z.number()) }) },
+    ({ inputs: given, task, map }) => {
+      const tries = map("train", given.rates, train, (item) => ({ rate: item }), { maxParallel: 2, minSuccess: 2 });
+      const best = task("best", shellTask("best", { output: z.object({ count: z.int() }) }), { all: tries.results });
+      return { best: best.outputs.count, failed: tries.counts.failed };
+    },
+  );
+  const run = await rehearse(grid, {
+    inputs: { rates: [0.1, 0.2, 0.3] },
+    mocks: {
+      train: ({ with: { rate } }) => ({ accuracy: 1 - Number(rate) }),
+      "train.1": fails("diverged"),
+      best: ({ with: { all } }) => ({ count: Array.isArray(all) ? all.filter((one) => one !== null).length : 0 }),
+    },
+  });
+  expect(run).toMatchObject({ state: "succeeded", outputs: { best: 2, failed: 1 } });
+  expect(run.tasks["train.2"]).toMatchObject({ with: { rate: 0.3 }, outputs: { accuracy: 0.7 } });
+  expect(run.tasks["train.1"]?.state).toBe("failed");
+});

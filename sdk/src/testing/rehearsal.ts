@@ -1,0 +1,336 @@
+// A run in one process: the engine that the control plane runs, one agent that answers from mocks, and a clock that jumps.
+//  H1. Decisions are the engine's; here is only what a commit, an agent and a clock would add.
+//  H2. Time is virtual: it jumps to whatever is due next, so a back-off of hours costs nothing.
+//  H3. A task that is reached, gives something and has no mock is a mistake of the rehearsal, told with the mock it needs.
+import {
+  AppError,
+  checkInputs,
+  evaluateTree,
+  parseDuration,
+  readWorkflow,
+  scopeOf,
+  type CanonicalWorkflow,
+  type Failure,
+  type JsonObject,
+  type RunState,
+  type TaskRunState,
+} from "@capstan/proto";
+import {
+  advance,
+  compilePlan,
+  dispatch,
+  isSettled,
+  nameAt,
+  offerContext,
+  openDraft,
+  startRun,
+  taskAt,
+  type Draft,
+  type FinishResult,
+  type HistoryItem,
+  type PlanTask,
+  type Run,
+  type RunEvent,
+  type TaskRun,
+} from "@capstan/control-plane/engine";
+import { answerOf, outputsOfAnswer, type Mock, type MockAnswer } from "./mock.ts";
+
+export interface RehearsalOptions {
+  readonly inputs?: JsonObject;
+  /** Task id → what it does instead. */
+  readonly mocks?: Readonly<Record<string, Mock>>;
+  /** Where the virtual clock starts, Unix ms (2026-01-01T00:00:00Z). */
+  readonly nowMs?: number;
+}
+
+export interface RehearsedTask {
+  readonly task: string;
+  readonly hook: boolean;
+  readonly state: TaskRunState;
+  readonly attempts: number;
+  /** `with` as the last attempt got it; undefined where there was none. */
+  readonly with: JsonObject | undefined;
+  readonly outputs: JsonObject | undefined;
+  readonly failure: Failure | undefined;
+  /** Why it was skipped or does not go on: code, and evidence. */
+  readonly reason: { readonly code: string; readonly evidence?: JsonObject } | undefined;
+  /** Virtual, Unix ms. */
+  readonly startedMs: number | undefined;
+  readonly endedMs: number | undefined;
+}
+
+export interface Rehearsed {
+  readonly workflow: string;
+  readonly digest: string;
+  readonly state: RunState;
+  readonly outputs: JsonObject | undefined;
+  readonly failure: (Failure & { readonly task: string }) | undefined;
+  /** By id, for assertions: `run.tasks.load?.state`. Indexes of a mapped task are `train.3`. Hooks are `hooks.onSuccess.0` and the like. */
+  readonly tasks: Readonly<Record<string, RehearsedTask>>;
+  readonly history: readonly HistoryItem[];
+  readonly startedMs: number;
+  /** When the last thing happened, hooks included. */
+  readonly endedMs: number;
+}
+
+const agentId = "rehearsal";
+const by = { agentId, session: 1 } as const;
+const usualMs = 1_000;
+const stepsMax = 200_000;
+const startMs = Date.UTC(2026, 0, 1);
+
+interface Due {
+  readonly atMs: number;
+  readonly order: number;
+  readonly event: RunEvent;
+}
+
+class Rehearsal {
+  run: Run;
+  nowMs: number;
+  readonly history: HistoryItem[] = [];
+  readonly given = new Map<number, JsonObject>();
+  readonly #mocks: Readonly<Record<string, Mock>>;
+  /** By what they are about: an attempt, or a timer of a position. */
+  readonly #due = new Map<string, Due>();
+  /** Attempts that were made and not answered yet. */
+  #fresh: { readonly position: number; readonly task: PlanTask }[] = [];
+  #ids = 0;
+  #seq = 0;
+  #order = 0;
+
+  constructor(document: CanonicalWorkflow, digest: string, inputs: JsonObject, options: RehearsalOptions) {
+    this.#mocks = options.mocks ?? {};
+    this.nowMs = options.nowMs ?? startMs;
+    const draft = startRun(
+      {
+        projectId: "rehearsal",
+        project: "default",
+        workflowId: "rehearsal",
+        plan: compilePlan(digest, document),
+        inputs,
+        labels: {},
+        trigger: { kind: "manual" },
+        priority: 3,
+      },
+      this.#around(),
+    );
+    this.run = this.#commit(draft);
+    this.run = { ...this.run, number: 1 };
+    this.#due.set("deadline", { atMs: this.run.deadlineMs, order: 0, event: { kind: "deadline" } });
+  }
+
+  /** Lets time pass until the run and its hooks have ended, or nothing is due any more. */
+  async toEnd(): Promise<void> {
+    for (let steps = 0; ; steps++) {
+      await this.#answerFresh();
+      if (isSettled(this.run)) return;
+      const next = [...this.#due].toSorted(([, a], [, b]) => a.atMs - b.atMs || a.order - b.order)[0];
+      const isWaiting = next !== undefined && (next[0] !== "deadline" || this.run.endedMs === undefined);
+      if (!isWaiting) return;
+      if (steps >= stepsMax) throw new AppError("internal", `the rehearsal has not ended after ${stepsMax} steps`);
+      const [key, due] = next;
+      this.#due.delete(key);
+      this.nowMs = Math.max(this.nowMs, due.atMs);
+      this.#send(due.event);
+    }
+  }
+
+  #around(): { nowMs: number; newId: () => string; incarnation: number; publicUrl: string } {
+    return {
+      nowMs: this.nowMs,
+      newId: () => `00000000-0000-7000-8000-${String(++this.#ids).padStart(12, "0")}`,
+      incarnation: 1,
+      publicUrl: "http://127.0.0.1:7420",
+    };
+  }
+
+  #send(event: RunEvent): void {
+    const draft = openDraft(this.run, this.#around());
+    advance(draft, event);
+    if (draft.isChanged) this.run = this.#commit(draft);
+  }
+
+  /** As a commit would: what is ready goes to the one agent, timers stand, orders to stop arrive. */
+  #commit(draft: Draft): Run {
+    for (const position of draft.ready) {
+      const task = draft.task(position);
+      if (task?.state !== "queued" || task.reason !== undefined) continue;
+      dispatch(draft, position, { ...by, seq: ++this.#seq });
+      this.#fresh.push({ position, task: draft.planTask(position) });
+    }
+    for (const { attemptId, epoch, reason } of draft.cancels) {
+      const result: FinishResult =
+        reason === "timeout" ? { outcome: "timed_out", failure: timedOut } : { outcome: "cancelled" };
+      this.#plan(attemptId, this.nowMs, { kind: "attempt_finished", attemptId, epoch, by, result });
+    }
+    for (const [key, { position, kind, dueMs }] of draft.timers) {
+      if (dueMs === undefined) this.#due.delete(`timer ${key}`);
+      else this.#plan(`timer ${key}`, dueMs, { kind: "timer", position, timer: kind });
+    }
+    this.history.push(...draft.history);
+    return draft.snapshot();
+  }
+
+  #plan(key: string, atMs: number, event: RunEvent): void {
+    this.#due.set(key, { atMs, order: ++this.#order, event });
+  }
+
+  async #answerFresh(): Promise<void> {
+    while (this.#fresh.length > 0) {
+      const fresh = this.#fresh;
+      this.#fresh = [];
+      for (const { position, task } of fresh) {
+        const live = taskAt(this.run, position)?.live;
+        if (live === undefined) continue;
+        const { id: attemptId, epoch } = live;
+        this.#send({ kind: "attempt_started", attemptId, epoch, by, atMs: this.nowMs });
+        const { afterMs, result } = await this.#answer(task, position, live.number);
+        this.#plan(attemptId, this.nowMs + afterMs, { kind: "attempt_finished", attemptId, epoch, by, result });
+      }
+    }
+  }
+
+  async #answer(task: PlanTask, position: number, attempt: number): Promise<{ afterMs: number; result: FinishResult }> {
+    let given: JsonObject;
+    try {
+      given = this.#givenTo(task, position);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return { afterMs: 0, result: failed({ class: "expression", code: "expression_failed", message }) };
+    }
+    this.given.set(position, given);
+    const name = nameAt(this.run, position) ?? task.key;
+    const answer = await answerOf(this.#mockOf(task, name), { task: name, attempt, with: given });
+    const afterMs = durationOf(answer, task.key);
+    if (task.timeoutMs !== undefined && afterMs > task.timeoutMs)
+      return { afterMs: task.timeoutMs, result: { outcome: "timed_out", failure: timedOut } };
+    return { afterMs, result: resultOf(answer) };
+  }
+
+  /** What the task's agent would make of `with` and `env`. A secret stays its name. */
+  #givenTo(task: PlanTask, position: number): JsonObject {
+    const context = offerContext(this.run, task, position, this.#around());
+    const scope = scopeOf(this.run.plan.document, task.key);
+    const whole = { ...context, attempt: { number: 1, id: "", epoch: 1 } };
+    if (task.task.env !== undefined) evaluateTree(task.task.env, whole, { scope });
+    const given = evaluateTree(task.task.with ?? {}, whole, { scope });
+    return given as JsonObject; // a map of expressions gives a map
+  }
+
+  /** Of an index alone (`train.3`), else of its task. */
+  #mockOf(task: PlanTask, name: string): Mock {
+    const own = this.#mocks[name] ?? this.#mocks[task.key];
+    if (own !== undefined) return own;
+    const declared = Object.keys(task.task.outputs ?? {});
+    if (task.hook !== undefined || (declared.length === 0 && task.executor !== "http" && task.executor !== "sql"))
+      return {};
+    const names = declared.length > 0 ? declared.join(", ") : `what ${task.executor} gives`;
+    throw new AppError(
+      "mock_missing",
+      `the task ${task.key} gives ${names} and has no mock; add --mock '${task.key}=${sampleOf(task)}'`,
+    );
+  }
+}
+
+const samples: Readonly<Record<string, unknown>> = {
+  string: "text",
+  integer: 1,
+  number: 0.5,
+  boolean: true,
+  array: [],
+  object: {},
+  file: { $file: "file.csv" },
+};
+const sampleOf = (task: PlanTask): string =>
+  JSON.stringify(
+    Object.fromEntries(
+      Object.entries(task.task.outputs ?? { status: { type: "integer" } }).map(([name, { type }]) => [
+        name,
+        samples[type],
+      ]),
+    ),
+  );
+
+const timedOut: Failure = { class: "timeout", code: "timeout", message: "the attempt took longer than its timeout" };
+const failed = (failure: Failure, more: Partial<FinishResult> = {}): FinishResult => ({
+  outcome: "failed",
+  failure,
+  ...more,
+});
+
+function durationOf({ $after }: MockAnswer, task: string): number {
+  if ($after === undefined) return usualMs;
+  const ms = parseDuration($after);
+  if (ms === undefined) throw new AppError("mock_missing", `$after of the mock of ${task} is no duration: ${$after}`);
+  return ms;
+}
+
+/** As an agent ends an attempt. Whether the outputs are what is declared is the engine's to say. */
+function resultOf(answer: MockAnswer): FinishResult {
+  const { $fail, $retryable, $exitCode = 1, $skip } = answer;
+  if ($skip === true) return { outcome: "succeeded", skip: true, exitCode: 77 };
+  if ($fail === undefined) return { outcome: "succeeded", outputs: outputsOfAnswer(answer) };
+  return failed(
+    { class: "error", code: "exit", message: $fail, exitCode: $exitCode },
+    { exitCode: $exitCode, ...($retryable === undefined ? {} : { retryable: $retryable }) },
+  );
+}
+
+const rehearsedTask = (name: string, taskRun: TaskRun, given: JsonObject | undefined): RehearsedTask => ({
+  task: name,
+  hook: name.startsWith("hooks."),
+  state: taskRun.state,
+  attempts: taskRun.attempts,
+  with: given,
+  outputs: taskRun.outputs,
+  failure: taskRun.failure,
+  reason: taskRun.reason,
+  startedMs: taskRun.startedMs,
+  endedMs: taskRun.endedMs,
+});
+
+/** What a rehearsal takes: a workflow of this package, or the text of a document. */
+export type Rehearsable = string | { build(): { readonly document: unknown } };
+
+/**
+ * Runs a workflow from its start to its end, hooks included, in virtual time.
+ * @throws AppError `spec_invalid` `inputs_invalid` `mock_missing`
+ */
+export async function rehearse(workflow: Rehearsable, options: RehearsalOptions = {}): Promise<Rehearsed> {
+  const text = typeof workflow === "string" ? workflow : JSON.stringify(workflow.build().document);
+  const { document, digest, problems } = readWorkflow({ text });
+  if (document === undefined || digest === undefined)
+    throw new AppError("spec_invalid", problems.find(({ severity }) => severity === "error")?.detail ?? "", {
+      problems,
+    });
+  const unknown = Object.keys(options.mocks ?? {}).find(
+    (id) => !Object.hasOwn(document.tasks, id.replace(/\.\d+$/, "")) && !id.startsWith("hooks."),
+  );
+  if (unknown !== undefined) throw new AppError("mock_missing", `there is no task ${unknown} to mock`);
+  const checked = checkInputs(document, options.inputs ?? {});
+  const [wrong] = checked.problems;
+  if (wrong !== undefined) throw new AppError("inputs_invalid", wrong.detail, { problems: checked.problems });
+  const rehearsal = new Rehearsal(document, digest, checked.inputs, options);
+  const { nowMs: startedMs } = rehearsal;
+  await rehearsal.toEnd();
+  const { run } = rehearsal;
+  const indexes = run.groups.flatMap(({ base, size }) => Array.from({ length: size }, (_, index) => base + index));
+  const tasks = [...run.plan.tasks.keys(), ...indexes].flatMap((position) => {
+    const taskRun = taskAt(run, position);
+    const name = nameAt(run, position);
+    if (taskRun === undefined || name === undefined) return [];
+    return [[name, rehearsedTask(name, taskRun, rehearsal.given.get(position))] as const];
+  });
+  return {
+    workflow: document.name,
+    digest,
+    state: run.state,
+    outputs: run.outputs,
+    failure: run.failure,
+    tasks: Object.fromEntries(tasks),
+    history: rehearsal.history,
+    startedMs,
+    endedMs: rehearsal.nowMs,
+  };
+}
