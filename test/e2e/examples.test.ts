@@ -1,4 +1,5 @@
 // The examples on a fresh start, from outside: what the database file holds, what arrived at the receivers.
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -77,6 +78,23 @@ test("a query's parameters are bound, and its result is a value or a file", asyn
     days: snow.length,
     report: { $file: { sha256: createHash("sha256").update(report).digest("hex"), mediaType: "text/csv" } },
   });
+});
+
+test("functions of a TypeScript file run on the agent, and pass a file on", async () => {
+  const started = await product.cli(["run", "word_report", "-i", "text=one two three four", "--wait"]);
+  expect(started.code, started.stdout + started.stderr).toBe(0);
+  expect((await product.run("word_report-1")).outputs).toEqual({ words: 4, reported: true });
+  expect((await product.cli(["logs", "word_report-1"])).stdout).toContain("4 words, the longest is three");
+  const table = (await product.task("word_report-1", "count")).outputs?.["table"];
+  expect(table).toMatchObject({ $file: { name: "words.csv", mediaType: "text/csv" } });
+});
+
+const hasPython = spawnSync("python3", ["--version"]).status === 0;
+test.runIf(hasPython)("a workflow in Python runs as one in YAML does", async () => {
+  const started = await product.cli(["run", "word_lengths", "-i", "text=one two three four", "--wait"]);
+  expect(started.code, started.stdout + started.stderr).toBe(0);
+  expect((await product.run("word_lengths-1")).outputs).toEqual({ count: 4, told: true });
+  expect((await product.cli(["logs", "word_lengths-1"])).stdout).toContain("4 words, 3.75 letters on average");
 });
 
 test("success is told once in each channel", async () => {
