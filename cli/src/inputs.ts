@@ -62,6 +62,14 @@ function parseInputs(file: string): JsonValue {
   }
 }
 
+/** A map of names and values from a file, YAML or JSON; `-` is standard input. @throws file_unreadable inputs_invalid */
+export function readMap(file: string, of: "inputs" | "outputs"): JsonObject {
+  const given = parseInputs(file);
+  if (!isObject(given))
+    throw new AppError("inputs_invalid", `${placeOf(file)} must hold a map of ${of}: name and value`);
+  return given;
+}
+
 /**
  * The inputs of a run: those of the file first, then the single ones over them.
  * @param pairs `key=value`, or `key=@file` for the text of a file
@@ -69,12 +77,7 @@ function parseInputs(file: string): JsonValue {
  */
 export function readInputs(pairs: readonly string[], file: string | undefined, declarations: Declarations): RunInputs {
   const inputs: Record<string, JsonValue> = Object.create(null) as Record<string, JsonValue>; // no prototype: keys come from people
-  if (file !== undefined) {
-    const given = parseInputs(file);
-    if (!isObject(given))
-      throw new AppError("inputs_invalid", `${placeOf(file)} must hold a map of inputs: name and value`);
-    Object.assign(inputs, given);
-  }
+  if (file !== undefined) Object.assign(inputs, readMap(file, "inputs"));
   for (const pair of pairs) {
     const at = pair.indexOf("=");
     if (at <= 0) throw new AppError("usage", `-i ${pair} is not written key=value`);

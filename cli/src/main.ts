@@ -16,7 +16,9 @@ import { registerExplain } from "./command/explain.ts";
 import { registerInit } from "./command/init.ts";
 import { registerLogs } from "./command/logs.ts";
 import { registerOpen } from "./command/open.ts";
+import { registerMark } from "./command/mark.ts";
 import { registerPause } from "./command/pause.ts";
+import { registerRerun, registerRetry } from "./command/retry.ts";
 import { registerRun } from "./command/run.ts";
 import { registerRuns } from "./command/runs.ts";
 import { registerStatus } from "./command/status.ts";
@@ -65,8 +67,11 @@ export function makeProgram(): Command {
     registerLogs,
     registerStatus,
     registerExplain,
+    registerRetry,
+    registerRerun,
     registerCancel,
     registerPause,
+    registerMark,
     registerRuns,
     registerWorkflows,
     registerAgents,

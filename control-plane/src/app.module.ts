@@ -60,6 +60,8 @@ import { SteerController } from "./run/steer.controller.ts";
 import { SteerService } from "./run/steer.service.ts";
 import { HEALTH, HealthController, type Health } from "./telemetry/health.controller.ts";
 import type { Log } from "./telemetry/log.ts";
+import { AgainController } from "./trigger/again.controller.ts";
+import { AgainService } from "./trigger/again.service.ts";
 import { StartLimits } from "./trigger/start-limits.ts";
 import { RunRequestController } from "./trigger/run-request.controller.ts";
 import { DeployController } from "./workflow/deploy.controller.ts";
@@ -206,6 +208,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       WorkflowController,
       DeployController,
       RunRequestController,
+      AgainController,
       RunController,
       SteerController,
       ExplainController,
@@ -228,6 +231,10 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: DeployService, useValue: new DeployService(workflowStore, editions, picture, paths) },
       { provide: RunService, useValue: runs },
       { provide: SteerService, useValue: new SteerService(runs, commit, audit) },
+      {
+        provide: AgainService,
+        useValue: new AgainService({ runs, editions, commit, snapshots: commitStore, paths, audit }),
+      },
       { provide: StartLimits, useValue: startLimits },
       { provide: AGENT_PICTURE, useValue: picture },
       { provide: ExplainService, useValue: new ExplainService(runs, runStore, picture) },

@@ -54,6 +54,18 @@ export const permissions = {
   "outputs:read": { roles: contentReaders, reauth: false, audited: false, meaning: "read outputs and files of runs" },
   "runs:start": { roles: starters, reauth: false, audited: false, meaning: "start runs" },
   "runs:cancel": { roles: starters, reauth: false, audited: true, meaning: "cancel runs and tasks" },
+  "runs:retry": {
+    roles: starters,
+    reauth: false,
+    audited: true,
+    meaning: "retry runs, and tasks that wait for their next attempt",
+  },
+  "runs:mark": {
+    roles: ["operator", "deployer", "project_admin"],
+    reauth: true,
+    audited: true,
+    meaning: "end tasks by hand as succeeded, failed or skipped",
+  },
   "runs:pause": { roles: starters, reauth: false, audited: true, meaning: "pause runs and let them go on" },
   "workflows:validate": {
     roles: ["author", "deployer", "project_admin"],

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import type { TaskRunView } from "@capstan/proto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { listeningPorts } from "../support/process-scan.ts";
 import { startProduct, type Product } from "../support/product.ts";
@@ -16,6 +17,8 @@ interface Received {
   readonly subject?: string;
   readonly to?: readonly string[];
 }
+
+type Task = Pick<TaskRunView, "task" | "state" | "attempts" | "reused">;
 
 let product: Product;
 beforeAll(async () => {
@@ -112,6 +115,24 @@ test("the logs of a run can be read on the command line", async () => {
   expect(logs.code).toBe(0);
   expect(logs.stdout).toContain("hello, world");
   expect(logs.stdout).toContain("that is 12 characters");
+});
+
+test("a flaky task is tried three times, a hopeless one once; a retry re-uses the first and runs the second", async () => {
+  const first = await product.cli(["run", "flaky", "--wait"]);
+  expect(first.code).toBe(1);
+  expect(first.stderr).toContain("check: BadRow: row 7 has no amount");
+  const tasks = async (run: string): Promise<Record<string, Task>> => {
+    const { stdout } = await product.cli(["runs", "show", run, "-o", "json"]);
+    const shown = JSON.parse(stdout) as { tasks: Task[] }; // a RunView with its tasks
+    return Object.fromEntries(shown.tasks.map((task) => [task.task, task]));
+  };
+  const before = await tasks("flaky-1");
+  expect(before["fetch"]).toMatchObject({ state: "succeeded", attempts: 3 });
+  expect(before["check"]).toMatchObject({ state: "failed", attempts: 1 });
+  expect((await product.cli(["retry", "flaky-1", "--wait"])).code).toBe(0);
+  const after = await tasks("flaky-2");
+  expect(after["fetch"]).toMatchObject({ state: "succeeded", attempts: 0, reused: { name: "flaky-1" } });
+  expect(after["report"]).toMatchObject({ state: "succeeded", attempts: 1 });
 });
 
 test("the printed link signs in, and the page of a run is served on the same port", async () => {

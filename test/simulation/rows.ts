@@ -15,6 +15,7 @@ export interface StartRow {
   readonly inp: JsonObject;
   readonly lab: Readonly<Record<string, string>>;
   readonly tr: JsonObject;
+  readonly og?: Run["origin"];
   readonly cr: number;
   readonly st?: number;
   readonly en?: number;
@@ -132,6 +133,7 @@ export interface StoredRun {
   readonly trigger: JsonObject;
   readonly createdMs: number;
   deadlineMs: number;
+  readonly origin: Run["origin"];
   pause: Run["pause"];
   state: RunState;
   version: number;

@@ -305,6 +305,7 @@ export class SimDatabase {
       trigger: row.tr,
       createdMs: row.cr,
       deadlineMs: row.dl,
+      origin: row.og,
       pause: undefined,
       state: row.s,
       version: 1,

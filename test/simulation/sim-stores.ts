@@ -390,6 +390,7 @@ function rowsOf(run: StoredRun, database: SimDatabase): RunRows {
       deadline_at: iso(run.deadlineMs),
       cancel: run.cancel ?? null,
       pause: run.pause ?? null,
+      origin: run.origin ?? null,
       outputs: run.outputs ?? null,
       failure: run.failure ?? null,
     },

@@ -45,6 +45,8 @@ export function runOf(name: string): RunView {
     inputs: { url: "http://127.0.0.1:8099/seattle-weather.csv" },
     outputs: null,
     cancel: null,
+    attempt: 1,
+    origin: null,
     pause: null,
     taskCounts,
   };
@@ -86,6 +88,8 @@ function taskOf(name: string, position: number, state: TaskRunState, more: Parti
     failure: null,
     reason: null,
     mapped: null,
+    reused: null,
+    marked: null,
     ...more,
   };
 }

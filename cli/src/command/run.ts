@@ -135,7 +135,13 @@ async function start(ctx: Context, workflow: string, flags: RunFlags): Promise<n
   return stay(ctx, client, run, flags);
 }
 
-async function stay(ctx: Context, client: Client, run: RunView, flags: RunFlags): Promise<number> {
+/** Follows a run until it ends, or for the time that was given; the exit code is the run's. */
+export async function stay(
+  ctx: Context,
+  client: Client,
+  run: RunView,
+  flags: Pick<RunFlags, "watch" | "wait" | "logs" | "timeout">,
+): Promise<number> {
   const { out } = ctx;
   const [{ waitForRun }, { followLogs }] = await Promise.all([import("../run-watch.ts"), import("../log-print.ts")]);
   const limit = flags.timeout ?? (typeof flags.wait === "string" ? duration(flags.wait) : undefined);

@@ -20,9 +20,14 @@ type Shown = Pick<
   readonly failure: (Parameters<typeof failureText>[0] & { readonly code: string }) | null;
   readonly reason: { readonly code: string } | null;
   readonly agent: { readonly name: string } | null;
+  /** What only a run of the control plane can be. */
+  readonly reused?: TaskRunView["reused"];
+  readonly marked?: TaskRunView["marked"];
 };
 
 function remark(task: Shown, now: number): string {
+  if (task.reused != null) return `re-used from ${task.reused.name}`;
+  if (task.marked != null) return `marked by ${task.marked.actor}: ${task.marked.reason}`;
   if (task.failure !== null) return `${task.failure.code}: ${failureText(task.failure)}`;
   if (task.state === "retrying" && task.dueAt !== null)
     return `attempt ${task.attempts + 1} in ${formatDuration(Math.max(0, Date.parse(task.dueAt) - now))}`;

@@ -6,6 +6,7 @@ import {
   permissions,
   roleAllows,
   routes,
+  type Permission,
   type PermissionEntry,
   type Role,
   type Route,
@@ -13,7 +14,7 @@ import {
 } from "@capstan/proto";
 import { isLoopback } from "../config.ts";
 import { ownProofKey, routeKey } from "../http/handle.ts";
-import { isUnlimited, setContext, type Principal } from "../http/request-context.ts";
+import { isUnlimited, setContext, type Principal, type ProjectScope } from "../http/request-context.ts";
 import type { TokenBuckets } from "../http/token-bucket.ts";
 import type { AuthService } from "./auth.service.ts";
 import { readCookie, type CookieForm } from "./cookie.ts";
@@ -78,28 +79,26 @@ export class PermissionGuard implements CanActivate {
     const projectName = params["project"] ?? "";
     const project = await this.auth.scope(principal, projectName);
     if (project === undefined) throw new AppError("not_found", `There is no project ${projectName} that you may see.`);
-    const entry: PermissionEntry = permissions[route.permission];
-    if (!roleAllows(project.role, route.permission)) {
-      throw new AppError(
-        "forbidden",
-        `You need ${route.permission} in project ${project.name}; your role there is ${project.role}.`,
-        {
-          evidence: {
-            permission: route.permission,
-            project: project.name,
-            role: project.role,
-            roles: [...entry.roles],
-          },
-        },
-      );
-    }
-    if (entry.reauth && principal.via === "cookie" && Date.now() - principal.signedInMs > reauthMs) {
-      throw new AppError(
-        "reauth_required",
-        `${route.permission} needs a sign-in that is at most five minutes old. Run \`capstan open\`.`,
-      );
-    }
+    checkPermission(route.permission, principal, project);
     setContext(request, { route: name, principal, project });
+  }
+}
+
+/** For the guard, and for a part of a request that needs more than its route. @throws forbidden reauth_required */
+export function checkPermission(permission: Permission, principal: Principal, project: ProjectScope): void {
+  const entry: PermissionEntry = permissions[permission];
+  if (!roleAllows(project.role, permission)) {
+    throw new AppError(
+      "forbidden",
+      `You need ${permission} in project ${project.name}; your role there is ${project.role}.`,
+      { evidence: { permission, project: project.name, role: project.role, roles: [...entry.roles] } },
+    );
+  }
+  if (entry.reauth && principal.via === "cookie" && Date.now() - principal.signedInMs > reauthMs) {
+    throw new AppError(
+      "reauth_required",
+      `${permission} needs a sign-in that is at most five minutes old. Run \`capstan open\`.`,
+    );
   }
 }
 

@@ -34,6 +34,7 @@ export const batchColumns = {
     inp: "jsonb",
     lab: "jsonb",
     tr: "jsonb",
+    og: "jsonb",
     cr: "timestamptz",
     st: "timestamptz",
     en: "timestamptz",

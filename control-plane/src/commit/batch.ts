@@ -23,7 +23,15 @@ export interface BatchRows {
   readonly lanes: { p: string; l: string; po: string; h: string; se: object }[];
   /** What the rows of `starts`, `tasks` and `attempts` need of the statement, beside themselves. */
   readonly kinds: Set<
-    "keys" | "tasksMade" | "tasksMoved" | "attemptsMade" | "attemptsMoved" | "attemptsEnded" | "items" | "runsMore"
+    | "keys"
+    | "tasksMade"
+    | "tasksMoved"
+    | "attemptsMade"
+    | "attemptsMoved"
+    | "attemptsEnded"
+    | "items"
+    | "runsMore"
+    | "runsAgain"
   >;
 }
 
@@ -71,6 +79,7 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
   if (start !== undefined) {
     rows.starts.push(startRow(after, start, entry.order, history));
     if (start.idempotency !== undefined) rows.kinds.add("keys");
+    if (start.again !== undefined) rows.kinds.add("runsAgain");
   } else {
     const more = runMore(draft.before, after);
     if (more !== undefined) rows.kinds.add("runsMore");
@@ -200,6 +209,7 @@ function startRow(after: Run, start: StartRun, order: number, history: readonly 
     inp: after.inputs,
     lab: after.labels,
     tr: after.trigger,
+    og: after.origin,
     cr: after.createdMs,
     st: after.startedMs,
     en: after.endedMs,
@@ -250,6 +260,8 @@ function counters(task: TaskRun): object | undefined {
     task.avoid.length === 0 &&
     task.stopping === undefined &&
     task.map === undefined &&
+    task.mark === undefined &&
+    task.flags === undefined &&
     (task.live?.eventSeq ?? 0) === 0 &&
     (task.effect === undefined || task.effect === "ok");
   if (plain) return undefined;
@@ -257,6 +269,8 @@ function counters(task: TaskRun): object | undefined {
     tries,
     avoid: task.avoid,
     ...(task.stopping === undefined ? {} : { stopping: task.stopping }),
+    ...(task.mark === undefined ? {} : { mark: task.mark }),
+    ...(task.flags === undefined ? {} : { flags: task.flags }),
     ...(task.effect === undefined ? {} : { effect: task.effect }),
     eventSeq: task.live?.eventSeq ?? 0,
     ...(task.map === undefined ? {} : { map: mapRow(task.map) }),

@@ -277,6 +277,7 @@ export class CommitLoop implements Commit {
       labels: request.labels,
       trigger: request.trigger,
       priority: typeof priority === "number" ? priority : 3,
+      ...(request.again === undefined ? {} : { again: request.again }),
     };
   }
 

@@ -1,5 +1,6 @@
 // The port of the plan stage: the one place where the state of runs changes.
 import type { CanonicalWorkflow, JsonObject } from "@capstan/proto";
+import type { Again } from "../engine/again.ts";
 import type { EventOutcome, RunEvent } from "../engine/event.ts";
 
 export const COMMIT = Symbol("Commit");
@@ -21,6 +22,8 @@ export interface StartRun {
   readonly labels: Readonly<Record<string, string>>;
   /** `{ kind: "api" | "manual" | …, actor }`: shown with the run. */
   readonly trigger: JsonObject;
+  /** How it begins where it repeats another run. */
+  readonly again?: Again;
   /** Written in the same transaction as the run. */
   readonly idempotency?: { readonly caller: string; readonly key: string; readonly requestSha256: string };
 }

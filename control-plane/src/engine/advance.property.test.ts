@@ -11,6 +11,7 @@ interface Shape {
     readonly allowFailure: boolean;
     readonly cleanup: boolean;
     readonly attempts: number;
+    readonly onExhausted: "fail" | "pause";
   }[];
 }
 
@@ -23,6 +24,7 @@ const shapes: fc.Arbitrary<Shape> = fc
       allowFailure: fc.boolean(),
       cleanup: fc.boolean(),
       attempts: fc.integer({ min: 1, max: 3 }),
+      onExhausted: fc.constantFrom("fail", "pause"),
     }),
     { minLength: 1, maxLength: 8 },
   )
@@ -33,7 +35,7 @@ const shapes: fc.Arbitrary<Shape> = fc
     })),
   }));
 
-const steps = fc.array(fc.tuple(fc.nat(7), fc.nat(11)), { maxLength: 80 });
+const steps = fc.array(fc.tuple(fc.nat(7), fc.nat(15)), { maxLength: 80 });
 
 const workflowOf = (shape: Shape): Record<string, CanonicalTask> =>
   Object.fromEntries(
@@ -42,7 +44,7 @@ const workflowOf = (shape: Shape): Record<string, CanonicalTask> =>
       script({
         needs: task.needs.map((need) => `t${need}`),
         allowFailure: task.allowFailure,
-        retry: { attempts: task.attempts, delayMs: 0 },
+        retry: { attempts: task.attempts, delayMs: 0, onExhausted: task.onExhausted },
         ...(task.join === undefined ? {} : { join: task.join }),
         ...(task.cleanup ? { if: { $expr: "always()" } } : {}),
       }),
@@ -54,7 +56,14 @@ function happen(run: EngineFixture, key: string, what: number): void {
   const task = run.task(key);
   if (what === 9) return void run.send({ kind: "pause_run", actor: "a", reason: "r" });
   if (what === 10) return void run.send({ kind: "resume_run", actor: "a" });
-  if (task.state === "retrying") run.retry(key);
+  if (what === 11) return void run.send({ kind: "retry_now", position: run.position(key), actor: "a" });
+  const marked = (["succeeded", "failed", "skipped"] as const)[what - 12];
+  if (marked !== undefined) {
+    const mark = { state: marked, actor: "a", reason: "r" };
+    return void run.send({ kind: "mark_task", position: run.position(key), mark });
+  }
+  if (task.state === "suspended") run.send({ kind: "retry_now", position: run.position(key), actor: "a" });
+  else if (task.state === "retrying") run.retry(key);
   else if (task.live === undefined) return;
   else if (what < 4) run.finish(key);
   else if (what === 4) run.fail(key);

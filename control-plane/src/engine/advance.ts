@@ -4,8 +4,10 @@
 import { applyToAttempt } from "./attempt-machine.ts";
 import { Draft, type Surroundings } from "./draft.ts";
 import type { EventOutcome, RunEvent } from "./event.ts";
+import { markTask } from "./mark.ts";
 import { hold, isHeld, pauseRun, resumeRun } from "./pause.ts";
 import { cancelRun, endCleanup, settle, stopTask } from "./run-machine.ts";
+import { retryNow } from "./retry-now.ts";
 import type { Run } from "./snapshot.ts";
 import { dispatch, queue } from "./task-machine.ts";
 
@@ -63,6 +65,13 @@ export function advance(draft: Draft, event: RunEvent): EventOutcome {
       if (live?.id !== event.attemptId || live.epoch !== event.epoch) return { kind: "duplicate" };
       return stopTask(draft, event.position, "timeout") ? { kind: "accepted" } : { kind: "duplicate" };
     }
+    case "mark_task": {
+      const outcome = markTask(draft, event.position, event.mark);
+      settle(draft);
+      return outcome;
+    }
+    case "retry_now":
+      return retryNow(draft, event.position, event.actor);
     case "cancel_task": {
       const state = draft.task(event.position)?.state;
       if (state === "cancelling") return { kind: "accepted" };

@@ -7,7 +7,9 @@ import { checkOutputs, type Failure, type JsonObject, type OutputProblem } from 
 import type { Draft } from "./draft.ts";
 import type { EventOutcome, FinishResult, RunEvent } from "./event.ts";
 import { outputBytesOf, resultsBytesMax } from "./group.ts";
+import { endMarked } from "./marked.ts";
 import { askRetry, rejectionsMax, seedOf, unstartedTriesMax } from "./retry.ts";
+import { waitForPerson } from "./retry-now.ts";
 import type { LiveAttempt, TaskRun } from "./snapshot.ts";
 import { endTask, failTask, queue, skip } from "./task-machine.ts";
 
@@ -229,7 +231,8 @@ function retryOrFail(draft: Draft, task: TaskRun, live: LiveAttempt, failure: Fa
       ? askRetry(planTask.retry, failure, result, tries, seedOf(live.id))
       : ({ kind: "end", exhausted: false } as const);
   if (answer.kind === "end") {
-    failTask(draft, position, setup && answer.exhausted ? { ...failure, code: "setup_failed" } : failure);
+    const final: Failure = setup && answer.exhausted ? { ...failure, code: "setup_failed" } : failure;
+    if (!answer.exhausted || !waitForPerson(draft, position, final)) failTask(draft, position, final);
     return;
   }
   const dueMs = draft.around.nowMs + answer.delayMs;
@@ -296,7 +299,8 @@ function lost(
     queue(draft, position);
     return accepted;
   }
-  failTask(draft, position, failure);
+  const exhausted = mayHaveStarted && planTask.onLost === "retry";
+  if (!exhausted || !waitForPerson(draft, position, failure)) failTask(draft, position, failure);
   return accepted;
 }
 
@@ -331,7 +335,9 @@ function givenBack(draft: Draft, task: TaskRun, live: LiveAttempt, result?: Fini
 /** The end of a `cancelling` task run. */
 function endStopped(draft: Draft, task: TaskRun): EventOutcome {
   draft.set(task.position, { live: undefined });
-  endTask(draft, task.position, "cancelled", "cancel");
+  // A cancel that was accepted after the mark wins.
+  if (task.mark !== undefined && draft.run.cancel === undefined) endMarked(draft, task.position, task.mark);
+  else endTask(draft, task.position, "cancelled", "cancel");
   return accepted;
 }
 

@@ -1,5 +1,6 @@
 // What can happen to a run. Every event is data; where it came from is the caller's business.
 import type { Failure, JsonObject, JsonValue } from "@capstan/proto";
+import type { Mark } from "./marked.ts";
 
 /** Who reports: the fence of every report of an agent. */
 export interface Reporter {
@@ -80,6 +81,9 @@ export type RunEvent =
     }
   | { readonly kind: "pause_run"; readonly actor: string; readonly reason: string }
   | { readonly kind: "resume_run"; readonly actor: string }
+  | { readonly kind: "mark_task"; readonly position: number; readonly mark: Mark }
+  /** A person does not want to wait for the next attempt, or decides that there is one more. */
+  | { readonly kind: "retry_now"; readonly position: number; readonly actor: string }
   | { readonly kind: "cancel_task"; readonly position: number; readonly actor: string; readonly reason: string };
 
 /** A slot promised on a session; `seq` numbers the offer. */

@@ -5,7 +5,16 @@
 //      at all of them.
 //  M3. The list is computed once, when the task becomes ready, and is stored with the group.
 //  M4. A group ends when all its indexes have ended, as `groupOutcome` says.
-import { isTaskRunEnded, itemsMax, itemsOf, scopeAt, taskRunsMax, type Failure, type Items } from "@capstan/proto";
+import {
+  isTaskRunEnded,
+  itemsMax,
+  itemsOf,
+  scopeAt,
+  taskRunsMax,
+  type Failure,
+  type Items,
+  type JsonObject,
+} from "@capstan/proto";
 import { askCondition } from "./condition.ts";
 import { evaluationContext, runView } from "./context.ts";
 import type { Draft } from "./draft.ts";
@@ -287,4 +296,25 @@ function endFailed(draft: Draft, position: number, map: MapState, planTask: Plan
     reason: failure.code,
     detail: failure.message,
   });
+}
+
+/** A mapped task that is not executed again: its indexes are there from the beginning, as they ended. */
+export function reuseGroup(
+  draft: Draft,
+  position: number,
+  items: MapState["items"],
+  outputs: readonly JsonObject[],
+): void {
+  const base = draft.nextBase;
+  const flags = draft.task(position)?.flags;
+  draft.run.groups = [...draft.run.groups, { position, base, size: items.length }];
+  draft.move(position, "running", { map: newMapState(base, items), startedMs: draft.around.nowMs });
+  const needs = draft.task(position)?.needs;
+  if (needs === undefined) return;
+  for (const [index, given] of outputs.entries()) {
+    draft.make(newTaskRun(draft, base + index, needs));
+    draft.set(base + index, { flags });
+    endTask(draft, base + index, "succeeded", "ok", given);
+  }
+  draft.groupsTouched.add(position);
 }

@@ -1,10 +1,12 @@
 // The run: how it starts, is cancelled, runs out of time, and what it ends as (docs/language.md, "Cancel and time's up"
 // and "Outcome of a run").
 import { isTaskRunEnded, type JsonObject } from "@capstan/proto";
+import type { Again } from "./again.ts";
 import { runOutputs } from "./context.ts";
 import { Draft, type Surroundings } from "./draft.ts";
 import type { EventOutcome } from "./event.ts";
-import { settleGroups, stopGroup } from "./mapping.ts";
+import { reuseGroup, settleGroups, stopGroup } from "./mapping.ts";
+import { endMarked } from "./marked.ts";
 import { endPause, releaseHeld } from "./pause.ts";
 import type { Plan } from "./plan.ts";
 import type { Cancel, Run, RunFailure, TaskRun } from "./snapshot.ts";
@@ -19,14 +21,18 @@ export interface NewRun {
   readonly labels: Readonly<Record<string, string>>;
   readonly trigger: JsonObject;
   readonly priority: number;
+  /** How it begins where it repeats another run. */
+  readonly again?: Again;
 }
 
 const noNeeds = { open: 0, ok: 0, tolerated: 0, fail: 0, cancel: 0, skip: 0 } as const;
 
 /** A new run with its task runs, and the first of them ready. Its number is given by the commit. */
 export function startRun(request: NewRun, around: Surroundings): Draft {
+  const { again, ...asked } = request;
   const run: Run = {
-    ...request,
+    ...asked,
+    origin: again?.origin,
     id: around.newId(),
     number: 0,
     state: "queued",
@@ -54,12 +60,23 @@ export function startRun(request: NewRun, around: Surroundings): Draft {
     const needs = draft.planTask(position).needs.length;
     draft.make(newTaskRun(draft, position, needs === 0 ? noNeeds : { ...noNeeds, open: needs }));
   }
+  if (again !== undefined) beginAgain(draft, again);
   for (let position = 0; position < request.plan.graphSize; position++) {
     if (draft.planTask(position).needs.length === 0) consider(draft, position);
   }
   startHooks(draft, ["onStart"]);
   settle(draft);
   return draft;
+}
+
+/** Task runs that are not executed again: they end before anything else is decided. */
+function beginAgain(draft: Draft, { reused, marks }: Again): void {
+  for (const [position, { outputs, from, mapped }] of reused) {
+    draft.set(position, { flags: { reused: from } });
+    if (mapped === undefined) endTask(draft, position, "succeeded", "ok", outputs);
+    else reuseGroup(draft, position, mapped.items, mapped.outputs);
+  }
+  for (const [position, mark] of marks) endMarked(draft, position, mark);
 }
 
 /** Lets everything follow from what changed: successors, then the run's end, then its hooks. */

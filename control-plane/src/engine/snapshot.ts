@@ -4,6 +4,8 @@
 import type { Failure, JsonObject, RunState, TaskRunState } from "@capstan/proto";
 import type { GroupPlace, MapState } from "./group.ts";
 import { pageAt, type Pages } from "./pages.ts";
+import type { ReusedFrom, RunOrigin } from "./again.ts";
+import type { Mark } from "./marked.ts";
 import type { RunPause } from "./pause.ts";
 import type { Plan, PlanTask } from "./plan.ts";
 
@@ -48,6 +50,14 @@ export interface NeedCounts {
   readonly skip: number;
 }
 
+/** What is said about a task run beside its state. */
+export interface TaskFlags {
+  /** It was executed in an earlier run; this one took its outputs. */
+  readonly reused?: ReusedFrom;
+  /** A person ended it. */
+  readonly marked?: { readonly actor: string; readonly reason: string };
+}
+
 export interface TaskRun {
   readonly id: string;
   readonly position: number;
@@ -71,6 +81,10 @@ export interface TaskRun {
   readonly dueMs: number | undefined;
   /** `timeout`: the live attempt was told to stop because its time is over, not because somebody cancelled. */
   readonly stopping: "cancelled" | "timeout" | undefined;
+  /** What it ends as once its attempt has been stopped. */
+  readonly mark: Mark | undefined;
+  /** Undefined for the many that have none. */
+  readonly flags: TaskFlags | undefined;
   readonly effect: Effect | undefined;
   readonly outputs: JsonObject | undefined;
   readonly failure: Failure | undefined;
@@ -113,6 +127,8 @@ export interface Run {
   readonly inputs: JsonObject;
   readonly labels: Readonly<Record<string, string>>;
   readonly trigger: JsonObject;
+  /** The run that it repeats, and how. */
+  readonly origin: RunOrigin | undefined;
   readonly createdMs: number;
   readonly startedMs: number | undefined;
   readonly endedMs: number | undefined;

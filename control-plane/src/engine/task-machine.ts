@@ -29,6 +29,8 @@ export function newTaskRun(draft: Draft, position: number, needs: NeedCounts): T
     endedMs: undefined,
     dueMs: undefined,
     stopping: undefined,
+    mark: undefined,
+    flags: undefined,
     effect: undefined,
     outputs: undefined,
     failure: undefined,
@@ -189,6 +191,8 @@ export function skip(draft: Draft, position: number, code: string, evidence: Jso
     endedMs: draft.around.nowMs,
     effect,
     live: undefined,
+    dueMs: undefined,
+    stopping: undefined,
     reason: { code, evidence },
   });
   draft.tell({

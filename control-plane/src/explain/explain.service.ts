@@ -158,17 +158,11 @@ function explainTask(scene: Scene, task: TaskRecord): Explanation {
     case "dispatched":
     case "cancelling":
       return carried(scene, task, head);
+    case "suspended":
+      if (task.reason?.code === "retries_exhausted") return exhausted(name, task, head);
+      return reasoned(task, head);
     case "skipped":
-    case "suspended": {
-      const code = task.reason?.code ?? task.state;
-      return {
-        ...head,
-        code,
-        since: task.ended ?? task.created,
-        detail: `${task.key} is ${task.state}. ${reasonText(code)}`,
-        do: null,
-      };
-    }
+      return reasoned(task, head);
     case "failed":
     case "timed_out": {
       const code = task.failure?.code ?? task.state;
@@ -187,6 +181,30 @@ function explainTask(scene: Scene, task: TaskRecord): Explanation {
     case "succeeded":
       return { ...head, code: task.state, since: task.ended, detail: `${task.key} ${said(task.state)}.`, do: null };
   }
+}
+
+/** A skip, or a wait that says by its reason what for. */
+function reasoned(task: TaskRecord, head: Head): Explanation {
+  const code = task.reason?.code ?? task.state;
+  return {
+    ...head,
+    code,
+    since: task.ended ?? task.created,
+    detail: `${task.key} is ${task.state}. ${reasonText(code)}`,
+    do: null,
+  };
+}
+
+function exhausted(name: string, task: TaskRecord, head: Head): Explanation {
+  const why = task.failure === null ? "" : `: ${failureText(task.failure)}`;
+  const tries = task.attempts === 1 ? "its one attempt" : `${task.attempts} attempts`;
+  return {
+    ...head,
+    code: "retries_exhausted",
+    since: task.queued,
+    detail: `${task.key} failed in ${tries} and waits for a person${why}`,
+    do: `grant one more: capstan retry ${name}/${task.key}; or end it: capstan mark ${name}/${task.key} failed --reason …`,
+  };
 }
 
 type Head = Pick<Explanation, "subject" | "run" | "task" | "state" | "failure" | "evidence">;

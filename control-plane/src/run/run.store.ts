@@ -1,7 +1,9 @@
 // The port of reading runs to their rows. Nothing here changes a run.
 import type { AttemptState, Failure, JsonObject, JsonValue, RunState, TaskRunState } from "@capstan/proto";
+import type { RunOrigin } from "../engine/again.ts";
 import type { HistoryItem } from "../engine/event.ts";
 import type { RunPause } from "../engine/pause.ts";
+import type { TaskFlags } from "../engine/snapshot.ts";
 
 export type RunRef = { readonly id: string } | { readonly workflow: string; readonly number: number };
 
@@ -22,6 +24,7 @@ export interface RunRecord {
   readonly deadline: string | null;
   readonly cancel: JsonObject | null;
   readonly pause: RunPause | null;
+  readonly origin: RunOrigin | null;
   readonly outputs: JsonObject | null;
   readonly failure: (Failure & { readonly task?: string; readonly index?: number }) | null;
   /** Only where one run is read. */
@@ -48,6 +51,7 @@ export interface TaskRecord {
   readonly reason: { readonly code: string; readonly evidence?: JsonObject } | null;
   /** Of a mapped task whose list is known: where its index task runs are. */
   readonly map: { readonly base: number; readonly total: number } | null;
+  readonly flags: TaskFlags | null;
 }
 
 /** How many index task runs of a mapped task are in a state. */

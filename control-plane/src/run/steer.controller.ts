@@ -21,4 +21,14 @@ export class SteerController {
   resume(@Call("runResume") { project, params, actor }: CallOf<"runResume">): Promise<Steered> {
     return this.steer.resume(project, params.run, actor);
   }
+
+  @Handles("taskRetryNow")
+  retryNow(@Call("taskRetryNow") { project, params, actor }: CallOf<"taskRetryNow">): Promise<Steered> {
+    return this.steer.retryNow(project, params.run, params.task, actor);
+  }
+
+  @Handles("taskMark")
+  mark(@Call("taskMark") { project, params, body, actor }: CallOf<"taskMark">): Promise<Steered> {
+    return this.steer.mark(project, params.run, params.task, { ...body, actor });
+  }
 }

@@ -17,6 +17,7 @@ import {
   type RunView,
   type TaskRunView,
 } from "@capstan/proto";
+import type { RunOrigin } from "../engine/again.ts";
 import type { AttemptRecord, EventRecord, IndexCount, RunRecord, TaskRecord } from "./run.store.ts";
 
 // JSON of the database is deeply readonly to us; the schemas' types are not. The values are the same.
@@ -47,9 +48,17 @@ export const runView = (run: RunRecord): RunView => ({
   inputs: json(run.inputs),
   outputs: json(run.outputs),
   cancel: json(run.cancel),
+  attempt: run.origin?.attempt ?? 1,
+  origin: originView(run.origin ?? undefined),
   pause: pauseView(run.pause),
   taskCounts: json(run.taskCounts ?? {}),
 });
+
+export function originView(origin: RunOrigin | undefined): RunView["origin"] {
+  if (origin === undefined) return null;
+  const { kind, runId, name, actor, mode } = origin;
+  return { kind, run: idFromUuid("run", runId), name, actor, ...(mode === undefined ? {} : { mode }) };
+}
 
 function pauseView(pause: RunRecord["pause"]): RunView["pause"] {
   const current = pause?.current;
@@ -85,6 +94,11 @@ export function taskRunView(
     failure: failureView(task.failure),
     reason: task.reason === null ? null : { ...json<JsonObject>(task.reason), code: task.reason.code },
     mapped: mapped ?? null,
+    reused:
+      task.flags?.reused === undefined
+        ? null
+        : { run: idFromUuid("run", task.flags.reused.runId), name: task.flags.reused.run },
+    marked: task.flags?.marked ?? null,
   };
 }
 

@@ -1,5 +1,6 @@
 // A run of the engine alone: no database, no agents, a clock that the test moves.
 import type { CanonicalTask, CanonicalWorkflow, JsonObject } from "@capstan/proto";
+import type { Again } from "../engine/again.ts";
 import { advance, openDraft } from "../engine/advance.ts";
 import type { Draft, Surroundings } from "../engine/draft.ts";
 import type { EventOutcome, FinishResult, HistoryItem, RunEvent } from "../engine/event.ts";
@@ -25,7 +26,11 @@ export class EngineFixture {
   private ids = 0;
   private seq = 0;
 
-  constructor(workflow: Partial<CanonicalWorkflow> & Pick<CanonicalWorkflow, "tasks">, inputs: JsonObject = {}) {
+  constructor(
+    workflow: Partial<CanonicalWorkflow> & Pick<CanonicalWorkflow, "tasks">,
+    inputs: JsonObject = {},
+    again?: Again,
+  ) {
     const document: CanonicalWorkflow = { version: 1, name: "test", ...workflow };
     const draft = startRun(
       {
@@ -37,6 +42,7 @@ export class EngineFixture {
         labels: {},
         trigger: {},
         priority: 3,
+        ...(again === undefined ? {} : { again }),
       },
       this.around(),
     );

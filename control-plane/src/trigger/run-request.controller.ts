@@ -146,7 +146,8 @@ export class RunRequestController {
   }
 }
 
-function runIdOf(outcome: StartOutcome): string {
+/** The run that a request came to, new or by its key. @throws idempotency_key_reused */
+export function runIdOf(outcome: StartOutcome): string {
   if (outcome.kind === "key_reused") {
     throw new AppError(
       "idempotency_key_reused",
@@ -181,6 +182,8 @@ function startedView(
     inputs: asked.inputs as RunView["inputs"], // JSON, checked against the declarations
     outputs: null,
     cancel: null,
+    attempt: 1,
+    origin: null,
     pause: null,
     taskCounts: {},
   };

@@ -48,6 +48,18 @@ export const runSchema = runSummarySchema.extend({
   inputs: z.record(z.string(), z.json()),
   outputs: z.record(z.string(), z.json()).nullable(),
   cancel: z.looseObject({ actor: z.string().optional(), reason: z.string().optional() }).nullable(),
+  /** Of a retry: one higher than that of the run it repeats. */
+  attempt: z.number().int(),
+  /** The run that it repeats: `retry` re-uses what succeeded, `rerun` took only the inputs. */
+  origin: z
+    .object({
+      kind: z.enum(["retry", "rerun"]),
+      run: z.string(),
+      name: z.string(),
+      actor: z.string(),
+      mode: z.enum(["failed", "from", "all"]).optional(),
+    })
+    .nullable(),
   /** By whom, why and since when it is paused; null where it is not. */
   pause: z.object({ actor: z.string(), reason: z.string(), at: timeSchema }).nullable(),
   /** Task runs by state, hooks included. */
@@ -103,6 +115,10 @@ export const taskRunSchema = z.object({
   mapped: mappedSchema.nullable(),
   /** For an index task run: the item that it is for. */
   item: z.json().optional(),
+  /** The run in which it was executed, where this one re-uses it. */
+  reused: z.object({ run: z.string(), name: z.string() }).nullable(),
+  /** By whom and why it was ended by hand. */
+  marked: z.object({ actor: z.string(), reason: z.string() }).nullable(),
 });
 export type TaskRunView = z.infer<typeof taskRunSchema>;
 
@@ -222,6 +238,30 @@ export const pauseBodySchema = z.strictObject({ reason: z.string().max(2000).opt
 /** What a person did to a run or a task run, and its state after it. Repeats are harmless: `already` says so. */
 export const steeredSchema = z.object({ run: z.string(), state: z.string(), already: z.boolean() });
 export type Steered = z.infer<typeof steeredSchema>;
+
+const versionChoice = z.enum(["same", "latest"]);
+const markFields = {
+  state: z.enum(["succeeded", "failed", "skipped"]),
+  reason: z.string().min(1).max(2000),
+  /** For `succeeded`: what the task would have given. Those that it declares are needed. */
+  outputs: z.record(z.string(), z.json()).optional(),
+};
+
+export const markBodySchema = z.strictObject(markFields);
+export type MarkBody = z.infer<typeof markBodySchema>;
+
+export const retryBodySchema = z.strictObject({
+  /** `failed` unless said: what did not succeed and all after it. `from`: a task and all after it. `all`: everything. */
+  mode: z.enum(["failed", "from", "all"]).optional(),
+  /** The task to begin with, for `from`. */
+  from: z.string().max(64).optional(),
+  /** Tasks that end by a person's word instead of running; needs `runs:mark`. */
+  mark: z.record(z.string().max(64), z.strictObject(markFields)).optional(),
+  /** The version of the run that is repeated (`same`, the default), or the deployed one. */
+  version: versionChoice.optional(),
+});
+export type RetryBody = z.infer<typeof retryBodySchema>;
+export const rerunBodySchema = z.strictObject({ version: versionChoice.optional() });
 
 export const outputsSchema = z.object({
   run: z.string(),

@@ -80,6 +80,14 @@ export const apiCodes = errorEntries({
     meaning: "The run, task or agent has moved on; the answer names its state.",
     do: "Look at it again, then decide.",
   },
+  not_reusable: {
+    title: "Something that the retry would re-use cannot be re-used",
+    status: 422,
+    retryable: false,
+    meaning:
+      "A retry from one task re-uses everything that does not come after it. A task did not succeed, is another one in the version that was asked for, reads other inputs, or a file that it made is gone. The answer lists them.",
+    do: "Retry without --from, which runs anew what cannot be re-used, or with --all.",
+  },
   body_too_large: {
     title: "The body is too large",
     status: 413,

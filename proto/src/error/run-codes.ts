@@ -30,6 +30,12 @@ export const runCodes = errorEntries({
       "A signal that was not ours ended the program: a crash (SIGSEGV, SIGABRT), somebody's kill, or the host that ran out of memory.",
     do: "Look for a crash in the log, and for the kernel's out-of-memory killer on the agent's host.",
   },
+  marked_failed: {
+    title: "a person marked it as failed",
+    retryable: false,
+    meaning: "Somebody ended the task run by hand. Who and why stand with it and in the audit trail.",
+    do: "Ask the person who is named.",
+  },
   http_status: {
     title: "the server answered with a status that was not expected",
     status: 502,
@@ -92,12 +98,14 @@ export const runCodes = errorEntries({
   },
   output_missing: {
     title: "a declared output was not written",
+    status: 422,
     retryable: false,
     meaning: "The program ended with 0 but did not give a value that the workflow declares in outputs.",
     do: "Write it to the file $CAPSTAN_OUTPUTS (or return it), or mark it optional.",
   },
   output_invalid: {
     title: "the outputs cannot be used",
+    status: 422,
     retryable: false,
     meaning:
       "The outputs file is no JSON object and no list of key=value lines, a key occurs twice, a value has another type than declared, or a file that is named is not a regular file in $CAPSTAN_OUT_DIR.",
@@ -105,6 +113,7 @@ export const runCodes = errorEntries({
   },
   output_too_large: {
     title: "the outputs are larger than 256 KiB",
+    status: 422,
     retryable: false,
     meaning: "Values that travel inline are limited, because each of them is stored with the run.",
     do: "Write large values to a file in $CAPSTAN_OUT_DIR and declare the output as type file.",

@@ -6,6 +6,7 @@ export const reasonCodes = {
   skipped_by_condition: "Its condition was false.",
   skipped_by_need: "A task that it needs was skipped or did not succeed.",
   skipped_by_task: "The task itself said: skip me.",
+  skipped_by_mark: "A person marked it as skipped.",
   input_missing: "An input is missing.",
   no_agent_matches: "No agent has the labels, executor or isolation that it asks for.",
   pool_not_allowed: "The workflow may not use that pool.",

@@ -21,7 +21,7 @@ export type TaskRunState = (typeof taskRunStates)[number];
 export const taskRunTransitions = {
   // Straight to `running`: a mapped task whose list is known; its index task runs are what is carried.
   waiting: ["queued", "dispatched", "running", "suspended", "succeeded", "failed", "skipped", "cancelled"],
-  queued: ["dispatched", "succeeded", "failed", "timed_out", "cancelled"],
+  queued: ["dispatched", "succeeded", "failed", "skipped", "timed_out", "cancelled"],
   dispatched: [
     "queued",
     "running",
@@ -35,9 +35,10 @@ export const taskRunTransitions = {
     "cancelled",
   ],
   running: ["succeeded", "skipped", "suspended", "retrying", "failed", "timed_out", "queued", "cancelling"],
-  retrying: ["queued", "dispatched", "timed_out", "cancelled"],
+  retrying: ["queued", "dispatched", "succeeded", "failed", "skipped", "timed_out", "cancelled"],
   suspended: ["queued", "succeeded", "failed", "timed_out", "skipped", "cancelled"],
-  cancelling: ["cancelled", "timed_out"],
+  // A person's mark stops the attempt first, and then ends the task run as it says.
+  cancelling: ["cancelled", "timed_out", "succeeded", "failed", "skipped"],
   succeeded: [],
   failed: [],
   timed_out: [],

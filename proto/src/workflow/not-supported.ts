@@ -74,11 +74,11 @@ const ofDeclarations = ["sealed"] as const;
 
 /** Values of keys that are otherwise run; `*` as above. */
 export const unsupportedValues: readonly { readonly path: string; readonly value: unknown; readonly hint: string }[] = [
-  ...["defaults", "tasks.*", "hooks.*.*"].map((at) => ({
-    path: `${at}.retry.onExhausted`,
+  {
+    path: "hooks.*.*.retry.onExhausted",
     value: "pause",
-    hint: "leave it out: the task run fails, and you can start the run again",
-  })),
+    hint: "leave it out: a hook that fails changes no outcome, so it waits for nobody",
+  },
   ...["defaults", "tasks.*"].map((at) => ({
     path: `${at}.onLost`,
     value: "adopt",

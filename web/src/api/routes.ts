@@ -18,6 +18,7 @@ export type ConsoleRoute =
   | "runCancel"
   | "runPause"
   | "runResume"
+  | "runRetry"
   | "eventStream";
 
 export const consoleRoutes = {
@@ -32,5 +33,6 @@ export const consoleRoutes = {
   runCancel: { method: "POST", path: "/api/v1/projects/{project}/runs/{run}/actions/cancel" },
   runPause: { method: "POST", path: "/api/v1/projects/{project}/runs/{run}/actions/pause" },
   runResume: { method: "POST", path: "/api/v1/projects/{project}/runs/{run}/actions/resume" },
+  runRetry: { method: "POST", path: "/api/v1/projects/{project}/runs/{run}/actions/retry" },
   eventStream: { method: "GET", path: "/api/v1/projects/{project}/events/stream" },
 } as const satisfies PathsOf<ConsoleRoute>;

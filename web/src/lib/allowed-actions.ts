@@ -14,6 +14,10 @@ export function pauseActionOf(
   return state === "running" || state === "queued" ? "pause" : undefined;
 }
 
+/** A run that did not succeed and has ended can be retried; one that succeeded has nothing to run anew. */
+export const canRetryRun = (state: RunState, permissions: readonly string[] | undefined): boolean =>
+  runEnded[state] && state !== "succeeded" && (permissions === undefined || permissions.includes("runs:retry"));
+
 export function canCancelRun(state: RunState, permissions: readonly string[] | undefined, project: string): Allowed {
   if (runEnded[state])
     return {

@@ -90,9 +90,20 @@ numbered AS (
 ),
 run_made AS (
   INSERT INTO runs (project_id, id, workflow_id, workflow_name, number, digest, state, version, event_seq, priority,
-    inputs, labels, trigger, created_at, started_at, ended_at, deadline_at, outputs, failure)
+    inputs, labels, trigger, created_at, started_at, ended_at, deadline_at, outputs, failure
+--{/}
+--{starts&runsAgain}
+    , origin
+--{/}
+--{starts}
+    )
   SELECT n.p, n.r, n.w, n.wn, b.base + row_number() OVER (PARTITION BY n.p, n.w ORDER BY n.ord), n.d, n.s, 1, n.es, n.pr,
     n.inp, n.lab, n.tr, n.cr, n.st, n.en, n.dl, n.ou, n.f
+--{/}
+--{starts&runsAgain}
+    , n.og
+--{/}
+--{starts}
   FROM started n JOIN numbered b ON b.p = n.p AND b.w = n.w
   RETURNING project_id AS p, id AS r, number
 ),

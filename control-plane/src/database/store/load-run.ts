@@ -32,6 +32,7 @@ export interface RunRow {
   readonly deadline_at: string | null;
   readonly cancel: Cancel | null;
   readonly pause: Run["pause"] | null;
+  readonly origin: Run["origin"] | null;
   readonly outputs: JsonObject | null;
   readonly failure: RunFailure | null;
 }
@@ -40,6 +41,8 @@ interface Counters {
   readonly tries?: TaskRun["tries"];
   readonly avoid?: readonly string[];
   readonly stopping?: TaskRun["stopping"];
+  readonly mark?: TaskRun["mark"];
+  readonly flags?: TaskRun["flags"];
   readonly effect?: Effect;
   readonly eventSeq?: number;
   readonly map?: { readonly base: number; readonly total: number; readonly stopped?: boolean };
@@ -128,6 +131,7 @@ export function runFromRows(rows: RunRows, plan: Plan): Run {
     deadlineMs: ms(run.deadline_at) ?? Date.parse(run.created_at) + plan.timeoutMs,
     cancel: run.cancel ?? undefined,
     pause: run.pause ?? undefined,
+    origin: run.origin ?? undefined,
     outputs: run.outputs ?? undefined,
     failure: run.failure ?? undefined,
     tasks,
@@ -158,6 +162,8 @@ function taskFromRow(row: TaskRow, live: LiveRow | undefined): TaskRun {
     endedMs: ms(row.ended_at),
     dueMs: ms(row.due_at),
     stopping: counters.stopping,
+    mark: counters.mark,
+    flags: counters.flags,
     effect: counters.effect ?? (row.state === "succeeded" ? "ok" : undefined),
     outputs: row.outputs ?? undefined,
     failure: row.failure ?? undefined,

@@ -20,7 +20,7 @@ const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', '
 const runColumns = `r.id, r.workflow_id AS "workflowId", r.workflow_name AS workflow, r.number::float8 AS number, r.digest,
   r.state, r.priority::int AS priority, r.labels, r.trigger, ${iso("r.created_at")} AS created,
   ${iso("r.started_at")} AS started, ${iso("r.ended_at")} AS ended, ${iso("r.deadline_at")} AS deadline, r.cancel,
-  r.pause, r.failure`;
+  r.pause, r.origin, r.failure`;
 
 const filterSql = `r.project_id = $1
   AND ($2::text[] IS NULL OR r.state = ANY($2))
@@ -45,7 +45,7 @@ const filterValues = (projectId: string, filter: RunFilter): unknown[] => [
 const taskRows = `SELECT t.id, t.position, t.key, t.state, t.epoch::float8 AS epoch, t.attempts, t.agent_id AS "agentId",
               a.name AS agent, ${iso("t.created_at")} AS created, ${iso("t.queued_at")} AS queued,
               ${iso("t.started_at")} AS started, ${iso("t.ended_at")} AS ended, ${iso("t.due_at")} AS due,
-              t.outputs, t.failure, t.reason, t.counters->'map' AS map
+              t.outputs, t.failure, t.reason, t.counters->'map' AS map, t.counters->'flags' AS flags
          FROM task_runs t LEFT JOIN agents a ON a.project_id = t.project_id AND a.id = t.agent_id`;
 
 export class PgRunStore implements RunStore {

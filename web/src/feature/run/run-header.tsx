@@ -2,9 +2,9 @@
 import type { RunView, TaskRunView } from "@capstan/proto";
 import Link from "next/link";
 import type { ReactNode } from "react";
-import { canCancelRun, pauseActionOf } from "../../lib/allowed-actions.ts";
+import { canCancelRun, canRetryRun, pauseActionOf } from "../../lib/allowed-actions.ts";
 import { formatCount } from "../../lib/format.ts";
-import { runsPath } from "../../lib/paths.ts";
+import { runPath, runsPath } from "../../lib/paths.ts";
 import { runEnded, taskRunStateOrder } from "../../lib/states.ts";
 import { countTasks } from "../../live/reducer.ts";
 import { Ago, Span } from "../../ui/clock.tsx";
@@ -12,6 +12,7 @@ import { Command } from "../../ui/command.tsx";
 import { StateMark } from "../../ui/state-mark.tsx";
 import { CancelRun } from "./cancel-run.tsx";
 import { PauseRun } from "./pause-run.tsx";
+import { RetryRun } from "./retry-run.tsx";
 
 export function RunHeader({
   project,
@@ -42,6 +43,7 @@ export function RunHeader({
           <StateMark state={run.state} className="text-sm" />
         </span>
         <div className="ml-auto inline-flex flex-wrap items-center gap-2">
+          {canRetryRun(run.state, permissions) ? <RetryRun project={project} run={run} /> : null}
           {pauseAction === undefined ? null : (
             <PauseRun project={project} run={run} action={pauseAction} onChanged={onChanged} />
           )}
@@ -57,6 +59,13 @@ export function RunHeader({
         <Fact name="Workflow">
           {run.workflow} <span className="text-ink-soft">version {run.version}</span>
         </Fact>
+        {run.origin === null ? null : (
+          <Fact name={run.origin.kind === "retry" ? "Retry of" : "Inputs of"}>
+            <Link href={runPath(project, run.origin.name)} className="underline-offset-2 hover:underline">
+              {run.origin.name}
+            </Link>
+          </Fact>
+        )}
         {run.pause === null ? null : (
           <Fact name="Paused">
             <Ago at={run.pause.at} /> by {run.pause.actor}
@@ -104,6 +113,7 @@ export function RunHeader({
             <Command text={`capstan logs ${run.name}${runEnded[run.state] ? "" : " -f"}`} />
             <Command text={`capstan explain ${run.name}`} />
             {pauseAction === undefined ? null : <Command text={`capstan ${pauseAction} ${run.name}`} />}
+            {runEnded[run.state] ? <Command text={`capstan retry ${run.name}`} /> : null}
             {runEnded[run.state] ? null : <Command text={`capstan cancel ${run.name}`} />}
           </div>
         </details>

@@ -48,6 +48,12 @@ export function TaskPanel({
           <Span from={task.startedAt} to={task.endedAt} />
         </span>
         {attempt === undefined ? null : <span className="text-ink-soft">on {attempt.agent.name}</span>}
+        {task.reused === null ? null : <span className="text-ink-soft">re-used from {task.reused.name}</span>}
+        {task.marked === null ? null : (
+          <span className="text-ink-soft">
+            marked by {task.marked.actor}: {task.marked.reason}
+          </span>
+        )}
         {all.length > 1 ? (
           <label className="ml-auto inline-flex items-center gap-2 text-ink-soft">
             Attempt

@@ -1,0 +1,238 @@
+// Again: a new run that re-uses what succeeded in an earlier one (docs/language.md, "Again").
+//  N1. The earlier run never changes. What is re-used is a task run of the new one: succeeded, without an attempt, with the
+//      outputs and a link to the run where it was executed.
+//  N2. Re-usable is what would come out the same: the task succeeded, it and its code are the same, so are the inputs that
+//      it reads, its files still exist, and everything that it needs is re-used too.
+//      A mapped task is re-used as a whole: each of its indexes succeeded.
+//  N3. A skip is decided anew. Where it cannot come out otherwise, it does not keep those that need it from being re-used.
+import {
+  conditionNames,
+  contextNames,
+  forEachExpression,
+  taskOf,
+  type CanonicalTask,
+  type CanonicalWorkflow,
+  type JsonObject,
+  type JsonValue,
+} from "@capstan/proto";
+import type { Mark } from "./marked.ts";
+import type { Plan } from "./plan.ts";
+import { taskAt, type Run, type TaskRun } from "./snapshot.ts";
+
+/** What runs anew: what did not succeed; one task and all after it; everything. */
+export const againModes = ["failed", "from", "all"] as const;
+export type AgainMode = (typeof againModes)[number];
+
+/** The run that a run repeats. */
+export interface RunOrigin {
+  readonly kind: "retry" | "rerun";
+  readonly runId: string;
+  /** `nightly-41` */
+  readonly name: string;
+  readonly actor: string;
+  readonly mode?: AgainMode;
+  /** Of a retry: one higher than its origin's. */
+  readonly attempt: number;
+  /** Of a retry: the time that the origin was for. */
+  readonly scheduledMs?: number;
+}
+
+/** Where a re-used task run was executed. */
+export interface ReusedFrom {
+  readonly runId: string;
+  readonly run: string;
+}
+
+export interface Reuse {
+  readonly outputs: JsonObject;
+  readonly from: ReusedFrom;
+  /** Of a mapped task: its list, and what each index gave. */
+  readonly mapped?: { readonly items: readonly JsonValue[]; readonly outputs: readonly JsonObject[] };
+}
+
+/** How a new run begins that repeats another one; positions are those of its own plan. */
+export interface Again {
+  readonly origin: RunOrigin;
+  readonly reused: ReadonlyMap<number, Reuse>;
+  readonly marks: ReadonlyMap<number, Mark>;
+}
+
+export interface AgainRequest {
+  readonly earlier: Run;
+  readonly earlierName: string;
+  /** The plan and the inputs of the new run. */
+  readonly plan: Plan;
+  readonly inputs: JsonObject;
+  readonly mode: AgainMode;
+  /** Position of the task to begin with, for `from`. */
+  readonly from: number | undefined;
+  readonly marks: ReadonlyMap<number, Mark>;
+  /** Of the files that `filesOf(earlier)` names, those that are gone. */
+  readonly filesGone: ReadonlySet<string>;
+}
+
+export interface NotReusable {
+  readonly task: string;
+  readonly why: string;
+}
+
+export type AgainPlan =
+  | { readonly kind: "planned"; readonly reused: ReadonlyMap<number, Reuse> }
+  | { readonly kind: "not_reusable"; readonly tasks: readonly NotReusable[] };
+
+/** Decides what a retry re-uses. `not_reusable` only for `from`, where all else must be. */
+export function planAgain(request: AgainRequest): AgainPlan {
+  const { plan, mode } = request;
+  const reused = new Map<number, Reuse>();
+  if (mode === "all") return { kind: "planned", reused };
+  const anew = mode === "from" && request.from !== undefined ? withSuccessors(plan, request.from) : new Set<number>();
+  const refused: NotReusable[] = [];
+  // What a need came to, before those that need it: re-used, a skip that cannot come out otherwise, or anew.
+  const settled = new Set<number>();
+  for (const position of inOrder(plan)) {
+    if (anew.has(position) || request.marks.has(position)) continue;
+    const key = plan.tasks[position]?.key ?? "";
+    const task = earlierTask(request, key);
+    const why = whyNot(request, position, task, settled);
+    if (why === undefined && task?.state === "succeeded") {
+      settled.add(position);
+      const mapped = mappedOf(request.earlier, task);
+      reused.set(position, {
+        outputs: task.outputs ?? {},
+        ...(mapped === undefined ? {} : { mapped }),
+        from: task.flags?.reused ?? { runId: request.earlier.id, run: request.earlierName },
+      });
+    } else if (why === undefined) settled.add(position);
+    else if (task?.state !== "skipped") refused.push({ task: key, why });
+  }
+  return mode === "from" && refused.length > 0 ? { kind: "not_reusable", tasks: refused } : { kind: "planned", reused };
+}
+
+/** The list and the outputs of a mapped task run. */
+function mappedOf(run: Run, { map }: TaskRun): Reuse["mapped"] {
+  if (map === undefined) return undefined;
+  return { items: map.items, outputs: map.items.map((_, index) => taskAt(run, map.base + index)?.outputs ?? {}) };
+}
+
+/** Digests of the files among the outputs of a run's tasks. */
+export function filesOf(run: Run): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const task of run.tasks) {
+    addFiles(task?.outputs ?? null, found);
+    if (task?.map !== undefined) addFiles(mappedOf(run, task)?.outputs ?? null, found);
+  }
+  return found;
+}
+
+function addFiles(value: JsonValue, found: Set<string>): void {
+  if (typeof value !== "object" || value === null) return;
+  if (Array.isArray(value)) return value.forEach((one: JsonValue) => addFiles(one, found));
+  for (const [key, child] of Object.entries(value)) {
+    if (key === "$file" && typeof child === "object" && child !== null && "sha256" in child) {
+      if (typeof child.sha256 === "string") found.add(child.sha256);
+    } else addFiles(child, found);
+  }
+}
+
+/** Why a task is not re-used; undefined where it is, or where it is a skip that cannot come out otherwise. */
+function whyNot(
+  request: AgainRequest,
+  position: number,
+  task: TaskRun | undefined,
+  settled: ReadonlySet<number>,
+): string | undefined {
+  const { plan, earlier } = request;
+  const planTask = plan.tasks[position];
+  if (planTask === undefined || task === undefined) return "the earlier run did not have it";
+  if (task.state === "skipped") {
+    if (task.effect !== "skip" || task.reason?.code === "skipped_by_task" || task.flags?.marked !== undefined)
+      return "it was skipped";
+  } else if (task.state !== "succeeded") return `it ${task.state === "timed_out" ? "timed out" : `is ${task.state}`}`;
+  const before = taskOf(earlier.plan.document, planTask.key);
+  if (before === undefined || !sameTask(before, planTask.task)) return "it is another task in this version";
+  if (usesCode(planTask.task) && bundleOf(earlier.plan.document) !== bundleOf(plan.document))
+    return "its code is another one in this version";
+  const names = namesOf(plan.document, planTask.key, planTask.task);
+  if (task.state === "skipped" && names.includes("run")) return "its condition asks about the run";
+  const input = names.find((name) => name.startsWith("inputs") && !sameInput(request, name));
+  if (input !== undefined) return `${input} is another one`;
+  const need = planTask.needs.find((one) => !settled.has(one));
+  if (need !== undefined) return `it needs ${plan.tasks[need]?.key ?? "a task"}, which runs anew`;
+  if (task.map !== undefined && task.map.succeeded < task.map.items.length) return "not all of its indexes succeeded";
+  const files = new Set<string>();
+  addFiles(task.outputs ?? null, files);
+  if (task.map !== undefined) addFiles(mappedOf(earlier, task)?.outputs ?? null, files);
+  if ([...files].some((sha256) => request.filesGone.has(sha256))) return "a file that it made is gone";
+  return undefined;
+}
+
+const earlierTask = ({ earlier }: AgainRequest, key: string): TaskRun | undefined => {
+  const at = earlier.plan.positionOf.get(key);
+  return at === undefined ? undefined : earlier.tasks[at];
+};
+
+/** Every name that decides what a task does: of its agent's part and of its condition. */
+const namesOf = (document: CanonicalWorkflow, key: string, task: CanonicalTask): readonly string[] => [
+  ...contextNames(document, key),
+  ...(task.if === undefined ? [] : conditionNames(task.if)),
+  ...listNames(task),
+];
+
+/** Names that the list of a mapped task is made from. */
+function listNames({ forEach, matrix }: CanonicalTask): readonly string[] {
+  const found: string[] = [];
+  forEachExpression([forEach, matrix], (expr) => found.push(...conditionNames(expr)));
+  return found;
+}
+
+function sameInput({ earlier, inputs }: AgainRequest, name: string): boolean {
+  const [, input] = name.split(".");
+  return input === undefined ? same(earlier.inputs, inputs) : same(earlier.inputs[input], inputs[input]);
+}
+
+/** Titles and texts are for people; the rest of a task is what it does. */
+function sameTask(one: CanonicalTask, other: CanonicalTask): boolean {
+  const { title: _a, description: _b, tags: _c, ...before } = one;
+  const { title: _d, description: _e, tags: _f, ...after } = other;
+  return same(before, after);
+}
+
+const bundleOf = (document: CanonicalWorkflow): string | undefined => document.code?.bundle;
+
+/** True where an action is code from the bundle. */
+function usesCode(task: CanonicalTask): boolean {
+  const fields: Readonly<Record<string, unknown>> = Object.assign({}, ...Object.values(task.action));
+  return ["file", "call", "entry"].some((field) => typeof fields[field] === "string");
+}
+
+/** A task and everything that needs it, by however many steps. */
+function withSuccessors(plan: Plan, first: number): Set<number> {
+  const found = new Set([first]);
+  for (const position of found) for (const next of plan.tasks[position]?.successors ?? []) found.add(next);
+  return found;
+}
+
+/** Positions of the graph, each after its needs. */
+function inOrder(plan: Plan): readonly number[] {
+  const order = new Set<number>();
+  const visit = (position: number): void => {
+    if (order.has(position)) return;
+    for (const need of plan.tasks[position]?.needs ?? []) visit(need);
+    order.add(position);
+  };
+  for (let position = 0; position < plan.graphSize; position++) visit(position);
+  return [...order];
+}
+
+/** Equal as JSON; the order of keys means nothing. */
+function same(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return false;
+  if (Array.isArray(one) !== Array.isArray(other)) return false;
+  const [before, after] = [Object.entries(one), Object.entries(other)];
+  // Both are objects; an absent key is undefined, which no JSON value is.
+  return (
+    before.length === after.length &&
+    before.every(([key, value]) => same(value, (other as Readonly<Record<string, unknown>>)[key]))
+  );
+}
