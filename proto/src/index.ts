@@ -5,6 +5,7 @@ export * from "./canonical-json.ts";
 export * from "./sha256.ts";
 export * from "./id.ts";
 export * from "./duration.ts";
+export * from "./local-time.ts";
 export * from "./bundle.ts";
 export * from "./state/run.ts";
 export * from "./state/task-run.ts";

@@ -38,6 +38,7 @@ export interface AdvanceRow {
   readonly en?: number;
   readonly cn?: Cancel;
   readonly pa?: Run["pause"];
+  readonly la?: Run["late"];
   readonly dl?: number;
   readonly ou?: JsonObject;
   readonly f?: RunFailure;
@@ -135,6 +136,7 @@ export interface StoredRun {
   deadlineMs: number;
   readonly origin: Run["origin"];
   pause: Run["pause"];
+  late: Run["late"];
   state: RunState;
   version: number;
   eventSeq: number;

@@ -4,6 +4,7 @@
 //  S2. A key that is there already is an error of the statement, as in PostgreSQL; here it is a violation besides,
 //      because no decision of the product may ever come to that.
 //  S3. A part of a batch that this file does not know is an error: a new one is added here in the same change.
+import type { RunState } from "@capstan/proto";
 import type { BatchRows } from "../../control-plane/src/commit/batch.ts";
 import type { ClockSample } from "../../control-plane/src/dispatch/database-clock.ts";
 import type { DueTimer, OverdueAttempt, WaitingTask } from "../../control-plane/src/dispatch/dispatch.store.ts";
@@ -245,6 +246,15 @@ export class SimDatabase {
       .slice(0, limit);
   }
 
+  /** previous-outcome.sql */
+  previousOutcome(runId: string): RunState | undefined {
+    const me = this.runs.get(runId);
+    const before = [...this.runs.values()].filter(
+      (run) => run.workflowId === me?.workflowId && run.number < me.number && run.endedMs !== undefined,
+    );
+    return before.toSorted((a, b) => b.number - a.number)[0]?.state;
+  }
+
   /** overdue-runs.sql */
   overdueRuns(limit: number): { projectId: string; runId: string }[] {
     const nowMs = this.nowMs();
@@ -307,6 +317,7 @@ export class SimDatabase {
       deadlineMs: row.dl,
       origin: row.og,
       pause: undefined,
+      late: undefined,
       state: row.s,
       version: 1,
       eventSeq: row.es,
@@ -330,6 +341,7 @@ export class SimDatabase {
     run.endedMs = row.en;
     run.cancel = row.cn;
     run.pause = row.pa ?? run.pause;
+    run.late = row.la ?? run.late;
     run.deadlineMs = row.dl ?? run.deadlineMs;
     run.outputs = row.ou;
     run.failure = row.f;

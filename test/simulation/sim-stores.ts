@@ -158,6 +158,9 @@ export class SimStores implements CommitStore, DispatchStore, InventoryStore {
   dueTimers(limit: number) {
     return this.poll(() => this.parts.database.dueTimers(limit));
   }
+  previousOutcome(_projectId: string, runId: string) {
+    return this.read("previous", () => this.parts.database.previousOutcome(runId));
+  }
   overdueRuns(limit: number) {
     return this.poll(() => this.parts.database.overdueRuns(limit));
   }
@@ -390,6 +393,7 @@ function rowsOf(run: StoredRun, database: SimDatabase): RunRows {
       deadline_at: iso(run.deadlineMs),
       cancel: run.cancel ?? null,
       pause: run.pause ?? null,
+      late: run.late ?? null,
       origin: run.origin ?? null,
       outputs: run.outputs ?? null,
       failure: run.failure ?? null,

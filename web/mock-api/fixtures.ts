@@ -47,6 +47,7 @@ export function runOf(name: string): RunView {
     cancel: null,
     attempt: 1,
     origin: null,
+    late: [],
     pause: null,
     taskCounts,
   };
@@ -88,6 +89,7 @@ function taskOf(name: string, position: number, state: TaskRunState, more: Parti
     failure: null,
     reason: null,
     mapped: null,
+    late: [],
     reused: null,
     marked: null,
     ...more,

@@ -62,6 +62,7 @@ export const batchColumns = {
     h: "timestamptz",
     it: "json",
     pa: "jsonb",
+    la: "jsonb",
     dl: "timestamptz",
   },
   tasks: {

@@ -157,8 +157,8 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
 
 /** What seldom changes about a run: written only by a statement whose batch has such a change. */
 function runMore(before: Run | undefined, after: Run): BatchRow<"advances"> | undefined {
-  if (before?.pause === after.pause) return undefined;
-  return { pa: after.pause, dl: after.deadlineMs };
+  if (before?.pause === after.pause && before?.late === after.late) return undefined;
+  return { pa: after.pause, la: after.late, dl: after.deadlineMs };
 }
 
 /** What a reload cannot count from the rows of the indexes. */
@@ -262,6 +262,7 @@ function counters(task: TaskRun): object | undefined {
     task.map === undefined &&
     task.mark === undefined &&
     task.flags === undefined &&
+    task.times === undefined &&
     (task.live?.eventSeq ?? 0) === 0 &&
     (task.effect === undefined || task.effect === "ok");
   if (plain) return undefined;
@@ -271,6 +272,7 @@ function counters(task: TaskRun): object | undefined {
     ...(task.stopping === undefined ? {} : { stopping: task.stopping }),
     ...(task.mark === undefined ? {} : { mark: task.mark }),
     ...(task.flags === undefined ? {} : { flags: task.flags }),
+    ...(task.times === undefined ? {} : { times: task.times }),
     ...(task.effect === undefined ? {} : { effect: task.effect }),
     eventSeq: task.live?.eventSeq ?? 0,
     ...(task.map === undefined ? {} : { map: mapRow(task.map) }),

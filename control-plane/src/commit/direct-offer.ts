@@ -6,6 +6,7 @@
 import { dispatch } from "../engine/task-machine.ts";
 import { indexContext } from "../engine/context.ts";
 import type { Draft } from "../engine/draft.ts";
+import { hookWaitMs } from "../engine/plan.ts";
 import type { Sessions, Slot } from "../dispatch/sessions.ts";
 import type { Backlog } from "../dispatch/backlog.ts";
 import type { Placed } from "./batch.ts";
@@ -40,6 +41,7 @@ export function placeReady(
       mayOfferDirectly && !backlog.has(lane.laneId) ? sessions.take(lane, planTask.leaseMs, task.avoid) : undefined;
     if (slot === undefined) {
       draft.tell({ type: "task.queued", task: draft.nameOf(position), to: "queued" });
+      if (planTask.hook !== undefined) draft.setTimer(position, "queue_timeout", draft.around.nowMs + hookWaitMs);
       placed.push({ position, lane, direct: undefined });
       continue;
     }

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { Loop } from "../dispatch/loop.ts";
 import { realScheduler, type Scheduler } from "../dispatch/scheduler.ts";
 import type { DispatchStore } from "../dispatch/dispatch.store.ts";
+import type { RunEvent } from "../engine/event.ts";
 import type { Commit } from "./commit.ts";
 
 const batchMax = 500;
@@ -22,9 +23,13 @@ export const timerLoop = (
     round: async () => {
       const due = await store.dueTimers(batchMax);
       await Promise.all(
-        due.map((timer) =>
-          commit.submit(timer.projectId, timer.runId, { kind: "timer", position: timer.position, timer: timer.kind }),
-        ),
+        due.map(async ({ projectId, runId, position, kind }) => {
+          const event: RunEvent =
+            kind === "recovery"
+              ? { kind, previous: await store.previousOutcome(projectId, runId) }
+              : { kind: "timer", position, timer: kind };
+          return commit.submit(projectId, runId, event);
+        }),
       );
       return due.length === batchMax;
     },

@@ -1,4 +1,6 @@
 // The port of dispatch, leases and timers to their rows. Each statement takes a bounded batch and never waits for a row.
+import type { RunState } from "@capstan/proto";
+import type { TimerKind } from "../engine/event.ts";
 import type { ClockSample } from "./database-clock.ts";
 import type { Renewal } from "./leases.ts";
 import type { Lane } from "./sessions.ts";
@@ -23,7 +25,7 @@ export interface DueTimer {
   readonly projectId: string;
   readonly runId: string;
   readonly position: number;
-  readonly kind: "retry" | "dispatch_backoff" | "cleanup";
+  readonly kind: TimerKind;
 }
 
 export interface DispatchStore {
@@ -45,6 +47,8 @@ export interface DispatchStore {
   /** Live attempts that should have been stopped by their timeout long ago. */
   overdueBackstops(limit: number): Promise<readonly OverdueAttempt[]>;
   dueTimers(limit: number): Promise<readonly DueTimer[]>;
+  /** How the last run of the same workflow before this one ended; undefined where none has. */
+  previousOutcome(projectId: string, runId: string): Promise<RunState | undefined>;
   /** Runs whose deadline has passed and that are not being cancelled. */
   overdueRuns(limit: number): Promise<readonly { readonly projectId: string; readonly runId: string }[]>;
 }

@@ -4,12 +4,15 @@
 import { applyToAttempt } from "./attempt-machine.ts";
 import { Draft, type Surroundings } from "./draft.ts";
 import type { EventOutcome, RunEvent } from "./event.ts";
+import { startHooks } from "./hooks.ts";
+import { passMark } from "./late.ts";
 import { markTask } from "./mark.ts";
 import { hold, isHeld, pauseRun, resumeRun } from "./pause.ts";
 import { cancelRun, endCleanup, settle, stopTask } from "./run-machine.ts";
 import { retryNow } from "./retry-now.ts";
 import type { Run } from "./snapshot.ts";
 import { dispatch, queue } from "./task-machine.ts";
+import { timeUp } from "./time-up.ts";
 
 /** Opens a draft on a snapshot. */
 export const openDraft = (run: Run, around: Surroundings): Draft => new Draft(run, run, around);
@@ -31,10 +34,19 @@ export function advance(draft: Draft, event: RunEvent): EventOutcome {
       if (task?.state !== "queued" || isHeld(task) || draft.ready.includes(event.position))
         return { kind: "duplicate" };
       dispatch(draft, event.position, event);
+      // Set when it came to the queue (`commit/direct-offer.ts`).
+      if (draft.planTask(event.position).hook !== undefined) draft.clearTimer(event.position, "queue_timeout");
       return { kind: "accepted" };
     }
-    case "timer":
-      return fire(draft, event.position, event.timer);
+    case "timer": {
+      const outcome = fire(draft, event.position, event.timer);
+      settle(draft);
+      return outcome;
+    }
+    case "recovery":
+      draft.clearTimer(-1, "recovery");
+      if (event.previous !== undefined && event.previous !== "succeeded") startHooks(draft, ["onRecovery"]);
+      return { kind: "accepted" };
     case "deadline":
       if (draft.run.deadlineMs > draft.around.nowMs || draft.run.state === "paused") return { kind: "duplicate" };
       return cancelRun(draft, {
@@ -99,6 +111,19 @@ function fire(draft: Draft, position: number, timer: Extract<RunEvent, { kind: "
       if (task?.state !== "retrying") return { kind: "duplicate" };
       queue(draft, position);
       return { kind: "accepted" };
+    case "queue_timeout":
+      return timeUp(draft, position, "queue");
+    case "timeout_total":
+      return timeUp(draft, position, "total");
+    case "late_start":
+      return passMark(draft, position, "startWithin");
+    case "late_duration":
+      return passMark(draft, position, "maxDuration");
+    case "late_finish":
+      return passMark(draft, position, "finishBy");
+    case "recovery":
+      // Comes as an event of its own, with what was asked of the database.
+      return { kind: "duplicate" };
     case "dispatch_backoff":
       if (task?.state !== "queued" || task.reason?.code !== "dispatch_backoff") return { kind: "duplicate" };
       if (draft.run.state === "paused") {

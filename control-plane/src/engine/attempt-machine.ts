@@ -12,6 +12,8 @@ import { askRetry, rejectionsMax, seedOf, unstartedTriesMax } from "./retry.ts";
 import { waitForPerson } from "./retry-now.ts";
 import type { LiveAttempt, TaskRun } from "./snapshot.ts";
 import { endTask, failTask, queue, skip } from "./task-machine.ts";
+import { timeStarted } from "./task-timers.ts";
+import { timeUpFailure } from "./time-up-failure.ts";
 
 type AttemptEvent = Exclude<Extract<RunEvent, { attemptId: string }>, { kind: "backstop" }>;
 
@@ -66,6 +68,7 @@ function started(draft: Draft, task: TaskRun, live: LiveAttempt, atMs: number): 
   draft.writeAttempt(running, task.position, "running");
   if (task.state === "cancelling") draft.set(task.position, { live: running });
   else draft.move(task.position, "running", { live: running, startedMs: task.startedMs ?? atMs });
+  timeStarted(draft, task.position);
   draft.tell({
     type: "task.running",
     task: draft.nameOf(task.position),
@@ -149,7 +152,7 @@ function finished(draft: Draft, task: TaskRun, live: LiveAttempt, result: Finish
     const state = result.outcome === "succeeded" ? "succeeded" : result.outcome;
     draft.writeAttempt(live, task.position, state, { startedMs, endedMs, failure: result.failure, result: record });
     draft.set(task.position, { startedMs: task.startedMs ?? startedMs });
-    if (task.stopping === "timeout" && result.outcome !== "succeeded") return timedOut(draft, task, result);
+    if (isTimeUp(task)) return timedOut(draft, task, result);
     return endStopped(draft, task);
   }
   if (result.outcome === "succeeded") {
@@ -254,6 +257,7 @@ function retryOrFail(draft: Draft, task: TaskRun, live: LiveAttempt, failure: Fa
     reason: failure.code,
     detail: { message: failure.message, number: live.number, dueMs },
   });
+  draft.callHooks(position, "onRetry");
 }
 
 function lost(
@@ -285,7 +289,7 @@ function lost(
     reason: cause,
   });
   if (task.state === "cancelling") {
-    if (task.stopping === "timeout") return timedOut(draft, task, undefined);
+    if (isTimeUp(task)) return timedOut(draft, task, undefined);
     return endStopped(draft, task);
   }
   const avoid = [...task.avoid.filter((agent) => agent !== live.agentId), live.agentId];
@@ -341,22 +345,16 @@ function endStopped(draft: Draft, task: TaskRun): EventOutcome {
   return accepted;
 }
 
-/** The control plane's own timeout stopped it, because its runner had not. */
+/** The control plane stopped it because a time of it was up. */
 function timedOut(draft: Draft, task: TaskRun, result: FinishResult | undefined): EventOutcome {
-  failTask(
-    draft,
-    task.position,
-    // Another failure that came too late is kept with the attempt: the time was over before.
-    result?.failure?.class === "timeout"
-      ? result.failure
-      : {
-          class: "timeout",
-          code: "timeout",
-          message: "its timeout passed and its runner had not stopped it",
-        },
-  );
+  const which = task.stopping === undefined || task.stopping === "cancelled" ? "timeout" : task.stopping;
+  // Another failure that came too late is kept with the attempt: the time was over before.
+  const said = which === "timeout" && result?.failure?.class === "timeout" ? result.failure : undefined;
+  failTask(draft, task.position, said ?? timeUpFailure(draft.planTask(task.position), which));
   return accepted;
 }
+
+const isTimeUp = (task: TaskRun): boolean => task.stopping !== undefined && task.stopping !== "cancelled";
 
 /** A task run whose agent stopped it unasked. */
 function stopNow(draft: Draft, task: TaskRun): void {

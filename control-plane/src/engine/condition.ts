@@ -1,6 +1,6 @@
 // `if`: asked once, when a task run's join says ready. The values of the names it uses are kept for people.
 import { evaluateCondition, scopeFor, valuesUsed, type ExpressionContext, type JsonObject } from "@capstan/proto";
-import { evaluationContext, indexContext, runView } from "./context.ts";
+import { evaluationContext, failureFor, indexContext, runView } from "./context.ts";
 import type { Draft } from "./draft.ts";
 
 export type ConditionAnswer =
@@ -16,7 +16,11 @@ export function askCondition(draft: Draft, position: number): ConditionAnswer {
   const counts = draft.task(position)?.needs ?? { open: 0, ok: 0, tolerated: 0, fail: 0, cancel: 0, skip: 0 };
   const context: ExpressionContext = {
     ...evaluationContext(draft.run, (at) => draft.task(at)),
-    run: runView(draft.run, draft.around),
+    run: runView(
+      draft.run,
+      draft.around,
+      failureFor(draft.run, planTask, (at) => draft.task(at)),
+    ),
     needs: needsView(draft, position),
     ...indexContext(draft.run, position, (at) => draft.task(at)),
   };

@@ -17,7 +17,7 @@ import {
 import type { Draft, Surroundings } from "./draft.ts";
 import type { PlanTask } from "./plan.ts";
 import { groupCounts, type MapState } from "./group.ts";
-import { groupAt, taskAt, type Run, type TaskRun } from "./snapshot.ts";
+import { groupAt, taskAt, type Run, type RunFailure, type TaskRun } from "./snapshot.ts";
 
 /** The page of a run; those of the project `default` are written without it. */
 export function runUrl(run: Pick<Run, "project" | "plan" | "number">, publicUrl: string): string {
@@ -94,7 +94,11 @@ export function indexContext(
 }
 
 /** `run` as expressions see it. `failure` only where something failed, so that `.?` finds it absent. */
-export function runView(run: Run, around: Pick<Surroundings, "nowMs" | "publicUrl">): JsonObject {
+export function runView(
+  run: Run,
+  around: Pick<Surroundings, "nowMs" | "publicUrl">,
+  failure: RunFailure | undefined = run.failure,
+): JsonObject {
   return {
     id: idFromUuid("run", run.id),
     // The commit that makes a run gives it its number: conditions that are asked before have neither, and say so.
@@ -107,19 +111,36 @@ export function runView(run: Run, around: Pick<Surroundings, "nowMs" | "publicUr
     startedAt: run.startedMs ?? run.createdMs,
     duration: Math.max(0, (run.endedMs ?? around.nowMs) - (run.startedMs ?? run.createdMs)),
     labels: run.labels,
-    ...(run.failure === undefined
+    ...(failure === undefined
       ? {}
       : {
           failure: {
-            task: run.failure.task,
-            index: run.failure.index ?? 0,
-            class: run.failure.class,
-            message: failureText(run.failure),
-            attempt: run.failure.attempt ?? 0,
-            agent: run.failure.agentId === undefined ? "" : idFromUuid("ag", run.failure.agentId),
+            task: failure.task,
+            index: failure.index ?? 0,
+            class: failure.class,
+            message: failureText(failure),
+            attempt: failure.attempt ?? 0,
+            agent: failure.agentId === undefined ? "" : idFromUuid("ag", failure.agentId),
             url: runUrl(run, around.publicUrl),
           },
         }),
+  };
+}
+
+/** What `run.failure` is to a task run: to a hook of a task, that task's failure; to all others the run's. */
+export function failureFor(
+  run: Run,
+  planTask: PlanTask,
+  task: (position: number) => TaskRun | undefined = (position) => run.tasks[position],
+): RunFailure | undefined {
+  if (planTask.hookOf === undefined) return run.failure;
+  const owner = task(planTask.hookOf);
+  if (owner?.failure === undefined) return undefined;
+  return {
+    ...owner.failure,
+    task: run.plan.tasks[planTask.hookOf]?.key ?? "",
+    attempt: owner.attempts,
+    ...(owner.agentId === undefined ? {} : { agentId: owner.agentId }),
   };
 }
 
@@ -134,7 +155,7 @@ export function offerContext(run: Run, planTask: PlanTask, position: number, aro
   }
   const whole: ExpressionContext = {
     ...evaluationContext(run, undefined, names.includes("tasks") ? undefined : tasks),
-    run: runView(run, around),
+    run: runView(run, around, failureFor(run, planTask)),
     trigger: run.trigger,
     ...indexContext(run, position, (at) => taskAt(run, at)),
   };

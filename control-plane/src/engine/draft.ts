@@ -9,6 +9,7 @@ import {
   taskRunTransitions,
   type AttemptState,
   type Failure,
+  type HookName,
   type JsonObject,
   type RunState,
   type TaskRunState,
@@ -80,6 +81,8 @@ export class Draft {
   readonly groupsTouched = new Set<number>();
   private readonly planned: number;
   private readonly indexRuns: PagesDraft<TaskRun>;
+  /** Hooks that something called here, of the run (-1) or of a task; they start when the event has settled. */
+  readonly called: { readonly position: number; readonly name: HookName }[] = [];
   private tasks: (TaskRun | undefined)[];
   private tasksCopied: boolean;
 
@@ -99,6 +102,11 @@ export class Draft {
 
   task(position: number): TaskRun | undefined {
     return position < this.planned ? this.tasks[position] : this.indexRuns.get(position - this.planned);
+  }
+
+  /** Whether a task run has begun to run: of the graph, of a hook or of an index. */
+  hasStarted(): boolean {
+    return this.tasks.some((task) => task?.startedMs !== undefined);
   }
 
   /** Task runs that have not ended, hooks and indexes included. */
@@ -238,6 +246,11 @@ export class Draft {
 
   clearTimer(position: number, kind: TimerKind): void {
     this.timers.set(`${position}:${kind}`, { position, kind, dueMs: undefined });
+  }
+
+  /** Calls the hooks of an event of a task, or of the run (-1). */
+  callHooks(position: number, name: HookName): void {
+    if (position < 0 || this.planTask(position).hooks.length > 0) this.called.push({ position, name });
   }
 
   tell(item: HistoryItem): void {

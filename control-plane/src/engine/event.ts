@@ -1,5 +1,5 @@
 // What can happen to a run. Every event is data; where it came from is the caller's business.
-import type { Failure, JsonObject, JsonValue } from "@capstan/proto";
+import type { Failure, JsonObject, JsonValue, RunState } from "@capstan/proto";
 import type { Mark } from "./marked.ts";
 
 /** Who reports: the fence of every report of an agent. */
@@ -69,6 +69,8 @@ export type RunEvent =
       readonly seq: number;
     }
   | { readonly kind: "timer"; readonly position: number; readonly timer: TimerKind }
+  /** How the run of this workflow ended that was before this one; undefined where there was none. */
+  | { readonly kind: "recovery"; readonly previous: RunState | undefined }
   | { readonly kind: "deadline" }
   /** The runner should have stopped the attempt at its timeout and has not said so for grace and a minute. */
   | ({ readonly kind: "backstop"; readonly position: number } & AttemptRef)
@@ -93,8 +95,22 @@ export interface Slot {
   readonly seq: number;
 }
 
-/** Timers of a run's parts: the end of a back-off, of a round of refused offers, of the time for cleanup. */
-export type TimerKind = "retry" | "dispatch_backoff" | "cleanup";
+/**
+ * Timers of a run's parts: the end of a back-off, of a round of refused offers, of the time for cleanup; the times of a task
+ * run; marks of lateness; and a look at the run before this one, which needs no time to pass.
+ */
+export const timerKinds = [
+  "retry",
+  "dispatch_backoff",
+  "cleanup",
+  "queue_timeout",
+  "timeout_total",
+  "late_start",
+  "late_duration",
+  "late_finish",
+  "recovery",
+] as const;
+export type TimerKind = (typeof timerKinds)[number];
 
 /** What an event came to. `lease_lost`: an older epoch, an ended attempt or another session; nothing changed. */
 export type EventOutcome =

@@ -22,7 +22,7 @@ import { groupCounts, groupOutcome, newMapState, outOfReach, takeTurn, withTurn,
 import { askJoin, effectOfSkip } from "./join.ts";
 import type { Mapping, PlanTask } from "./plan.ts";
 import type { NeedCounts, TaskRun } from "./snapshot.ts";
-import { consider, endTask, failTask, newTaskRun, queue, skip } from "./task-machine.ts";
+import { afterEnd, consider, endTask, failTask, newTaskRun, queue, skip } from "./task-machine.ts";
 
 /** Stops the task run at a position, as a cancel by hand would. */
 type Stop = (position: number) => void;
@@ -296,6 +296,7 @@ function endFailed(draft: Draft, position: number, map: MapState, planTask: Plan
     reason: failure.code,
     detail: failure.message,
   });
+  afterEnd(draft, position, "onFailure");
 }
 
 /** A mapped task that is not executed again: its indexes are there from the beginning, as they ended. */

@@ -5,7 +5,9 @@
 //  P3. A paused run does not end. What ends it (its last task run has ended) is looked at when it goes on.
 import type { Draft } from "./draft.ts";
 import type { EventOutcome } from "./event.ts";
+import { setRunMarks } from "./late.ts";
 import type { TaskRun } from "./snapshot.ts";
+import { shiftTimers } from "./task-timers.ts";
 
 /** The pauses of a run: how long they were together, and the one that goes on. */
 export interface RunPause {
@@ -54,6 +56,8 @@ export function resumeRun(draft: Draft, actor: string): EventOutcome {
     deadlineMs: run.deadlineMs + lengthMs,
   });
   draft.tell({ type: "run.resumed", from: "paused", to: current.from, actor });
+  for (const task of draft.openTasks()) shiftTimers(draft, task, lengthMs);
+  setRunMarks(draft);
   releaseHeld(draft);
   return { kind: "accepted" };
 }

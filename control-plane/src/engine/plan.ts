@@ -1,5 +1,6 @@
 // A workflow version compiled for planning: positions, edges both ways, policies read once.
-//  N1. Positions are stable: tasks in alphabetical order of key, then hooks in the order of their events.
+//  N1. Positions are stable: tasks in alphabetical order of key, then the hooks of the run in the order of their events,
+//      then those of each task.
 //  N2. A plan is immutable and shared by all runs of its version.
 import {
   actionKindOf,
@@ -19,6 +20,7 @@ import {
   retryOf,
   runTimeoutMsOf,
   slotsOf,
+  taskHookNames,
   taskOf,
   type CanonicalTask,
   type CanonicalWorkflow,
@@ -46,8 +48,16 @@ export interface PlanTask {
   readonly onLost: "retry" | "fail";
   readonly priority: number | undefined;
   readonly slots: number;
+  readonly timeoutTotalMs: number | undefined;
+  readonly queueTimeoutMs: number | undefined;
+  /** True where it has a timer that its author asked for, beside `timeout`. */
+  readonly isTimed: boolean;
   /** The event whose hook it is; undefined for a task of the graph. */
   readonly hook: HookName | undefined;
+  /** Position of the task whose hook it is; undefined for a hook of the run. */
+  readonly hookOf: number | undefined;
+  /** Positions of its own hooks. */
+  readonly hooks: readonly number[];
   /** For a task with `forEach` or `matrix`. */
   readonly mapping: Mapping | undefined;
 }
@@ -61,6 +71,9 @@ export interface Mapping {
   /** Whether `if` is asked for each index. */
   readonly eachIndex: boolean;
 }
+
+/** How long a hook waits for an agent. */
+export const hookWaitMs = 24 * 3_600_000;
 
 export interface Plan {
   readonly digest: string;
@@ -96,6 +109,16 @@ export function compilePlan(digest: string, document: CanonicalWorkflow): Plan {
       keys.push(key);
     }
   }
+  const hookOfTask = new Map<string, string>();
+  for (const owner of keys.slice(0, graphSize)) {
+    for (const name of taskHookNames) {
+      for (const key of hookKeysOf(document, name, owner)) {
+        hookOf.set(key, name);
+        hookOfTask.set(key, owner);
+        keys.push(key);
+      }
+    }
+  }
   const positionOf = new Map(keys.map((key, position) => [key, position]));
   const successors: number[][] = keys.map(() => []);
   const needsOf: number[][] = keys.map((key, position) => {
@@ -107,6 +130,11 @@ export function compilePlan(digest: string, document: CanonicalWorkflow): Plan {
     });
     return needs;
   });
+  const hooksOf: number[][] = keys.map(() => []);
+  for (const [key, owner] of hookOfTask) {
+    const position = positionOf.get(key);
+    if (position !== undefined) hooksOf[positionOf.get(owner) ?? -1]?.push(position);
+  }
   const tasks = keys.map((key, position): PlanTask => {
     const task = taskOf(document, key);
     if (task === undefined) throw new Error(`the document has no task ${key}`);
@@ -127,8 +155,13 @@ export function compilePlan(digest: string, document: CanonicalWorkflow): Plan {
       onLost: onLostOf(task),
       priority: priorityOf(task),
       slots: slotsOf(task),
+      timeoutTotalMs: task.timeoutTotalMs,
+      queueTimeoutMs: task.queueTimeoutMs,
+      isTimed: task.timeoutTotalMs !== undefined || task.queueTimeoutMs !== undefined || task.sla !== undefined,
       hook: hookOf.get(key),
       mapping: mappingOf(task, positionOf),
+      hookOf: positionOf.get(hookOfTask.get(key) ?? ""),
+      hooks: hooksOf[position] ?? [],
     };
   });
   return {

@@ -6,11 +6,14 @@ import { runOutputs } from "./context.ts";
 import { Draft, type Surroundings } from "./draft.ts";
 import type { EventOutcome } from "./event.ts";
 import { reuseGroup, settleGroups, stopGroup } from "./mapping.ts";
+import { startCalledHooks, startHooks } from "./hooks.ts";
+import { forgetRunMarks, setRunMarks } from "./late.ts";
 import { endMarked } from "./marked.ts";
 import { endPause, releaseHeld } from "./pause.ts";
 import type { Plan } from "./plan.ts";
 import type { Cancel, Run, RunFailure, TaskRun } from "./snapshot.ts";
-import { consider, endTask, newTaskRun, queue, settleSuccessors } from "./task-machine.ts";
+import { consider, endTask, newTaskRun, settleSuccessors } from "./task-machine.ts";
+import type { TimeUp } from "./time-up-failure.ts";
 
 export interface NewRun {
   readonly projectId: string;
@@ -43,6 +46,7 @@ export function startRun(request: NewRun, around: Surroundings): Draft {
     endedMs: undefined,
     deadlineMs: around.nowMs + request.plan.timeoutMs,
     cancel: undefined,
+    late: undefined,
     pause: undefined,
     outputs: undefined,
     failure: undefined,
@@ -65,6 +69,7 @@ export function startRun(request: NewRun, around: Surroundings): Draft {
     if (draft.planTask(position).needs.length === 0) consider(draft, position);
   }
   startHooks(draft, ["onStart"]);
+  setRunMarks(draft);
   settle(draft);
   return draft;
 }
@@ -83,8 +88,10 @@ function beginAgain(draft: Draft, { reused, marks }: Again): void {
 export function settle(draft: Draft): void {
   do settleSuccessors(draft);
   while (settleGroups(draft, (at) => void stopTask(draft, at, "cancelled")));
+  startCalledHooks(draft);
   if (draft.run.openTasks > 0 || draft.run.endedMs !== undefined || draft.run.state === "paused") return;
   endRun(draft);
+  forgetRunMarks(draft);
 }
 
 /** Cancels a run. Repeats are harmless; a run that has ended refuses. */
@@ -129,7 +136,7 @@ function stopTasks(draft: Draft, cleanupToo: boolean): void {
 }
 
 /** Stops one task run: at once where no agent is involved, else by telling its agent. */
-export function stopTask(draft: Draft, position: number, why: "cancelled" | "timeout"): boolean {
+export function stopTask(draft: Draft, position: number, why: "cancelled" | TimeUp): boolean {
   const task = draft.task(position);
   if (task === undefined || isTaskRunEnded(task.state) || task.state === "cancelling") return false;
   if (task.map !== undefined) {
@@ -156,7 +163,7 @@ export function stopTask(draft: Draft, position: number, why: "cancelled" | "tim
     agentId: live.agentId,
     attemptId: live.id,
     epoch: live.epoch,
-    reason: why,
+    reason: why === "cancelled" ? "cancelled" : "timeout",
     graceMs: planTask.graceMs,
   });
   return true;
@@ -202,6 +209,8 @@ function endRun(draft: Draft): void {
   draft.moveRun("succeeded", { endedMs: nowMs, outputs: outputs.value });
   draft.tell({ type: "run.succeeded", to: "succeeded" });
   startHooks(draft, ["onSuccess", "onEnd"]);
+  // How the run before ended is asked of the database, and comes back as an event.
+  if (run.plan.document.hooks?.onRecovery !== undefined) draft.setTimer(-1, "recovery", nowMs);
 }
 
 function firstFailed(draft: Draft): RunFailure | undefined {
@@ -247,15 +256,3 @@ const timeoutFailure = (run: Pick<Run, "plan">): RunFailure => ({
   message: `the run's timeout of ${Math.round(run.plan.timeoutMs / 1000)} s passed`,
   task: "",
 });
-
-/** Makes the task runs of hooks. They change no outcome, so they are ready at once and settle nothing. */
-function startHooks(draft: Draft, names: readonly string[]): void {
-  const { tasks, graphSize } = draft.run.plan;
-  for (let position = graphSize; position < tasks.length; position++) {
-    const planTask = draft.planTask(position);
-    if (planTask.hook === undefined || !names.includes(planTask.hook) || draft.task(position) !== undefined) continue;
-    draft.make(newTaskRun(draft, position, noNeeds));
-    if (planTask.task.if === undefined) queue(draft, position);
-    else consider(draft, position);
-  }
-}

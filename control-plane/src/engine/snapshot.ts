@@ -5,9 +5,11 @@ import type { Failure, JsonObject, RunState, TaskRunState } from "@capstan/proto
 import type { GroupPlace, MapState } from "./group.ts";
 import { pageAt, type Pages } from "./pages.ts";
 import type { ReusedFrom, RunOrigin } from "./again.ts";
+import type { LateMark } from "./late.ts";
 import type { Mark } from "./marked.ts";
 import type { RunPause } from "./pause.ts";
 import type { Plan, PlanTask } from "./plan.ts";
+import type { TimeUp } from "./time-up-failure.ts";
 
 /**
  * What an ended task run is to those that need it (docs/language.md, "What an ended task is to those that need it").
@@ -54,6 +56,8 @@ export interface NeedCounts {
 export interface TaskFlags {
   /** It was executed in an earlier run; this one took its outputs. */
   readonly reused?: ReusedFrom;
+  /** Marks of `sla` that it passed. */
+  readonly late?: readonly LateMark[];
   /** A person ended it. */
   readonly marked?: { readonly actor: string; readonly reason: string };
 }
@@ -79,8 +83,10 @@ export interface TaskRun {
   readonly endedMs: number | undefined;
   /** When the back-off of `retrying` ends. */
   readonly dueMs: number | undefined;
-  /** `timeout`: the live attempt was told to stop because its time is over, not because somebody cancelled. */
-  readonly stopping: "cancelled" | "timeout" | undefined;
+  /** Why the live attempt was told to stop: somebody cancelled, or a time of it is up. */
+  readonly stopping: "cancelled" | TimeUp | undefined;
+  /** When its times are up or its marks are passed; moved by pauses. Undefined for the many that have none. */
+  readonly times: { readonly totalMs?: number; readonly startMs?: number; readonly durationMs?: number } | undefined;
   /** What it ends as once its attempt has been stopped. */
   readonly mark: Mark | undefined;
   /** Undefined for the many that have none. */
@@ -134,6 +140,8 @@ export interface Run {
   readonly endedMs: number | undefined;
   readonly deadlineMs: number;
   readonly cancel: Cancel | undefined;
+  /** Marks of `sla` that it passed; undefined for a run that is not late. */
+  readonly late: readonly LateMark[] | undefined;
   /** Undefined for a run that never was paused. */
   readonly pause: RunPause | undefined;
   readonly outputs: JsonObject | undefined;

@@ -8,6 +8,7 @@ import { hold } from "./pause.ts";
 import type { PlanTask } from "./plan.ts";
 import type { Effect, LiveAttempt, NeedCounts, TaskRun, Tries } from "./snapshot.ts";
 import type { Slot } from "./event.ts";
+import { forgetTimers, timeQueued } from "./task-timers.ts";
 
 export const noTries: Tries = { paid: 0, lost: 0, setup: 0, rejected: 0, unstarted: 0 };
 
@@ -29,6 +30,7 @@ export function newTaskRun(draft: Draft, position: number, needs: NeedCounts): T
     endedMs: undefined,
     dueMs: undefined,
     stopping: undefined,
+    times: undefined,
     mark: undefined,
     flags: undefined,
     effect: undefined,
@@ -44,7 +46,9 @@ export function consider(draft: Draft, position: number): void {
   const task = draft.task(position);
   if (task?.state !== "waiting") return;
   const planTask = draft.planTask(position);
-  if (draft.run.cancel !== undefined && !planTask.cleanup) return endTask(draft, position, "cancelled", "cancel");
+  // A hook has no say in the run and is not stopped with it: what is told of a cancel is told after it.
+  if (draft.run.cancel !== undefined && !planTask.cleanup && planTask.hook === undefined)
+    return endTask(draft, position, "cancelled", "cancel");
   const head = planTask.mapping?.head;
   const answer = head === undefined ? askJoin(planTask.join, task.needs) : askChain(draft, planTask, task.needs, head);
   if (answer === "wait") return;
@@ -79,6 +83,7 @@ function askChain(draft: Draft, planTask: PlanTask, needs: NeedCounts, head: num
 export function queue(draft: Draft, position: number): void {
   if (position >= draft.run.plan.tasks.length && waitsForPlace(draft, position)) return;
   draft.move(position, "queued", { queuedMs: draft.around.nowMs, dueMs: undefined, reason: undefined });
+  timeQueued(draft, position);
   if (draft.run.state === "paused") hold(draft, position);
   else draft.ready.push(position);
 }
@@ -96,6 +101,12 @@ function waitsForPlace(draft: Draft, position: number): boolean {
   });
   draft.count(group.position, withTurn(map, position - group.base));
   return true;
+}
+
+/** What follows from the end of a task run, beside those that need it. */
+export function afterEnd(draft: Draft, position: number, event: "onSuccess" | "onFailure" | undefined): void {
+  forgetTimers(draft, position);
+  if (event !== undefined && draft.planTask(position).position === position) draft.callHooks(position, event);
 }
 
 /** Gives a queued task run to an agent: the attempt is made, with the next epoch. */
@@ -159,6 +170,7 @@ export function endTask(
     ...(from === undefined ? {} : { from }),
     to: state,
   });
+  afterEnd(draft, position, state === "succeeded" ? "onSuccess" : undefined);
 }
 
 /** Ends a task run badly; `timed_out` for the two timeout classes. */
@@ -183,6 +195,9 @@ export function failTask(draft: Draft, position: number, failure: Failure): void
     reason: failure.code,
     detail: failure.message,
   });
+  if (planTask.hook !== undefined)
+    draft.tell({ type: "hook_failed", task: planTask.key, reason: failure.code, detail: failure.message });
+  afterEnd(draft, position, "onFailure");
 }
 
 export function skip(draft: Draft, position: number, code: string, evidence: JsonObject, effect: Effect): void {
@@ -203,6 +218,7 @@ export function skip(draft: Draft, position: number, code: string, evidence: Jso
     reason: code,
     detail: evidence,
   });
+  afterEnd(draft, position, undefined);
 }
 
 /** Tells the successors of everything that ended in this draft, until nothing more follows. */

@@ -3,7 +3,7 @@ import type { AttemptState, Failure, JsonObject, JsonValue, RunState, TaskRunSta
 import type { RunOrigin } from "../engine/again.ts";
 import type { HistoryItem } from "../engine/event.ts";
 import type { RunPause } from "../engine/pause.ts";
-import type { TaskFlags } from "../engine/snapshot.ts";
+import type { Run, TaskFlags } from "../engine/snapshot.ts";
 
 export type RunRef = { readonly id: string } | { readonly workflow: string; readonly number: number };
 
@@ -24,6 +24,7 @@ export interface RunRecord {
   readonly deadline: string | null;
   readonly cancel: JsonObject | null;
   readonly pause: RunPause | null;
+  readonly late: Run["late"] | null;
   readonly origin: RunOrigin | null;
   readonly outputs: JsonObject | null;
   readonly failure: (Failure & { readonly task?: string; readonly index?: number }) | null;

@@ -50,6 +50,7 @@ export const runView = (run: RunRecord): RunView => ({
   cancel: json(run.cancel),
   attempt: run.origin?.attempt ?? 1,
   origin: originView(run.origin ?? undefined),
+  late: [...(run.late ?? [])],
   pause: pauseView(run.pause),
   taskCounts: json(run.taskCounts ?? {}),
 });
@@ -94,6 +95,7 @@ export function taskRunView(
     failure: failureView(task.failure),
     reason: task.reason === null ? null : { ...json<JsonObject>(task.reason), code: task.reason.code },
     mapped: mapped ?? null,
+    late: [...(task.flags?.late ?? [])],
     reused:
       task.flags?.reused === undefined
         ? null

@@ -3,7 +3,7 @@ import type { CanonicalTask, CanonicalWorkflow, JsonObject } from "@capstan/prot
 import type { Again } from "../engine/again.ts";
 import { advance, openDraft } from "../engine/advance.ts";
 import type { Draft, Surroundings } from "../engine/draft.ts";
-import type { EventOutcome, FinishResult, HistoryItem, RunEvent } from "../engine/event.ts";
+import type { EventOutcome, FinishResult, HistoryItem, RunEvent, TimerKind } from "../engine/event.ts";
 import { compilePlan } from "../engine/plan.ts";
 import { startRun } from "../engine/run-machine.ts";
 import { taskAt, type Run, type TaskRun } from "../engine/snapshot.ts";
@@ -122,6 +122,15 @@ export class EngineFixture {
   retry(key: string): EventOutcome {
     this.nowMs = Math.max(this.nowMs, this.task(key).dueMs ?? 0);
     return this.send({ kind: "timer", position: this.position(key), timer: "retry" });
+  }
+
+  /** Fires a timer that stands, at its time. */
+  fire(timer: TimerKind, key?: string): EventOutcome {
+    const position = key === undefined ? -1 : this.position(key);
+    const dueMs = this.timers.get(`${position}:${timer}`);
+    if (dueMs === undefined) throw new Error(`there is no timer ${timer} of ${key ?? "the run"}`);
+    this.nowMs = Math.max(this.nowMs, dueMs);
+    return this.send({ kind: "timer", position, timer });
   }
 
   cancel(force = false): EventOutcome {

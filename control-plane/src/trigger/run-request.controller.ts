@@ -184,6 +184,7 @@ function startedView(
     cancel: null,
     attempt: 1,
     origin: null,
+    late: [],
     pause: null,
     taskCounts: {},
   };

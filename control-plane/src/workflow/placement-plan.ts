@@ -3,6 +3,7 @@ import {
   actionKindOf,
   hookKeysOf,
   hookNames,
+  taskHookNames,
   isExpr,
   isText,
   slotsOf,
@@ -20,7 +21,12 @@ export function placementPlan(
   agents: readonly PicturedAgent[],
   pools: readonly PicturedPool[],
 ): TaskPlacement[] {
-  const keys = [...Object.keys(document.tasks).toSorted(), ...hookNames.flatMap((name) => hookKeysOf(document, name))];
+  const ids = Object.keys(document.tasks).toSorted();
+  const keys = [
+    ...ids,
+    ...hookNames.flatMap((name) => hookKeysOf(document, name)),
+    ...ids.flatMap((id) => taskHookNames.flatMap((name) => hookKeysOf(document, name, id))),
+  ];
   return keys.flatMap((key) => {
     const task = taskOf(document, key);
     if (task === undefined) return [];

@@ -60,6 +60,8 @@ export const runSchema = runSummarySchema.extend({
       mode: z.enum(["failed", "from", "all"]).optional(),
     })
     .nullable(),
+  /** Marks of `sla` that it passed: startWithin, maxDuration, finishBy. */
+  late: z.array(z.string()),
   /** By whom, why and since when it is paused; null where it is not. */
   pause: z.object({ actor: z.string(), reason: z.string(), at: timeSchema }).nullable(),
   /** Task runs by state, hooks included. */
@@ -115,6 +117,8 @@ export const taskRunSchema = z.object({
   mapped: mappedSchema.nullable(),
   /** For an index task run: the item that it is for. */
   item: z.json().optional(),
+  /** Marks of `sla` that it passed. */
+  late: z.array(z.string()),
   /** The run in which it was executed, where this one re-uses it. */
   reused: z.object({ run: z.string(), name: z.string() }).nullable(),
   /** By whom and why it was ended by hand. */

@@ -216,6 +216,11 @@ export interface Chain {
 }
 /** Lists by name, and the items that are added to their product or taken out of it. */
 export type CanonicalMatrix = Readonly<Record<string, Dynamic<readonly DynamicJson[]>>>;
+/** Marks of lateness of a task. */
+export interface TaskSla {
+  readonly startWithinMs?: number;
+  readonly maxDurationMs?: number;
+}
 
 export interface CanonicalTask {
   readonly title?: string;
@@ -232,6 +237,10 @@ export interface CanonicalTask {
   readonly runsOn?: CanonicalRunsOn;
   readonly resources?: { readonly slots?: number };
   readonly timeoutMs?: number;
+  /** From the first time that it is queued to its end, retries included. */
+  readonly timeoutTotalMs?: number;
+  /** From queued to running, of each attempt. */
+  readonly queueTimeoutMs?: number;
   readonly graceMs?: number;
   readonly leaseMs?: number;
   readonly onLeaseEnd?: "stop" | "continue";
@@ -250,14 +259,28 @@ export interface CanonicalTask {
   readonly failFast?: boolean;
   /** A count, or a share such as `"80%"`. */
   readonly minSuccess?: number | string;
+  readonly hooks?: Readonly<Partial<Record<TaskHookName, readonly CanonicalHook[]>>>;
+  readonly sla?: TaskSla;
 }
 
 /** An entry of `hooks`: a notifier (as the action `notify`) or an agent action. */
 export type CanonicalHook = Pick<CanonicalTask, "action" | "if" | "with" | "env" | "runsOn" | "timeoutMs" | "retry">;
 
-/** Hooks that this release runs. */
-export const hookNames = ["onStart", "onSuccess", "onFailure", "onCancel", "onEnd"] as const;
-export type HookName = (typeof hookNames)[number];
+/** Hooks of a run, in the order of their positions in a plan. */
+export const hookNames = ["onStart", "onSuccess", "onFailure", "onCancel", "onLate", "onRecovery", "onEnd"] as const;
+export type RunHookName = (typeof hookNames)[number];
+/** Hooks of a task. */
+export const taskHookNames = ["onSuccess", "onFailure", "onRetry", "onLate"] as const;
+export type TaskHookName = (typeof taskHookNames)[number];
+export type HookName = RunHookName | TaskHookName;
+
+/** Marks of lateness of a run. */
+export interface RunSla extends TaskSla {
+  /** Local time, `07:30`: the first one after the run was asked for. */
+  readonly finishBy?: string;
+  /** IANA name; UTC unless said. */
+  readonly timezone?: string;
+}
 
 export interface CanonicalRunOutput {
   readonly value: DynamicJson;
@@ -290,7 +313,8 @@ export interface CanonicalWorkflow {
   readonly cleanupTimeoutMs?: number;
   readonly tasks: Readonly<Record<string, CanonicalTask>>;
   readonly outputs?: Readonly<Record<string, CanonicalRunOutput>>;
-  readonly hooks?: Readonly<Partial<Record<HookName, readonly CanonicalHook[]>>>;
+  readonly hooks?: Readonly<Partial<Record<RunHookName, readonly CanonicalHook[]>>>;
+  readonly sla?: RunSla;
 }
 
 /** A file value as JSON carries it; `path` only on the agent, where the file is on local disk. */

@@ -7,6 +7,7 @@ import { referencesOf } from "../expression/references.ts";
 import { actionOf, hookActionOf } from "./canonical-action.ts";
 import {
   hookNames,
+  taskHookNames,
   type CanonicalHook,
   type CanonicalRetry,
   type CanonicalRunOutput,
@@ -81,6 +82,8 @@ function taskOf(source: TaskSource): Omit<CanonicalTask, "needs"> {
     runsOn: optional(source.runsOn, runsOnOf),
     resources: optional(source.resources, ({ slots }) => present({ slots })),
     timeoutMs: optional(source.timeout, ms),
+    timeoutTotalMs: optional(source.timeoutTotal, ms),
+    queueTimeoutMs: optional(source.queueTimeout, ms),
     graceMs: optional(source.grace, ms),
     leaseMs: optional(source.lease, ms),
     onLeaseEnd: source.onLeaseEnd,
@@ -95,6 +98,10 @@ function taskOf(source: TaskSource): Omit<CanonicalTask, "needs"> {
     maxParallel: source.maxParallel,
     failFast: source.failFast,
     minSuccess: source.minSuccess,
+    hooks: optional(source.hooks, (given) =>
+      present(Object.fromEntries(taskHookNames.map((name) => [name, given[name]?.map(hookOf)]))),
+    ),
+    sla: optional(source.sla, taskSlaOf),
   }) as unknown as Omit<CanonicalTask, "needs">; // every key of the canonical task, from the same key of the source
 }
 
@@ -109,6 +116,12 @@ function hookOf(source: HookSource): CanonicalHook {
     retry: optional(source.retry, retryOf),
   }) as unknown as CanonicalHook; // as above
 }
+
+const taskSlaOf = (source: { readonly startWithin?: string | undefined; readonly maxDuration?: string | undefined }) =>
+  present({
+    startWithinMs: optional(source.startWithin, ms),
+    maxDurationMs: optional(source.maxDuration, ms),
+  });
 
 function runOutputOf(source: unknown): CanonicalRunOutput {
   if (typeof source !== "object" || source === null) return { value: dynamicJson(source) };
@@ -161,11 +174,12 @@ export const secretsOf = (source: WorkflowSource["secrets"]): Readonly<Record<st
 /** The canonical form of a document of the right shape. */
 export function canonicalize(source: WorkflowSource): CanonicalWorkflow {
   const tasks = mapped(source.tasks, (written): CanonicalTask => {
-    const { action, ...rest } = taskOf(withDefaults(written, source.defaults));
+    // What a hook of a task refers to is no need of the task: the hook comes after it.
+    const { action, hooks: after, ...rest } = taskOf(withDefaults(written, source.defaults));
     const chain = chainOf(rest);
     const chained = chain === undefined ? [] : [chain];
     const needs = [...new Set([...(written.needs ?? []), ...chained, ...referredTasks([action, rest])])].sort();
-    return { ...rest, action, needs };
+    return { ...rest, action, needs, ...(after === undefined ? {} : { hooks: after }) };
   });
   const { hooks } = source;
   const document = present({
@@ -188,6 +202,9 @@ export function canonicalize(source: WorkflowSource): CanonicalWorkflow {
     outputs: optional(source.outputs, (map) => mapped(map, runOutputOf)),
     hooks: optional(hooks, (given) =>
       present(Object.fromEntries(hookNames.map((name) => [name, given[name]?.map(hookOf)]))),
+    ),
+    sla: optional(source.sla, ({ finishBy, timezone, ...marks }) =>
+      present({ ...taskSlaOf(marks), finishBy, timezone }),
     ),
   }) as Omit<CanonicalWorkflow, "secrets">; // every key of the canonical form, from the same key of the source
   const secrets = usedSecrets(document, secretsOf(source.secrets));

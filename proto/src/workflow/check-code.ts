@@ -27,6 +27,11 @@ export function checkCode({ text, file }: WorkflowText, bundled: ReadonlySet<str
     ...Object.entries(hooks ?? {}).flatMap(([name, entries]) =>
       (entries ?? []).map((entry, index) => ({ action: entry, path: ["hooks", name, index] })),
     ),
+    ...Object.entries(tasks).flatMap(([id, task]) =>
+      Object.entries(task.hooks ?? {}).flatMap(([name, entries]) =>
+        (entries ?? []).map((entry, index) => ({ action: entry, path: ["tasks", id, "hooks", name, index] })),
+      ),
+    ),
   ];
   for (const named of actions.flatMap(({ action, path }) => filesOf(action, path))) {
     if (bundled.has(named.file)) continue;

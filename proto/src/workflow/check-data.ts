@@ -8,6 +8,7 @@ import { guess } from "../expression/nearest.ts";
 import { referencesOf, type Reference } from "../expression/references.ts";
 import {
   hookNames,
+  taskHookNames,
   type CanonicalTask,
   type CanonicalWorkflow,
   type DataClass,
@@ -64,6 +65,13 @@ class DataChecker {
         this.#sink(hook, ["hooks", event, index], `the hook ${event}`);
       }
     }
+    for (const [id, task] of Object.entries(tasks)) {
+      for (const event of taskHookNames) {
+        for (const [index, hook] of (task.hooks?.[event] ?? []).entries()) {
+          this.#sink(hook, ["tasks", id, "hooks", event, index], `the hook ${event} of ${id}`);
+        }
+      }
+    }
     for (const [name, value] of Object.entries(labels)) {
       const path: Path = ["labels", name];
       this.#untold(this.#reads([value], []), path, `the label ${name}`);
@@ -80,7 +88,8 @@ class DataChecker {
 
   #task(id: string, task: CanonicalTask): void {
     const path: Path = ["tasks", id];
-    const reads = this.#reads([task], this.#declared(task.data ?? [], [...path, "data"]), id);
+    const { hooks: _after, ...itself } = task;
+    const reads = this.#reads([itself], this.#declared(task.data ?? [], [...path, "data"]), id);
     const handled = new Map(reads);
     for (const [name, declaration] of Object.entries(task.outputs ?? {})) {
       const carried = this.#output(id, name, declaration, reads);

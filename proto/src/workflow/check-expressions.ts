@@ -12,7 +12,8 @@ import {
 } from "../expression/template.ts";
 import { checkAbsent, type Add } from "./check-absent.ts";
 import { isDynamicField } from "./canonical-action.ts";
-import { hookNames, type CanonicalWorkflow, type HookName } from "./canonical.ts";
+import { hookNames, taskHookNames, type CanonicalWorkflow, type HookName } from "./canonical.ts";
+import type { HookSource } from "./hook-schema.ts";
 import { joinOf } from "./defaults.ts";
 import type { ProblemList } from "./problems.ts";
 import type { WorkflowSource } from "./schema.ts";
@@ -91,7 +92,18 @@ export class ExpressionChecker {
         sure: (id) => sure.has(id),
       });
     }
-    for (const name of hookNames) this.#hooks(name, (id) => name === "onSuccess" && sure.has(id));
+    const { hooks } = source;
+    for (const name of hookNames)
+      this.#hooks(name, hooks?.[name], ["hooks", name], (id) => name === "onSuccess" && sure.has(id));
+    for (const [id, task] of Object.entries(source.tasks)) {
+      for (const name of taskHookNames)
+        this.#hooks(
+          name,
+          task.hooks?.[name],
+          ["tasks", id, "hooks", name],
+          (one) => name === "onSuccess" && one === id,
+        );
+    }
   }
 
   #task(id: string, task: TaskSource): void {
@@ -156,9 +168,9 @@ export class ExpressionChecker {
     }
   }
 
-  #hooks(name: HookName, sure: (task: string) => boolean): void {
-    for (const [index, entry] of (this.#source.hooks?.[name] ?? []).entries()) {
-      const path: Path = ["hooks", name, index];
+  #hooks(name: HookName, entries: readonly HookSource[] | undefined, at: Path, sure: (task: string) => boolean): void {
+    for (const [index, entry] of (entries ?? []).entries()) {
+      const path: Path = [...at, index];
       this.#agentFields(entry, path, name, sure);
       for (const notifier of notifiers)
         this.#fields(notifier, entry[notifier], [...path, notifier], { place: name, sure });

@@ -6,6 +6,7 @@ import { checkMapping } from "./check-mapping.ts";
 import { defaultGraceMs, defaultLeaseMs } from "./defaults.ts";
 import { findCycle } from "./edges.ts";
 import type { ProblemList } from "./problems.ts";
+import { checkSla } from "./check-sla.ts";
 import type { WorkflowSource } from "./schema.ts";
 import { actionNames, controlPlaneActions, type ActionName } from "./task-kind.ts";
 import type { TaskSource } from "./task-schema.ts";
@@ -33,6 +34,13 @@ export function checkGraph(source: WorkflowSource, document: CanonicalWorkflow, 
   for (const [name, entries] of Object.entries(source.hooks ?? {})) {
     for (const [index, entry] of (entries ?? []).entries()) checkHook(entry, ["hooks", name, index], problems);
   }
+  for (const [id, task] of Object.entries(source.tasks)) {
+    for (const [name, entries] of Object.entries(task.hooks ?? {})) {
+      for (const [index, entry] of (entries ?? []).entries())
+        checkHook(entry, ["tasks", id, "hooks", name, index], problems);
+    }
+  }
+  checkSla(document, problems);
   const known = new Set(ids);
   const needs = new Map(
     Object.entries(document.tasks).map(([id, task]) => [id, task.needs.filter((need) => known.has(need))]),

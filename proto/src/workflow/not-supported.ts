@@ -16,7 +16,7 @@ export const unsupportedKeys = [
   "protected",
   "concurrency",
   "fairnessKey",
-  "sla",
+  "sla.calendar",
   "assets",
   "outputs.*.sealed",
   "defaults.isolation",
@@ -33,12 +33,8 @@ export const unsupportedKeys = [
   "tasks.*.cache",
   "tasks.*.reads",
   "tasks.*.writes",
-  "tasks.*.timeoutTotal",
-  "tasks.*.queueTimeout",
   "tasks.*.limits",
   "tasks.*.concurrency",
-  "tasks.*.hooks",
-  "tasks.*.sla",
   "tasks.*.container",
   "tasks.*.spark",
   "tasks.*.ecs",
@@ -57,8 +53,6 @@ export const unsupportedKeys = [
   "tasks.*.resources.gpu",
   "tasks.*.resources.disk",
   "tasks.*.outputs.*.declassify.approvers",
-  "hooks.onLate",
-  "hooks.onRecovery",
   "hooks.*.*.pagerduty",
   "hooks.*.*.opsgenie",
   "hooks.*.*.container",
@@ -94,7 +88,11 @@ export const unsupportedValues: readonly { readonly path: string; readonly value
 /** The same for the environment of a Python action, wherever one stands. */
 const environmentFields = ["requirements", "version", "index", "wheels"] as const;
 
-const patterns = unsupportedKeys.map((path) => path.split("."));
+/** What the hooks of a run cannot do, those of a task cannot do either. */
+const withTaskHooks = (path: string): readonly string[] =>
+  path.startsWith("hooks.*.*.") ? [path, `tasks.*.${path}`] : [path];
+
+const patterns = unsupportedKeys.flatMap(withTaskHooks).map((path) => path.split("."));
 
 export function reportUnsupported(source: WorkflowSource, problems: ProblemList): void {
   for (const pattern of patterns) visit(source, pattern, [], problems);
@@ -109,7 +107,7 @@ export function reportUnsupported(source: WorkflowSource, problems: ProblemList)
     });
   }
   for (const { path, value, hint } of unsupportedValues) {
-    for (const found of at(source, path.split("."), [])) {
+    for (const found of withTaskHooks(path).flatMap((one) => [...at(source, one.split("."), [])])) {
       if (found.value !== value) continue;
       const [last = ""] = found.path.slice(-1);
       problems.add({
@@ -251,7 +249,13 @@ interface Found {
 }
 
 function* pythonActions(source: WorkflowSource): Generator<Found> {
-  for (const [id, task] of Object.entries(source.tasks)) yield { value: task.python, path: ["tasks", id, "python"] };
+  for (const [id, task] of Object.entries(source.tasks)) {
+    yield { value: task.python, path: ["tasks", id, "python"] };
+    for (const [name, entries] of Object.entries(task.hooks ?? {})) {
+      for (const [index, entry] of (entries ?? []).entries())
+        yield { value: entry.python, path: ["tasks", id, "hooks", name, index, "python"] };
+    }
+  }
   for (const [name, entries] of Object.entries(source.hooks ?? {})) {
     for (const [index, entry] of (entries ?? []).entries())
       yield { value: entry.python, path: ["hooks", name, index, "python"] };

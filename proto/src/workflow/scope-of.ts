@@ -92,6 +92,9 @@ const phrases: Readonly<Record<Place, string>> = {
   onSuccess: "in onSuccess",
   onFailure: "in onFailure",
   onCancel: "in onCancel",
+  onLate: "in onLate",
+  onRecovery: "in onRecovery",
+  onRetry: "in onRetry",
   onEnd: "in onEnd",
 };
 
@@ -229,9 +232,11 @@ function runShape(place: Place): ObjectShape {
     fields: {
       ...runFields,
       state: { shape: stringShape },
-      ...(place === "onFailure" || place === "onEnd"
-        ? { failure: { shape: failure, optional: place === "onEnd" } }
-        : {}),
+      ...(place === "onFailure" || place === "onRetry"
+        ? { failure: { shape: failure } }
+        : place === "onEnd" || place === "onLate"
+          ? { failure: { shape: failure, optional: true } }
+          : {}),
     },
   };
 }

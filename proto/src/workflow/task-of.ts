@@ -1,6 +1,8 @@
-// From a task key to its task. A hook is a task run of its own under the key `hooks.onSuccess.0`.
+// From a task key to its task. A hook is a task run of its own under the key `hooks.onSuccess.0`, or `load.hooks.onSuccess.0`
+// where it is a hook of the task `load`.
 import {
   hookNames,
+  taskHookNames,
   type CanonicalHook,
   type CanonicalTask,
   type CanonicalWorkflow,
@@ -8,16 +10,27 @@ import {
 } from "./canonical.ts";
 import { hookAttempts, hookTimeoutMs } from "./defaults.ts";
 
-const hookKeyPattern = /^hooks\.(on[A-Z][a-z]+)\.(0|[1-9][0-9]?)$/;
+const hookKeyPattern = /^(?:([a-z][a-z0-9_]{0,62})\.)?hooks\.(on[A-Z][a-z]+)\.(0|[1-9][0-9]?)$/;
 
-/** The key of the task run that carries an entry of `hooks`. */
-export const hookKey = (name: HookName, position: number): string => `hooks.${name}.${position}`;
+/** The key of the task run that carries an entry of `hooks`: of the run, or of a task. */
+export const hookKey = (name: HookName, position: number, task?: string): string =>
+  `${task === undefined ? "" : `${task}.`}hooks.${name}.${position}`;
+
+export interface HookKey {
+  /** The task whose hook it is; undefined for a hook of the run. */
+  readonly task: string | undefined;
+  readonly name: HookName;
+  readonly position: number;
+}
 
 /** The parts of a hook key, or undefined for anything else. */
-export function parseHookKey(key: string): { readonly name: HookName; readonly position: number } | undefined {
+export function parseHookKey(key: string): HookKey | undefined {
   const match = hookKeyPattern.exec(key);
-  const name = hookNames.find((known) => known === match?.[1]);
-  return name === undefined ? undefined : { name, position: Number(match?.[2]) };
+  if (match === null) return undefined;
+  const [, task, written, position] = match;
+  const known: readonly HookName[] = task === undefined ? hookNames : taskHookNames;
+  const name = known.find((one) => one === written);
+  return name === undefined ? undefined : { task, name, position: Number(position) };
 }
 
 const hookTasks = new WeakMap<CanonicalHook, CanonicalTask>();
@@ -31,7 +44,7 @@ export function taskOf(document: CanonicalWorkflow, key: string): CanonicalTask 
   const mapped = parseIndexKey(key)?.task;
   if (mapped !== undefined && Object.hasOwn(document.tasks, mapped)) return document.tasks[mapped];
   const parts = parseHookKey(key);
-  const hook = parts === undefined ? undefined : document.hooks?.[parts.name]?.[parts.position];
+  const hook = parts === undefined ? undefined : hooksOf(document, parts.name, parts.task)[parts.position];
   if (hook === undefined) return undefined;
   const known = hookTasks.get(hook);
   if (known !== undefined) return known;
@@ -55,8 +68,19 @@ export function parseIndexKey(key: string): { readonly task: string; readonly in
 /** How many task runs a run of a document has before any list is known: its tasks and its hooks. */
 export const plannedCount = (document: CanonicalWorkflow): number =>
   Object.keys(document.tasks).length +
-  hookNames.reduce((count, name) => count + (document.hooks?.[name]?.length ?? 0), 0);
+  hookNames.reduce((count, name) => count + hooksOf(document, name, undefined).length, 0) +
+  Object.keys(document.tasks).reduce(
+    (count, task) => count + taskHookNames.reduce((more, name) => more + hooksOf(document, name, task).length, 0),
+    0,
+  );
+
+/** The entries of one event: of the run's hooks, or of those of a task. */
+function hooksOf(document: CanonicalWorkflow, name: HookName, task: string | undefined): readonly CanonicalHook[] {
+  const hooks: Readonly<Partial<Record<HookName, readonly CanonicalHook[]>>> | undefined =
+    task === undefined ? document.hooks : Object.hasOwn(document.tasks, task) ? document.tasks[task]?.hooks : undefined;
+  return hooks?.[name] ?? [];
+}
 
 /** Keys of the hooks of one event, in the order of the document. */
-export const hookKeysOf = (document: CanonicalWorkflow, name: HookName): readonly string[] =>
-  (document.hooks?.[name] ?? []).map((_, position) => hookKey(name, position));
+export const hookKeysOf = (document: CanonicalWorkflow, name: HookName, task?: string): readonly string[] =>
+  hooksOf(document, name, task).map((_, position) => hookKey(name, position, task));

@@ -5,7 +5,6 @@ import { expect, test } from "vitest";
 import { readWorkflow } from "../../src/index.ts";
 import { unsupportedKeys, unsupportedValues } from "../../src/workflow/not-supported.ts";
 
-const email = { to: ["a@example.org"], subject: "s", body: "b" };
 const spark = { image: "i", main: "m" };
 
 /** A right value for each key. */
@@ -19,7 +18,7 @@ const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
   protected: true,
   concurrency: { limit: 1 },
   fairnessKey: "k",
-  sla: { maxDuration: "1h" },
+  "sla.calendar": "bank",
   assets: [{ uri: "s3://lake/orders" }],
   "outputs.*.sealed": true,
   "defaults.isolation": "L1",
@@ -36,12 +35,8 @@ const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
   "tasks.*.cache": { ttl: "1h" },
   "tasks.*.reads": ["s3://lake/orders"],
   "tasks.*.writes": ["s3://lake/orders"],
-  "tasks.*.timeoutTotal": "1h",
-  "tasks.*.queueTimeout": "1h",
   "tasks.*.limits": ["db"],
   "tasks.*.concurrency": { key: "k" },
-  "tasks.*.hooks": { onFailure: [{ email }] },
-  "tasks.*.sla": { maxDuration: "1h" },
   "tasks.*.container": { image: "i" },
   "tasks.*.spark": spark,
   "tasks.*.ecs": { cluster: "c", taskDefinition: "t" },
@@ -60,8 +55,6 @@ const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
   "tasks.*.resources.gpu": 1,
   "tasks.*.resources.disk": "1Gi",
   "tasks.*.outputs.*.declassify.approvers": ["group:privacy"],
-  "hooks.onLate": [{ email }],
-  "hooks.onRecovery": [{ email }],
   "hooks.*.*.pagerduty": { routingKey: "k" },
   "hooks.*.*.opsgenie": { apiKey: "k" },
   "hooks.*.*.container": { image: "i" },

@@ -47,7 +47,7 @@ run_moved AS (
     cancel = a.cn, outputs = a.ou, failure = a.f
 --{/}
 --{advances&runsMore}
-    , pause = coalesce(a.pa, x.pause), deadline_at = coalesce(a.dl, x.deadline_at)
+    , pause = coalesce(a.pa, x.pause), late = coalesce(a.la, x.late), deadline_at = coalesce(a.dl, x.deadline_at)
 --{/}
 --{advances}
   FROM advance a

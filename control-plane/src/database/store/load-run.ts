@@ -33,6 +33,7 @@ export interface RunRow {
   readonly cancel: Cancel | null;
   readonly pause: Run["pause"] | null;
   readonly origin: Run["origin"] | null;
+  readonly late: Run["late"] | null;
   readonly outputs: JsonObject | null;
   readonly failure: RunFailure | null;
 }
@@ -43,6 +44,7 @@ interface Counters {
   readonly stopping?: TaskRun["stopping"];
   readonly mark?: TaskRun["mark"];
   readonly flags?: TaskRun["flags"];
+  readonly times?: TaskRun["times"];
   readonly effect?: Effect;
   readonly eventSeq?: number;
   readonly map?: { readonly base: number; readonly total: number; readonly stopped?: boolean };
@@ -131,6 +133,7 @@ export function runFromRows(rows: RunRows, plan: Plan): Run {
     deadlineMs: ms(run.deadline_at) ?? Date.parse(run.created_at) + plan.timeoutMs,
     cancel: run.cancel ?? undefined,
     pause: run.pause ?? undefined,
+    late: run.late ?? undefined,
     origin: run.origin ?? undefined,
     outputs: run.outputs ?? undefined,
     failure: run.failure ?? undefined,
@@ -164,6 +167,7 @@ function taskFromRow(row: TaskRow, live: LiveRow | undefined): TaskRun {
     stopping: counters.stopping,
     mark: counters.mark,
     flags: counters.flags,
+    times: counters.times,
     effect: counters.effect ?? (row.state === "succeeded" ? "ok" : undefined),
     outputs: row.outputs ?? undefined,
     failure: row.failure ?? undefined,

@@ -1,4 +1,5 @@
 // Dispatch, leases and timers in PostgreSQL.
+import type { RunState } from "@capstan/proto";
 import type pg from "pg";
 import type { ClockSample } from "../../dispatch/database-clock.ts";
 import type { DispatchStore, DueTimer, OverdueAttempt, WaitingTask } from "../../dispatch/dispatch.store.ts";
@@ -80,6 +81,11 @@ export class PgDispatchStore implements DispatchStore {
   async dueTimers(limit: number): Promise<readonly DueTimer[]> {
     const { rows } = await this.pool.query<PlaceRow & { kind: DueTimer["kind"] }>(statement("due-timers", [limit]));
     return rows.map((row) => ({ ...placeOf(row), kind: row.kind }));
+  }
+
+  async previousOutcome(projectId: string, runId: string): Promise<RunState | undefined> {
+    const { rows } = await this.pool.query<{ state: RunState }>(statement("previous-outcome", [projectId, runId]));
+    return rows[0]?.state;
   }
 
   async overdueRuns(limit: number): Promise<readonly { readonly projectId: string; readonly runId: string }[]> {

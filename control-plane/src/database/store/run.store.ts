@@ -20,7 +20,7 @@ const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', '
 const runColumns = `r.id, r.workflow_id AS "workflowId", r.workflow_name AS workflow, r.number::float8 AS number, r.digest,
   r.state, r.priority::int AS priority, r.labels, r.trigger, ${iso("r.created_at")} AS created,
   ${iso("r.started_at")} AS started, ${iso("r.ended_at")} AS ended, ${iso("r.deadline_at")} AS deadline, r.cancel,
-  r.pause, r.origin, r.failure`;
+  r.pause, r.late, r.origin, r.failure`;
 
 const filterSql = `r.project_id = $1
   AND ($2::text[] IS NULL OR r.state = ANY($2))
