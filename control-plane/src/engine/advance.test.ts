@@ -284,6 +284,17 @@ test("a failure that comes when the task's time was over long ago ends it as tim
   expect(run.run.state).toBe("failed");
 });
 
+test("a success that comes when the task's time was over ends it as timed out too, and cancels nothing", () => {
+  const run = new EngineFixture({ tasks: { a: script({ timeoutMs: 1000 }) } });
+  run.begin("a");
+  const { live } = run.task("a");
+  if (live === undefined) throw new Error("no live attempt");
+  run.send({ kind: "backstop", position: 0, attemptId: live.id, epoch: live.epoch });
+  run.finish("a", { outputs: {} });
+  expect(run.task("a")).toMatchObject({ state: "timed_out", failure: { class: "timeout" }, outputs: undefined });
+  expect(run.run.state).toBe("failed");
+});
+
 test("what was found overdue stops no later attempt of the same task run", () => {
   const run = new EngineFixture({ tasks: { a: script({ timeoutMs: 1000 }) } });
   run.begin("a");
