@@ -14,6 +14,7 @@ import { registerDiff } from "./command/diff.ts";
 import { registerDoctor } from "./command/doctor.ts";
 import { registerExplain } from "./command/explain.ts";
 import { registerInit } from "./command/init.ts";
+import { registerLimits } from "./command/limits.ts";
 import { registerLogs } from "./command/logs.ts";
 import { registerOpen } from "./command/open.ts";
 import { registerMark } from "./command/mark.ts";
@@ -75,6 +76,7 @@ export function makeProgram(): Command {
     registerRuns,
     registerWorkflows,
     registerAgents,
+    registerLimits,
     registerOpen,
     registerDoctor,
     registerVersion,

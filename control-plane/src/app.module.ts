@@ -8,6 +8,7 @@ import { AuthService } from "./auth/auth.service.ts";
 import type { Keys } from "./auth/keys.ts";
 import { PermissionGuard } from "./auth/permission.guard.ts";
 import { SITE, type Site } from "./auth/site.ts";
+import { admissionLoop } from "./commit/admission-loop.ts";
 import { COMMIT } from "./commit/commit.ts";
 import { CommitLoop } from "./commit/commit-loop.ts";
 import { COMMIT_SIGNALS, CommitSignals } from "./commit/commit-signals.ts";
@@ -25,6 +26,7 @@ import { PgAgentPicture } from "./database/store/agent-picture.ts";
 import { PgAudit } from "./database/store/audit.store.ts";
 import { PgAuthStore } from "./database/store/auth.store.ts";
 import { PgEventLog } from "./database/store/event-log.ts";
+import { PgLimitStore } from "./database/store/limit.store.ts";
 import { PgLogReadStore } from "./database/store/log-read-store.ts";
 import { PgLogStore } from "./database/store/log-store.ts";
 import { PgCommitStore } from "./database/store/pg-commit.store.ts";
@@ -38,6 +40,7 @@ import { DatabaseClock } from "./dispatch/database-clock.ts";
 import { DispatchLoop } from "./dispatch/dispatch-loop.ts";
 import { leaseClockLoop, leaseLoop, LeaseRenewals } from "./dispatch/lease-loop.ts";
 import type { Loop } from "./dispatch/loop.ts";
+import { raiseLoop } from "./dispatch/raise-loop.ts";
 import { AGENT_PICTURE } from "./explain/agent-picture.ts";
 import { ExplainController } from "./explain/explain.controller.ts";
 import { ExplainService } from "./explain/explain.service.ts";
@@ -50,9 +53,12 @@ import { EVENT_LOG } from "./live/event-log.ts";
 import { EventReader } from "./live/event-reader.ts";
 import { LiveController } from "./live/live.controller.ts";
 import { untilReachable } from "./prepare-database.ts";
+import { LimitController } from "./project/limit.controller.ts";
+import { LimitService } from "./project/limit.service.ts";
 import { ProjectController } from "./project/project.controller.ts";
 import { RELEASE, type Release } from "./project/release.ts";
 import { ReportService } from "./result/report.service.ts";
+import { holdSweepLoop } from "./retention/hold-sweep-loop.ts";
 import { sweepLoop } from "./retention/sweep-loop.ts";
 import { RunController } from "./run/run.controller.ts";
 import { RunService } from "./run/run.service.ts";
@@ -127,12 +133,16 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const dispatchLog = log.child({ component: "dispatch" });
   const dispatch = new DispatchLoop({ store: dispatchStore, commit, sessions, backlog, log: dispatchLog });
   const loops: Loop[] = [leaseClockLoop(dispatchStore, clock, dispatchLog), dispatch.loop];
+  const sweeps = new PgSweepStore(pools.engine);
   if (config.roles.has("loops")) {
     loops.push(
       leaseLoop(dispatchStore, commit, dispatchLog),
+      raiseLoop(dispatchStore, dispatchLog),
+      admissionLoop(dispatchStore, commit, signals, dispatchLog),
       timerLoop(dispatchStore, commit, dispatchLog),
       deadlineLoop(dispatchStore, commit, dispatchLog),
-      sweepLoop(new PgSweepStore(pools.engine), log),
+      sweepLoop(sweeps, log),
+      holdSweepLoop(sweeps, log),
     );
   }
 
@@ -140,11 +150,12 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const workflowStore = new PgWorkflowStore(pools.api, cold);
   const runStore = new PgRunStore(pools.api);
   const picture = new PgAgentPicture(pools.api);
+  const limitStore = new PgLimitStore(pools.api);
   const audit = new PgAudit(pools.api);
   const eventLog = new PgEventLog(pools.engine);
   const editions = new WorkflowEditions(workflowStore);
   const runs = new RunService(runStore, editions, commit, audit);
-  const queue = new QueueService(runStore, picture);
+  const queue = new QueueService(runStore, picture, limitStore);
   const reader = new EventReader(eventLog, signals, log);
   const rim: Rim = { log, isUnavailable };
   const paths = new StorePaths(config.dataDir);
@@ -205,6 +216,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       HealthController,
       AuthController,
       ProjectController,
+      LimitController,
       WorkflowController,
       DeployController,
       RunRequestController,
@@ -228,7 +240,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: WORKFLOW_STORE, useValue: workflowStore },
       { provide: STORE_PATHS, useValue: paths },
       { provide: WorkflowEditions, useValue: editions },
-      { provide: DeployService, useValue: new DeployService(workflowStore, editions, picture, paths) },
+      { provide: DeployService, useValue: new DeployService(workflowStore, editions, picture, paths, limitStore) },
       { provide: RunService, useValue: runs },
       { provide: SteerService, useValue: new SteerService(runs, commit, audit) },
       {
@@ -237,7 +249,8 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       },
       { provide: StartLimits, useValue: startLimits },
       { provide: AGENT_PICTURE, useValue: picture },
-      { provide: ExplainService, useValue: new ExplainService(runs, runStore, picture) },
+      { provide: ExplainService, useValue: new ExplainService(runs, runStore, picture, limitStore) },
+      { provide: LimitService, useValue: new LimitService(limitStore, limitStore) },
       { provide: QueueService, useValue: queue },
       { provide: EVENT_LOG, useValue: eventLog },
       { provide: EventReader, useValue: reader },

@@ -79,6 +79,7 @@ const params = {
   pool: "default",
   token: "t",
   agent: "a",
+  limit: "db",
 };
 const table: [string, Route][] = Object.entries(routes);
 

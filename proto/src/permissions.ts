@@ -86,6 +86,7 @@ export const permissions = {
     meaning: "drain agents and let them take work again",
   },
   "agents:enrol": { roles: poolAdmins, reauth: true, audited: true, meaning: "make join tokens for agents" },
+  "limits:write": { roles: poolAdmins, reauth: false, audited: true, meaning: "set and remove limits of the project" },
   "agents:revoke": { roles: poolAdmins, reauth: false, audited: true, meaning: "revoke agents" },
 } as const satisfies Record<string, PermissionEntry>;
 export type Permission = keyof typeof permissions;

@@ -110,6 +110,31 @@ test("success is told once in each channel", async () => {
   expect(email).toMatchObject({ subject: "daily_csv_to_sqlite succeeded", to: ["data-team@example.org"] });
 });
 
+test("exports that share a limit never run more at once than it has", async () => {
+  const run = await product.cli(["run", "limited_export", "--wait", "-o", "json"]);
+  expect(run.code, run.stderr).toBe(0);
+  const spans: { from: number; to: number; weight: number }[] = [];
+  for (const [task, weight] of [
+    ["orders", 1],
+    ["stock", 1],
+    ["returns", 1],
+    ["everything", 2],
+  ] as const) {
+    const outputs = (await product.task("limited_export-1", task)).outputs ?? {};
+    spans.push({ from: Number(outputs["from"]), to: Number(outputs["to"]), weight });
+  }
+  for (const { from } of spans) {
+    const used = spans.filter((one) => one.from <= from && from < one.to).reduce((sum, one) => sum + one.weight, 0);
+    expect(used, JSON.stringify(spans)).toBeLessThanOrEqual(2);
+  }
+  const shown = await product.cli(["limits", "list", "-o", "json"]);
+  const { data } = JSON.parse(shown.stdout) as { data: { name: string; used: number }[] }; // of the route limitList
+  expect(data.map(({ name, used }) => [name, used])).toEqual([
+    ["partner_api", 1],
+    ["warehouse", 0],
+  ]);
+});
+
 test("the logs of a run can be read on the command line", async () => {
   const logs = await product.cli(["logs", "hello-1"]);
   expect(logs.code).toBe(0);

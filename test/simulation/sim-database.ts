@@ -7,7 +7,12 @@
 import type { RunState } from "@capstan/proto";
 import type { BatchRows } from "../../control-plane/src/commit/batch.ts";
 import type { ClockSample } from "../../control-plane/src/dispatch/database-clock.ts";
-import type { DueTimer, OverdueAttempt, WaitingTask } from "../../control-plane/src/dispatch/dispatch.store.ts";
+import type {
+  DueTimer,
+  OverdueAttempt,
+  WaitingLane,
+  WaitingTask,
+} from "../../control-plane/src/dispatch/dispatch.store.ts";
 import type { Renewal } from "../../control-plane/src/dispatch/leases.ts";
 import type { Lane } from "../../control-plane/src/dispatch/sessions.ts";
 import type { Plan } from "../../control-plane/src/engine/plan.ts";
@@ -177,32 +182,56 @@ export class SimDatabase {
   }
 
   /** lanes-with-work.sql */
-  lanesWithWork(): Lane[] {
-    const found = new Set<string>();
-    for (const row of this.queue.values()) found.add(row.laneId);
-    return [...found].sort().flatMap((laneId) => this.lanes.get(laneId) ?? []);
+  lanesWithWork(): WaitingLane[] {
+    const found = new Map<string, number>();
+    for (const row of this.queue.values()) {
+      found.set(row.laneId, Math.min(row.pass, found.get(row.laneId) ?? Number.POSITIVE_INFINITY));
+    }
+    return [...found]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([laneId, pass]) => {
+        const lane = this.lanes.get(laneId);
+        return lane === undefined ? [] : [{ ...lane, pass }];
+      });
   }
 
-  /** reserve.sql; `skips` stands for rows that another transaction holds locked at this moment. */
-  reserve(laneId: string, limit: number, skips: () => boolean): WaitingTask[] {
+  /** What could be reserved in a lane, in order. */
+  private freeIn(laneId: string) {
     const nowMs = this.nowMs();
-    const free = [...this.queue.values()]
+    return [...this.queue.values()]
       .filter((row) => row.laneId === laneId && (row.takenUntilMs === undefined || row.takenUntilMs < nowMs))
       .sort(
         (a, b) =>
           a.priority - b.priority ||
           a.pass - b.pass ||
           (a.runId < b.runId ? -1 : a.runId > b.runId ? 1 : a.position - b.position),
-      )
-      .filter(() => !skips())
+      );
+  }
+
+  /** lane-heads.sql */
+  laneHeads(laneIds: readonly string[]): Map<string, { priority: number }> {
+    return new Map(
+      laneIds.flatMap((laneId) => {
+        const [first] = this.freeIn(laneId);
+        return first === undefined ? [] : [[laneId, { priority: first.priority }] as const];
+      }),
+    );
+  }
+
+  /** reserve.sql; `skips` stands for rows that another transaction holds locked at this moment. */
+  reserve(laneId: string, limit: number, level: number, skips: () => boolean): WaitingTask[] {
+    const free = this.freeIn(laneId)
+      .filter((row) => row.priority <= level && !skips())
       .slice(0, limit);
-    for (const row of free) row.takenUntilMs = nowMs + 5000;
-    return free.map(({ projectId, runId, position, leaseMs, avoid }) => ({
+    const takenUntilMs = this.nowMs() + 5000;
+    for (const row of free) row.takenUntilMs = takenUntilMs;
+    return free.map(({ projectId, runId, position, leaseMs, avoid, pass }) => ({
       projectId,
       runId,
       position,
       leaseMs,
       avoid,
+      pass,
     }));
   }
 

@@ -3,10 +3,17 @@
 import type { Hello } from "@capstan/proto";
 import type { BatchRows } from "../../control-plane/src/commit/batch.ts";
 import type { WorkflowEdition } from "../../control-plane/src/commit/commit.ts";
-import type { CommitStore, FoundAttempt, FoundKey, RunKey } from "../../control-plane/src/commit/commit.store.ts";
+import type {
+  CommitStore,
+  FoundAttempt,
+  FoundKey,
+  HeldGroup,
+  RunKey,
+} from "../../control-plane/src/commit/commit.store.ts";
 import { runFromRows, type RunRows } from "../../control-plane/src/database/store/load-run.ts";
 import type { DispatchStore, WaitingTask } from "../../control-plane/src/dispatch/dispatch.store.ts";
 import type { Renewal } from "../../control-plane/src/dispatch/leases.ts";
+import type { LimitRef, LimitStates } from "../../control-plane/src/engine/limit.ts";
 import { compilePlan } from "../../control-plane/src/engine/plan.ts";
 import type { Run } from "../../control-plane/src/engine/snapshot.ts";
 import type { GreetingRows, InventoryStore } from "../../control-plane/src/result/inventory.store.ts";
@@ -110,12 +117,45 @@ export class SimStores implements CommitStore, DispatchStore, InventoryStore {
     return this.poll(() => this.parts.database.lanesWithWork());
   }
 
-  reserve(laneId: string, limit: number): Promise<readonly WaitingTask[]> {
+  laneHeads(laneIds: readonly string[]): Promise<ReadonlyMap<string, { readonly priority: number }>> {
+    return this.statement(
+      "lane heads",
+      () => undefined,
+      () => this.parts.database.laneHeads(laneIds),
+    );
+  }
+
+  // The simulated workflows take of no limits and belong to no group.
+
+  limitStates(): Promise<LimitStates> {
+    return Promise.resolve(new Map());
+  }
+
+  withLimits<T>(
+    _refs: readonly LimitRef[],
+    work: (states: LimitStates, write: CommitStore["write"]) => Promise<T>,
+  ): Promise<T> {
+    return work(new Map(), (rows) => this.write(rows));
+  }
+
+  withGroup<T>(_ref: LimitRef, work: (state: HeldGroup, write: CommitStore["write"]) => Promise<T>): Promise<T> {
+    return work({ active: 0, waiting: 0, holders: [] }, (rows) => this.write(rows));
+  }
+
+  admissibleRuns(): Promise<readonly []> {
+    return Promise.resolve([]);
+  }
+
+  raiseWaiting(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
+  reserve(laneId: string, limit: number, level = Number.MAX_SAFE_INTEGER): Promise<readonly WaitingTask[]> {
     const { database, random } = this.parts;
     return this.statement(
       "reserve",
       () => undefined,
-      () => database.reserve(laneId, limit, () => random.chance(0.03)),
+      () => database.reserve(laneId, limit, level, () => random.chance(0.03)),
     );
   }
 

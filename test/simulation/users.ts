@@ -70,6 +70,7 @@ export class Users {
     const { world, database, random } = this.parts;
     this.open--;
     if (outcome.kind === "key_reused") return world.violate("I7", `${key} was used by the same request only`);
+    if ("holders" in outcome) return; // refused by concurrency, which no simulated workflow has
     const { runId } = outcome;
     world.trace("answered", outcome.kind, runId);
     if (!database.runs.has(runId)) world.violate("I9", `run ${runId} was acknowledged and does not exist`);

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { AppError } from "@capstan/proto";
 import { z } from "zod";
+import { parseLimitSize } from "../limit-size.ts";
 import { Part } from "./part.ts";
 
 const devFileSchema = z.strictObject({
@@ -19,6 +20,18 @@ const devFileSchema = z.strictObject({
     .default([]),
   /** Labels that the agent's join token pins: unlike those of `--agent-labels`, data classes may rest on them. */
   labels: z.record(z.string().regex(/^[a-z][a-zA-Z0-9_.-]{0,62}$/), z.string().max(200)).default({}),
+  /** Limits that the workflows take of, made where the project does not have them: `{ "db": "2", "api": "60/1m" }`. */
+  limits: z
+    .record(
+      z.string(),
+      z.string().transform((text, context) => {
+        const size = parseLimitSize(text);
+        if (size !== undefined) return size;
+        context.addIssue("write a capacity such as 4, or a rate such as 60/1m");
+        return z.NEVER;
+      }),
+    )
+    .default({}),
   /** Workflows that run at the first start, in order. */
   run: z.array(z.string()).default([]),
 });

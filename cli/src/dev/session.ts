@@ -16,7 +16,7 @@ import type { Teller } from "./event.ts";
 import { keyHelp, listenToKeys, openAddress } from "./keys.ts";
 import { takeLock, type HeldLock } from "./lock.ts";
 import { ownVersion } from "./package-path.ts";
-import { readDevFile } from "./services.ts";
+import { readDevFile, type DevFile } from "./services.ts";
 import { Stack } from "./stack.ts";
 import { WorkflowFolder } from "./workflows.ts";
 
@@ -78,8 +78,10 @@ export class Session {
     const devFile = existsSync(options.folder) ? readDevFile(options.folder) : undefined;
     this.#stack = new Stack({ ...options, devFile });
     this.#devRuns = devFile?.file.run;
+    this.#devLimits = devFile?.file.limits ?? {};
   }
 
+  readonly #devLimits: DevFile["limits"];
   readonly #devRuns: readonly string[] | undefined;
 
   /** Runs the session to its end and gives the exit code. */
@@ -151,6 +153,7 @@ export class Session {
     await agent;
     this.#lock?.publish(this.#stack.url);
     teller.event({ event: "ready", url: this.#stack.url, pid: process.pid, data: dataDir });
+    await this.#makeLimits(client);
     await folder?.deployChanged();
     if (folder !== undefined) {
       teller.step({ name: "workflows", count: folder.names.length, detail: folder.names.join("  ") });
@@ -167,6 +170,15 @@ export class Session {
     if (open && !(await openAddress(link.url))) teller.note("no browser can be opened from here; use the link");
     this.#listenToKeys(client);
     return isGood;
+  }
+
+  /** What the workflows take of has to be there before they are deployed. A person's change of it stays. */
+  async #makeLimits(client: Client): Promise<void> {
+    const wanted = Object.entries(this.#devLimits);
+    if (wanted.length === 0) return;
+    const known = new Set((await client.call("limitList")).data.map((limit) => limit.name));
+    for (const [limit, body] of wanted)
+      if (!known.has(limit)) await client.call("limitSet", { params: { limit }, body });
   }
 
   #prepareFolder(client: Client): WorkflowFolder | undefined {

@@ -75,13 +75,12 @@ export class WorkflowFolder {
     } catch (error) {
       if (!(error instanceof ProblemError) || error.problem.code !== "spec_invalid") throw error;
       const checked = await validateRemotely(this.#client, changed, this.#cwd);
-      const wrong = new Set(
-        checked.problems.filter((problem) => problem.severity !== "warning").map((problem) => problem.file),
-      );
-      const problems =
-        wrong.size > 0
-          ? checked.problems
-          : (error.problem.errors ?? [{ code: error.problem.code, detail: error.problem.detail }]);
+      const isError = (problem: { readonly severity?: string | undefined }): boolean => problem.severity !== "warning";
+      const asked = error.problem.errors ?? [{ code: error.problem.code, detail: error.problem.detail }];
+      const problems = checked.problems.some(isError) ? checked.problems : asked;
+      // A deploy also knows what only the project tells: limits that a task takes of and nobody made.
+      const told = [...checked.problems, ...(error.problem.errors ?? [])];
+      const wrong = new Set(told.filter(isError).flatMap((problem) => problem.file ?? []));
       this.#tellProblems(problems);
       const rest = changed.filter(({ document }) => !wrong.has(document.file));
       if (wrong.size > 0 && rest.length > 0) await this.#deploy(rest);

@@ -7,6 +7,8 @@ import { isHeld } from "../engine/pause.ts";
 import { nameAt, planTaskAt, taskAt, type Run, type TaskRun } from "../engine/snapshot.ts";
 import type { Lane } from "../dispatch/sessions.ts";
 import type { BatchRow } from "./batch-columns.ts";
+import type { RunGroup, Superseded } from "../engine/concurrency.ts";
+import type { LimitHold } from "../engine/limit.ts";
 import { selectorHash, selectorOf } from "./lane.ts";
 import type { StartRun } from "./commit.ts";
 
@@ -21,6 +23,12 @@ export interface BatchRows {
   readonly queue: BatchRow<"queue">[];
   readonly timers: BatchRow<"timers">[];
   readonly lanes: { p: string; l: string; po: string; h: string; se: object }[];
+  /** What new attempts take of limits, and which ended attempts give back what they hold. */
+  readonly holds: object[];
+  readonly frees: object[];
+  /** Runs that join a concurrency group or are admitted, and those that leave one. */
+  readonly groups: object[];
+  readonly groupsLeft: object[];
   /** What the rows of `starts`, `tasks` and `attempts` need of the statement, beside themselves. */
   readonly kinds: Set<
     | "keys"
@@ -45,6 +53,10 @@ export const emptyBatch = (): BatchRows => ({
   queue: [],
   timers: [],
   lanes: [],
+  holds: [],
+  frees: [],
+  groups: [],
+  groupsLeft: [],
   kinds: new Set(),
 });
 
@@ -53,6 +65,14 @@ export interface Placed {
   readonly position: number;
   readonly lane: Lane;
   readonly direct: { readonly agentId: string; readonly session: number } | undefined;
+  /** Its turn within the lane, where it is queued. */
+  readonly pass: number;
+}
+
+/** How a run stands in its concurrency group after this commit, and whom it sends away. */
+export interface GroupJoin {
+  readonly group: RunGroup;
+  readonly supersede: Superseded;
 }
 
 export interface BatchEntry {
@@ -64,6 +84,10 @@ export interface BatchEntry {
   readonly reporters: readonly { readonly agentId: string; readonly session: number }[];
   /** For a new run. */
   readonly start: StartRun | undefined;
+  /** What was granted to claims, by position. */
+  readonly holds: ReadonlyMap<number, readonly LimitHold[]>;
+  /** Of a run that joins a concurrency group, or is admitted. */
+  readonly joins: GroupJoin | undefined;
   readonly order: number;
 }
 
@@ -97,6 +121,19 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
       ...more,
       ...(history.length === 0 ? {} : { fs: after.eventSeq - history.length + 1, h: draft.around.nowMs, it: history }),
     });
+  }
+  const { joins } = entry;
+  if (after.endedMs !== undefined) {
+    if (
+      draft.before?.endedMs === undefined &&
+      draft.before !== undefined &&
+      after.plan.document.concurrency !== undefined
+    )
+      rows.groupsLeft.push({ p, r });
+  } else if (joins !== undefined) {
+    const s = after.state === "queued" ? "waiting" : "active";
+    const su = joins.supersede === "none" ? undefined : joins.supersede;
+    rows.groups.push({ p, r, k: joins.group.key, c: joins.group.limit, s, su });
   }
   const fence = (agentId: string, session: number): void => {
     const key = `${agentId}:${session}`;
@@ -136,7 +173,7 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
         o: position,
         l: placed.lane.laneId,
         pr: planTaskAt(after, position)?.priority ?? after.priority,
-        pa: 0,
+        pa: placed.pass,
         le: planTaskAt(after, position)?.leaseMs,
         q: task.queuedMs,
         ...(task.avoid.length === 0 ? {} : { av: task.avoid }),
@@ -148,6 +185,23 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
   for (const attempt of draft.attempts.values()) {
     rows.attempts.push(attemptRow(p, r, after, attempt, draft.around.nowMs));
     rows.kinds.add(attempt.endedMs !== undefined ? "attemptsEnded" : attempt.isNew ? "attemptsMade" : "attemptsMoved");
+    if (attempt.endedMs !== undefined) {
+      if (!attempt.isNew && draft.planTask(attempt.position).isLimited) rows.frees.push({ p, r, i: attempt.id });
+    } else if (attempt.isNew) {
+      for (const hold of entry.holds.get(attempt.position) ?? []) {
+        const { key, weight, untilMs } = hold;
+        rows.holds.push({
+          p,
+          r,
+          o: attempt.position,
+          i: attempt.id,
+          k: key,
+          w: weight,
+          of: attempt.offeredMs,
+          un: untilMs,
+        });
+      }
+    }
   }
   for (const timer of draft.timers.values()) {
     // A cleared timer that was never set costs a look-up that finds nothing.
@@ -157,7 +211,9 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
 
 /** What seldom changes about a run: written only by a statement whose batch has such a change. */
 function runMore(before: Run | undefined, after: Run): BatchRow<"advances"> | undefined {
-  if (before?.pause === after.pause && before?.late === after.late) return undefined;
+  const isSame =
+    before?.pause === after.pause && before?.late === after.late && before?.deadlineMs === after.deadlineMs;
+  if (isSame) return undefined;
   return { pa: after.pause, la: after.late, dl: after.deadlineMs };
 }
 
@@ -213,7 +269,8 @@ function startRow(after: Run, start: StartRun, order: number, history: readonly 
     cr: after.createdMs,
     st: after.startedMs,
     en: after.endedMs,
-    dl: after.deadlineMs,
+    // The clock of a run that waits for its group stands still.
+    dl: after.state === "queued" ? undefined : after.deadlineMs,
     ou: after.outputs,
     f: after.failure,
     ca: start.idempotency?.caller,

@@ -12,75 +12,35 @@
 //      after the event had come: another replica may have moved the run on since the cached one.
 //  G5. When the database cannot be reached nothing is known about the batch: its callers are told `unavailable`,
 //      snapshots are dropped, slots given back. Agents report again; loops look again; clients use their key again.
+//  G6. Claims of task runs with limits are decided and written in one transaction that holds the limits' locks.
+//  G7. Starts and admissions of runs with `concurrency` are decided and written under the lock of their group.
 import { AppError } from "@capstan/proto";
-import type { Logger } from "pino";
-import type { Backlog } from "../dispatch/backlog.ts";
-import type { DatabaseClock } from "../dispatch/database-clock.ts";
-import { realScheduler, type Scheduler } from "../dispatch/scheduler.ts";
-import type { Sessions, Slot } from "../dispatch/sessions.ts";
+import { realScheduler } from "../dispatch/scheduler.ts";
 import { advance, openDraft } from "../engine/advance.ts";
 import { offerContext } from "../engine/context.ts";
 import type { Draft, Surroundings } from "../engine/draft.ts";
 import type { EventOutcome, Reporter, RunEvent } from "../engine/event.ts";
-import { compilePlan, type Plan } from "../engine/plan.ts";
 import { startRun } from "../engine/run-machine.ts";
 import { isSettled, taskAt, type Run } from "../engine/snapshot.ts";
-import { addToBatch, emptyBatch, type BatchEntry, type Placed } from "./batch.ts";
-import type { Commit, StartOutcome, StartRun, WorkflowEdition } from "./commit.ts";
-import type { CommitSignals } from "./commit-signals.ts";
-import type { CommitStore } from "./commit.store.ts";
+import { admitNew, mayGoOn, type RunGroup } from "../engine/concurrency.ts";
+import { addToBatch, emptyBatch, type BatchRows, type GroupJoin } from "./batch.ts";
+import type { Commit, StartOutcome, StartRun } from "./commit.ts";
+import type { CommitLoopOptions, CommitLoopParts, CommitStatus } from "./commit-parts.ts";
+import { entryOf, noHolds, type Decided } from "./decided.ts";
 import { placeReady } from "./direct-offer.ts";
-import type { LiveIndex } from "./live-index.ts";
+import { groupedOf, refuseAdmission, refuseStart } from "./grouped-runs.ts";
+import { grantClaims, limitedClaims, refsOf, type HeldClaims, type LimitedClaim } from "./limited-claims.ts";
+import { Plans } from "./plans.ts";
 import { makeOffer } from "./offer.ts";
 import { rejectAll, type PendingRun } from "./pending.ts";
 import { SnapshotCache } from "./snapshot-cache.ts";
-
-export interface CommitLoopOptions {
-  /** Runs in one statement, default 200. */
-  readonly batchMax?: number;
-  /** Statements in flight, default 2. */
-  readonly inFlightMax?: number;
-  /** Origin of links; asked late, because a free port is known only when it listens. */
-  readonly publicUrl: () => string;
-  readonly newId: () => string;
-  readonly isUnavailable: (error: unknown) => boolean;
-  readonly scheduler?: Scheduler;
-}
-
-interface Decided {
-  readonly pending: PendingRun;
-  readonly draft: Draft;
-  readonly after: Run;
-  readonly placed: readonly Placed[];
-  readonly slots: readonly Slot[];
-  readonly reporters: readonly Reporter[];
-  readonly outcomes: readonly EventOutcome[];
-}
-
-export interface CommitLoopParts {
-  readonly store: CommitStore;
-  readonly sessions: Sessions;
-  readonly backlog: Backlog;
-  readonly clock: DatabaseClock;
-  readonly live: LiveIndex;
-  readonly signals: CommitSignals;
-  readonly log: Logger;
-}
-
-export interface CommitStatus {
-  readonly waiting: number;
-  readonly inFlight: number;
-  readonly commits: number;
-  readonly runsWritten: number;
-  readonly refused: number;
-  readonly errors: number;
-}
+import { answerUsedKeys } from "./used-keys.ts";
 
 export class CommitLoop implements Commit {
   private readonly parts: CommitLoopParts;
   private readonly options: Required<CommitLoopOptions>;
   private readonly cache = new SnapshotCache();
-  private readonly plans = new Map<string, Plan>();
+  private readonly plans: Plans;
   private readonly pools = new Map<string, ReadonlyMap<string, string>>();
   private readonly knownLanes = new Set<string>();
   private readonly waiting = new Map<string, PendingRun>();
@@ -96,6 +56,7 @@ export class CommitLoop implements Commit {
 
   constructor(parts: CommitLoopParts, options: CommitLoopOptions) {
     this.parts = parts;
+    this.plans = new Plans(parts.store);
     this.options = { batchMax: 200, inFlightMax: 2, scheduler: realScheduler, ...options };
   }
 
@@ -185,10 +146,91 @@ export class CommitLoop implements Commit {
     } catch (error) {
       return this.fail(taken, [], error);
     }
+    const grouped = taken.flatMap((pending) => groupedOf(pending, this.cache.get(pending.runId)));
+    const limited = taken.filter((pending) => this.claimsOf(pending).length > 0);
+    if (limited.length + grouped.length === 0) return this.carryPlain(taken);
+    // What takes of limits or joins a group waits for their locks; the others do not wait with it.
+    const locked = new Set([...limited, ...grouped.map((one) => one.pending)]);
+    await this.carryPlain(taken.filter((pending) => !locked.has(pending)));
+    if (limited.length > 0) await this.carryLimited(limited);
+    for (const { pending, group } of grouped) await this.carryGrouped(pending, group);
+  }
+
+  private async carryPlain(taken: readonly PendingRun[]): Promise<void> {
     const { decided, doubted } = this.decideAll(taken);
-    for (const pending of doubted) this.cache.drop(pending.runId);
     await this.commit(decided);
-    if (doubted.length > 0) await this.carry(doubted);
+    await this.readAgain(doubted);
+  }
+
+  /** What changed nothing by a snapshot that may be old is decided by a new one (G4). */
+  private async readAgain(doubted: readonly PendingRun[]): Promise<void> {
+    if (doubted.length === 0) return;
+    for (const pending of doubted) this.cache.drop(pending.runId);
+    await this.carry(doubted);
+  }
+
+  /** G7. One run at a time: what it decides rests on who stands in the group, itself included. */
+  private async carryGrouped(pending: PendingRun, group: RunGroup): Promise<void> {
+    let decided: readonly Decided[] = [];
+    let doubted: readonly PendingRun[] = [];
+    let rows = emptyBatch();
+    let refusal: Parameters<typeof refuseStart>[2] | undefined;
+    let accepted: ReadonlyMap<string, number | undefined>;
+    try {
+      accepted = await this.parts.store.withGroup({ ...pending, key: group.key }, async (state, write) => {
+        const admission = pending.start === undefined ? undefined : admitNew(group, state);
+        // What a retry re-uses is not kept while it waits, so a retry that would have to wait is refused.
+        if (admission?.kind === "wait" && pending.start?.request.again !== undefined) {
+          refusal = { code: "limit_reached", group, state };
+          return new Map();
+        }
+        if (admission?.kind === "refused") {
+          refusal = { code: admission.code, group, state };
+          return new Map();
+        }
+        if (admission === undefined && !mayGoOn(group, state) && !refuseAdmission(pending, group.key)) return new Map();
+        const supersede = admission?.kind === "wait" ? admission.supersede : "none";
+        const joins = { group, supersede, waits: admission?.kind === "wait" };
+        ({ decided, doubted } = this.decideAll([pending], undefined, joins));
+        rows = this.rowsOf(decided);
+        return decided.length === 0 ? new Map() : write(rows);
+      });
+      if (refusal !== undefined) return await refuseStart(this.parts.store, pending, refusal);
+    } catch (error) {
+      return this.fail([pending], decided, error);
+    }
+    if (decided.length > 0) await this.written(decided, rows, accepted);
+    await this.readAgain(doubted);
+  }
+
+  /** Claims of task runs that take of limits, with what they take. */
+  private claimsOf(pending: PendingRun): readonly LimitedClaim[] {
+    const run = pending.start === undefined ? this.cache.get(pending.runId) : undefined;
+    return run === undefined ? [] : limitedClaims(pending, run, this.pools.get(pending.projectId) ?? new Map());
+  }
+
+  /** G6. Decided and written under the locks of the limits, so that no two claims see the same room. */
+  private async carryLimited(limited: readonly PendingRun[]): Promise<void> {
+    let decided: readonly Decided[] = [];
+    let doubted: readonly PendingRun[] = [];
+    let rows = emptyBatch();
+    let accepted: ReadonlyMap<string, number | undefined>;
+    try {
+      const claims = limited.flatMap((pending) => this.claimsOf(pending));
+      accepted = await this.parts.store.withLimits(refsOf(claims), async (states, write) => {
+        const held = grantClaims(claims, states, this.parts.clock.nowMs());
+        ({ decided, doubted } = this.decideAll(limited, held));
+        rows = this.rowsOf(decided);
+        return decided.length === 0 ? new Map() : write(rows);
+      });
+    } catch (error) {
+      if (this.options.isUnavailable(error) || limited.length === 1) return this.fail(limited, decided, error);
+      for (const one of decided) for (const slot of one.slots) this.parts.sessions.giveBack(slot);
+      for (const pending of limited) await this.carryLimited([pending]);
+      return;
+    }
+    if (decided.length > 0) await this.written(decided, rows, accepted);
+    await this.readAgain(doubted);
   }
 
   /** Loads what the decisions need and this replica does not have. */
@@ -209,7 +251,11 @@ export class CommitLoop implements Commit {
     this.pools.clear();
   }
 
-  private decideAll(taken: readonly PendingRun[]): { decided: readonly Decided[]; doubted: readonly PendingRun[] } {
+  private decideAll(
+    taken: readonly PendingRun[],
+    held: HeldClaims = new Map(),
+    joins?: GroupJoin & { readonly waits: boolean },
+  ): { readonly decided: readonly Decided[]; readonly doubted: readonly PendingRun[] } {
     const around: Surroundings = {
       nowMs: this.parts.clock.nowMs(),
       incarnation: this.parts.clock.incarnation,
@@ -220,9 +266,9 @@ export class CommitLoop implements Commit {
     const doubted: PendingRun[] = [];
     for (const pending of taken) {
       try {
-        const one = this.decide(pending, around);
+        const one = this.decide(pending, around, joins?.waits === true);
         if (one === "doubted") doubted.push(pending);
-        else if (one !== undefined) decided.push(one);
+        else if (one !== undefined) decided.push({ ...one, holds: held.get(pending.key) ?? noHolds, joins });
       } catch (error) {
         // A bug of ours, or a row that should not be: it concerns this run alone, and leaves it as it was.
         this.errors += 1;
@@ -234,12 +280,16 @@ export class CommitLoop implements Commit {
     return { decided, doubted };
   }
 
-  private decide(pending: PendingRun, around: Surroundings): Decided | "doubted" | undefined {
+  private decide(
+    pending: PendingRun,
+    around: Surroundings,
+    waits: boolean,
+  ): Omit<Decided, "holds" | "joins"> | "doubted" | undefined {
     const outcomes: EventOutcome[] = [];
     const reporters: Reporter[] = [];
     let draft: Draft;
     if (pending.start !== undefined) {
-      draft = startRun(this.newRun(pending.start.request), around);
+      draft = startRun(this.plans.newRun(pending.start.request), around, waits);
     } else {
       const run = this.cache.get(pending.runId);
       if (run === undefined) {
@@ -253,7 +303,7 @@ export class CommitLoop implements Commit {
         if ("by" in event && (outcome.kind === "accepted" || outcome.kind === "invalid")) reporters.push(event.by);
       }
       if (!draft.isChanged) {
-        if (!pending.isFresh) return "doubted";
+        if (!pending.isFresh && pending.events.length > 0) return "doubted";
         pending.events.forEach(({ resolve }, i) => resolve(outcomes[i] ?? { kind: "duplicate" }));
         return undefined;
       }
@@ -265,36 +315,9 @@ export class CommitLoop implements Commit {
     return { pending, draft, after: draft.snapshot(), placed, slots, reporters, outcomes };
   }
 
-  private newRun(request: StartRun): Parameters<typeof startRun>[0] {
-    const { edition } = request;
-    const priority = edition.document.priority;
-    return {
-      projectId: edition.projectId,
-      project: edition.project,
-      workflowId: edition.workflowId,
-      plan: this.planOf(edition),
-      inputs: request.inputs,
-      labels: request.labels,
-      trigger: request.trigger,
-      priority: typeof priority === "number" ? priority : 3,
-      ...(request.again === undefined ? {} : { again: request.again }),
-    };
-  }
-
-  private planOf(edition: WorkflowEdition): Plan {
-    let plan = this.plans.get(edition.digest);
-    if (plan === undefined) {
-      plan = compilePlan(edition.digest, edition.document);
-      this.plans.set(edition.digest, plan);
-      this.parts.store.remember(edition);
-    }
-    return plan;
-  }
-
   private async commit(decided: readonly Decided[]): Promise<void> {
     if (decided.length === 0) return;
-    const rows = emptyBatch();
-    decided.forEach((one, order) => addToBatch(rows, entryOf(one, order), this.knownLanes));
+    const rows = this.rowsOf(decided);
     let accepted: ReadonlyMap<string, number | undefined>;
     try {
       accepted = await this.parts.store.write(rows);
@@ -310,6 +333,21 @@ export class CommitLoop implements Commit {
       await this.commit(decided.slice(0, half));
       return this.commit(decided.slice(half));
     }
+    await this.written(decided, rows, accepted);
+  }
+
+  private rowsOf(decided: readonly Decided[]): BatchRows {
+    const rows = emptyBatch();
+    decided.forEach((one, order) => addToBatch(rows, entryOf(one, order), this.knownLanes));
+    return rows;
+  }
+
+  /** After the statement: what it accepted counts, the rest is decided again. */
+  private async written(
+    decided: readonly Decided[],
+    rows: BatchRows,
+    accepted: ReadonlyMap<string, number | undefined>,
+  ): Promise<void> {
     this.commits += 1;
     for (const lane of rows.lanes) this.knownLanes.add(lane.l);
     const refused: Decided[] = [];
@@ -318,6 +356,9 @@ export class CommitLoop implements Commit {
       else refused.push(one);
     }
     this.parts.signals.tellHistory();
+    // What ended attempts held may be what others wait for.
+    if (rows.frees.length > 0) this.parts.backlog.wakeUp();
+    if (rows.groupsLeft.length > 0) this.parts.signals.tellRoom();
     if (refused.length > 0) await this.again(refused);
   }
 
@@ -357,7 +398,10 @@ export class CommitLoop implements Commit {
       for (const slot of one.slots) this.parts.sessions.giveBack(slot);
     }
     try {
-      await this.answerUsedKeys(refused);
+      await answerUsedKeys(
+        this.parts.store,
+        refused.map((one) => one.pending),
+      );
     } catch (error) {
       return this.fail(
         refused.map((one) => one.pending),
@@ -384,30 +428,6 @@ export class CommitLoop implements Commit {
     }
   }
 
-  private async answerUsedKeys(refused: readonly Decided[]): Promise<void> {
-    const keyed = refused.flatMap(({ pending }) =>
-      pending.start?.request.idempotency === undefined
-        ? []
-        : [{ pending, start: pending.start, ...pending.start.request.idempotency }],
-    );
-    if (keyed.length === 0) return;
-    const found = await this.parts.store.findKeys(
-      keyed.map(({ pending, caller, key }) => ({ projectId: pending.projectId, caller, key })),
-    );
-    for (const one of keyed) {
-      const used = found.find(
-        (row) => row.projectId === one.pending.projectId && row.caller === one.caller && row.key === one.key,
-      );
-      if (used === undefined) continue; // refused by another fence
-      one.pending.refusals = -1;
-      one.start.resolve(
-        used.requestSha256 === one.requestSha256 && used.runId !== undefined
-          ? { kind: "replayed", runId: used.runId }
-          : { kind: "key_reused" },
-      );
-    }
-  }
-
   private fail(pendings: readonly PendingRun[], decided: readonly Decided[], error: unknown): void {
     this.errors += 1;
     const unavailable = this.options.isUnavailable(error);
@@ -427,12 +447,3 @@ export class CommitLoop implements Commit {
     }
   }
 }
-
-const entryOf = (one: Decided, order: number): BatchEntry => ({
-  draft: one.draft,
-  after: one.after,
-  placed: one.placed,
-  reporters: one.reporters,
-  start: one.pending.start?.request,
-  order,
-});

@@ -8,6 +8,7 @@ export const COMMIT_SIGNALS = Symbol("CommitSignals");
 export class CommitSignals {
   private readonly ends = new Map<string, Set<(state: RunState) => void>>();
   private readonly anything = new Set<() => void>();
+  private readonly room: (() => void)[] = [];
 
   /** Calls once when the run ends, unless cancelled before. The caller must look whether it ended already. */
   onRunEnd(runId: string, listener: (state: RunState) => void): () => void {
@@ -24,6 +25,15 @@ export class CommitSignals {
   onHistory(listener: () => void): () => void {
     this.anything.add(listener);
     return () => this.anything.delete(listener);
+  }
+
+  /** Calls after a commit by which a run left its concurrency group: another may be admitted. */
+  onRoom(listener: () => void): void {
+    this.room.push(listener);
+  }
+
+  tellRoom(): void {
+    for (const listener of this.room) listener();
   }
 
   /** For the commit loop alone. */

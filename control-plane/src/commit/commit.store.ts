@@ -1,4 +1,6 @@
 // The port of the commit stage to its rows.
+import type { GroupState } from "../engine/concurrency.ts";
+import type { LimitRef, LimitStates } from "../engine/limit.ts";
 import type { Run } from "../engine/snapshot.ts";
 import type { BatchRows } from "./batch.ts";
 import type { WorkflowEdition } from "./commit.ts";
@@ -22,12 +24,27 @@ export interface FoundAttempt {
   readonly position: number;
 }
 
+/** A concurrency group, and the first of the runs that go on. */
+export interface HeldGroup extends GroupState {
+  readonly holders: readonly string[];
+}
+
 export interface CommitStore {
   /**
    * Writes a batch whole for each run it accepts. Answers the runs that were accepted, with the number of each new one.
    * @throws what isUnavailable() knows where the database could not be reached: the outcome is then unknown
    */
   write(rows: BatchRows): Promise<ReadonlyMap<string, number | undefined>>;
+  /**
+   * Decides and writes under the locks of limits: nobody else takes of them before `work` has been committed. What is
+   * freed meanwhile may be seen or not. `work` writes one batch by the function it is given, or nothing.
+   */
+  withLimits<T>(
+    refs: readonly LimitRef[],
+    work: (states: LimitStates, write: CommitStore["write"]) => Promise<T>,
+  ): Promise<T>;
+  /** Decides and writes the start or the admission of one run under the lock of its concurrency group. */
+  withGroup<T>(ref: LimitRef, work: (state: HeldGroup, write: CommitStore["write"]) => Promise<T>): Promise<T>;
   /** Snapshots of runs; runs that do not exist are left out. */
   loadRuns(keys: readonly RunKey[]): Promise<readonly Run[]>;
   findKeys(

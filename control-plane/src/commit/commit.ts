@@ -32,7 +32,17 @@ export type StartOutcome =
   | { readonly kind: "started"; readonly runId: string; readonly number: number; readonly createdMs: number }
   /** The key was used before: by the same request (its run), or by another one. */
   | { readonly kind: "replayed"; readonly runId: string }
-  | { readonly kind: "key_reused" };
+  | { readonly kind: "key_reused" }
+  /** The workflow's concurrency does not take it: all that may go on do, or all that may wait do. No run was made. */
+  | {
+      readonly kind: "limit_reached" | "queue_full";
+      readonly limit: number;
+      readonly queuedMax: number;
+      readonly active: number;
+      readonly waiting: number;
+      /** The first of the runs that go on, by id. */
+      readonly holders: readonly string[];
+    };
 
 export interface Commit {
   /** Resolves after the commit that made the run durable, and with it its first attempts. */

@@ -1,8 +1,10 @@
 // Direct offers: when an agent of this replica may have the next attempt in the same commit (docs/decisions/0004-group-
 // commit.md).
 //  O1. Only where nobody else has a better right: no waiting work in that lane as far as this replica knows, and the
-//      statement asserts it again (commit-batch B4).
+//      statement asserts it again (commit-batch B4). Never where a limit is involved: those are taken by a claim.
 //  O2. A slot taken here is given back if the commit does not make the attempt.
+import { orderOf } from "../engine/order.ts";
+import type { Run } from "../engine/snapshot.ts";
 import { dispatch } from "../engine/task-machine.ts";
 import { indexContext } from "../engine/context.ts";
 import type { Draft } from "../engine/draft.ts";
@@ -15,6 +17,12 @@ import { laneOf } from "./lane.ts";
 export interface Placement {
   readonly placed: Placed[];
   readonly slots: Slot[];
+}
+
+/** A key that cannot be evaluated was refused when the run was asked for. */
+function fairnessKeyOf({ plan, inputs }: Run): string {
+  const order = orderOf(plan.document, inputs);
+  return order.kind === "order" ? order.fairnessKey : plan.document.name;
 }
 
 /** Places every ready task run of a draft: with an agent at once, or in its lane's queue. */
@@ -38,16 +46,23 @@ export function placeReady(
       indexContext(draft.run, position, (at) => draft.task(at)),
     );
     const slot =
-      mayOfferDirectly && !backlog.has(lane.laneId) ? sessions.take(lane, planTask.leaseMs, task.avoid) : undefined;
+      mayOfferDirectly && lane.limits === undefined && !backlog.has(lane.laneId)
+        ? sessions.take(lane, planTask.leaseMs, task.avoid)
+        : undefined;
     if (slot === undefined) {
       draft.tell({ type: "task.queued", task: draft.nameOf(position), to: "queued" });
       if (planTask.hook !== undefined) draft.setTimer(position, "queue_timeout", draft.around.nowMs + hookWaitMs);
-      placed.push({ position, lane, direct: undefined });
+      placed.push({
+        position,
+        lane,
+        direct: undefined,
+        pass: backlog.turns.next(lane.laneId, fairnessKeyOf(draft.run)),
+      });
       continue;
     }
     dispatch(draft, position, slot);
     slots.push(slot);
-    placed.push({ position, lane, direct: { agentId: slot.agentId, session: slot.session } });
+    placed.push({ position, lane, direct: { agentId: slot.agentId, session: slot.session }, pass: 0 });
   }
   return { placed, slots };
 }

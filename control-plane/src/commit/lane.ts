@@ -5,6 +5,8 @@ import { evaluateText, scopeFor, type DynamicText, type ExpressionContext } from
 import type { Lane } from "../dispatch/sessions.ts";
 import type { PlanTask } from "../engine/plan.ts";
 import type { Run } from "../engine/snapshot.ts";
+import type { LimitDemand } from "../engine/limit.ts";
+import { demandsOf } from "../engine/limit-demand.ts";
 
 export const defaultPool = "default";
 
@@ -25,7 +27,8 @@ export function laneOf(
   const { labels, isLiteral } = labelsOf(run, planTask, index);
   const pool = planTask.task.runsOn?.pool ?? defaultPool;
   const poolId = pools.get(pool) ?? nobody;
-  const laneId = laneIdOf(run.projectId, poolId, planTask.executor, labels, planTask.slots);
+  const limits = demandsOf(run, planTask, index);
+  const laneId = laneIdOf(run.projectId, poolId, planTask, labels, limits);
   const lane: Lane = {
     projectId: run.projectId,
     laneId,
@@ -33,8 +36,9 @@ export function laneOf(
     executor: planTask.executor,
     labels,
     slots: planTask.slots,
+    ...(limits.length === 0 ? {} : { limits }),
   };
-  if (isLiteral && poolId !== nobody) {
+  if (isLiteral && planTask.task.concurrency === undefined && poolId !== nobody) {
     const byProject = literal.get(planTask) ?? new Map<string, Lane>();
     byProject.set(run.projectId, lane);
     literal.set(planTask, byProject);
@@ -43,10 +47,11 @@ export function laneOf(
 }
 
 /** The part of a lane that is hashed and stored. */
-export const selectorOf = (lane: Lane): { executor: string; labels: Lane["labels"]; slots: number } => ({
+export const selectorOf = (lane: Lane): Pick<Lane, "executor" | "labels" | "slots" | "limits"> => ({
   executor: lane.executor,
   labels: lane.labels,
   slots: lane.slots,
+  ...(lane.limits === undefined ? {} : { limits: lane.limits }),
 });
 
 export const selectorHash = (lane: Lane): string =>
@@ -84,12 +89,19 @@ function labelsOf(
 function laneIdOf(
   projectId: string,
   poolId: string,
-  executor: string,
+  planTask: PlanTask,
   labels: Readonly<Record<string, readonly string[]>>,
-  slots: number,
+  limits: readonly LimitDemand[],
 ): string {
-  const hash = createHash("sha256")
-    .update(JSON.stringify([projectId, poolId, executor, labels, slots]))
-    .digest("hex");
+  // Work that waits for a limit stands in a lane of its own, so that it keeps nobody back who does not need the limit.
+  const asked = [
+    projectId,
+    poolId,
+    planTask.executor,
+    labels,
+    planTask.slots,
+    ...(limits.length === 0 ? [] : [limits]),
+  ];
+  const hash = createHash("sha256").update(JSON.stringify(asked)).digest("hex");
   return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
 }

@@ -15,7 +15,7 @@ export const encoders = byPart((part) => new BinaryRows(batchColumns[part]));
 export const rowTypeName = (part: string): string => `pg_temp.capstan_${part}`;
 
 /** Object ids of the row types of one connection. */
-export type RowTypes = Readonly<Record<RowPart, number>>;
+type RowTypes = Readonly<Record<RowPart, number>>;
 
 const known = new WeakMap<pg.ClientBase, RowTypes>();
 

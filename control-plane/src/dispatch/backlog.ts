@@ -1,7 +1,10 @@
 // Lanes with waiting work, as far as this replica knows. A hint: the commit statement asserts the truth.
+import { Turns } from "../engine/fairness.ts";
 import type { Lane } from "./sessions.ts";
 
 export class Backlog {
+  /** Who comes next within a lane. */
+  readonly turns = new Turns();
   private readonly lanes = new Map<string, Lane>();
   private readonly wake: (() => void)[] = [];
 
@@ -13,6 +16,12 @@ export class Backlog {
   add(lane: Lane): void {
     if (this.lanes.has(lane.laneId)) return;
     this.lanes.set(lane.laneId, lane);
+    for (const listener of this.wake) listener();
+  }
+
+  /** What waiting work lacked may be there now. */
+  wakeUp(): void {
+    if (this.lanes.size === 0) return;
     for (const listener of this.wake) listener();
   }
 

@@ -2,6 +2,7 @@
 import type { RunState } from "@capstan/proto";
 import type { TimerKind } from "../engine/event.ts";
 import type { ClockSample } from "./database-clock.ts";
+import type { LimitRef, LimitStates } from "../engine/limit.ts";
 import type { Renewal } from "./leases.ts";
 import type { Lane } from "./sessions.ts";
 
@@ -11,6 +12,12 @@ export interface WaitingTask {
   readonly position: number;
   readonly avoid: readonly string[];
   readonly leaseMs: number;
+  readonly pass: number;
+}
+
+/** A lane with waiting work, and the pass of the first that waits. */
+export interface WaitingLane extends Lane {
+  readonly pass: number;
 }
 
 export interface OverdueAttempt {
@@ -29,13 +36,20 @@ export interface DueTimer {
 }
 
 export interface DispatchStore {
+  /** What limits have and what is held of them. A hint: the claim looks again under their locks. */
+  limitStates(refs: readonly LimitRef[]): Promise<LimitStates>;
   /** Lanes that have waiting work, of all projects. */
-  lanesWithWork(): Promise<readonly Lane[]>;
+  lanesWithWork(): Promise<readonly WaitingLane[]>;
   /**
    * Reserves the top waiting task runs of a lane by (priority, pass, run), at most `limit`, for a few seconds. Rows that
-   * another replica holds are skipped. A reservation that is not used ends by itself.
+   * another replica holds are skipped. A reservation that is not used ends by itself. `level`: only of this level of
+   * priority or a better one.
    */
-  reserve(laneId: string, limit: number): Promise<readonly WaitingTask[]>;
+  reserve(laneId: string, limit: number, level?: number): Promise<readonly WaitingTask[]>;
+  /** The level of the first that waits in each lane; lanes in which nothing waits are left out. */
+  laneHeads(laneIds: readonly string[]): Promise<ReadonlyMap<string, { readonly priority: number }>>;
+  /** Raises what has waited by one level for each quarter of an hour, at most `limit` rows; answers how many. */
+  raiseWaiting(limit: number): Promise<number>;
   /** Gives reservations back at once. */
   release(tasks: readonly WaitingTask[]): Promise<void>;
   /** Moves counted time on and answers the database's clocks. */
@@ -46,6 +60,8 @@ export interface DispatchStore {
   endedLeases(limit: number): Promise<readonly OverdueAttempt[]>;
   /** Live attempts that should have been stopped by their timeout long ago. */
   overdueBackstops(limit: number): Promise<readonly OverdueAttempt[]>;
+  /** Of each concurrency group that has room, the oldest run that waits. */
+  admissibleRuns(limit: number): Promise<readonly { readonly projectId: string; readonly runId: string }[]>;
   dueTimers(limit: number): Promise<readonly DueTimer[]>;
   /** How the last run of the same workflow before this one ended; undefined where none has. */
   previousOutcome(projectId: string, runId: string): Promise<RunState | undefined>;

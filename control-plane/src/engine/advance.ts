@@ -8,7 +8,7 @@ import { startHooks } from "./hooks.ts";
 import { passMark } from "./late.ts";
 import { markTask } from "./mark.ts";
 import { hold, isHeld, pauseRun, resumeRun } from "./pause.ts";
-import { cancelRun, endCleanup, settle, stopTask } from "./run-machine.ts";
+import { beginRun, cancelRun, endCleanup, settle, stopTask } from "./run-machine.ts";
 import { retryNow } from "./retry-now.ts";
 import type { Run } from "./snapshot.ts";
 import { dispatch, queue } from "./task-machine.ts";
@@ -56,6 +56,10 @@ export function advance(draft: Draft, event: RunEvent): EventOutcome {
         atMs: draft.around.nowMs,
         force: false,
       });
+    case "admit":
+      if (draft.run.state !== "queued") return { kind: "duplicate" };
+      beginRun(draft);
+      return { kind: "accepted" };
     case "cancel_run":
       return cancelRun(draft, {
         cause: "cancelled",
@@ -107,6 +111,14 @@ function fire(draft: Draft, position: number, timer: Extract<RunEvent, { kind: "
   switch (timer) {
     case "cleanup":
       return endCleanup(draft);
+    case "superseded":
+      return cancelRun(draft, {
+        cause: "cancelled",
+        actor: "capstan",
+        reason: "a newer run with the same concurrency key took its place",
+        atMs: draft.around.nowMs,
+        force: false,
+      });
     case "retry":
       if (task?.state !== "retrying") return { kind: "duplicate" };
       queue(draft, position);

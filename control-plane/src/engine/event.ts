@@ -72,6 +72,8 @@ export type RunEvent =
   /** How the run of this workflow ended that was before this one; undefined where there was none. */
   | { readonly kind: "recovery"; readonly previous: RunState | undefined }
   | { readonly kind: "deadline" }
+  /** The run's concurrency group has room: the queued run goes on. Decided under the group's lock. */
+  | { readonly kind: "admit" }
   /** The runner should have stopped the attempt at its timeout and has not said so for grace and a minute. */
   | ({ readonly kind: "backstop"; readonly position: number } & AttemptRef)
   | {
@@ -101,6 +103,7 @@ export interface Slot {
  */
 export const timerKinds = [
   "retry",
+  "superseded",
   "dispatch_backoff",
   "cleanup",
   "queue_timeout",
@@ -120,7 +123,9 @@ export type EventOutcome =
   | { readonly kind: "expect"; readonly seq: number }
   | { readonly kind: "invalid"; readonly code: string; readonly detail: string }
   | { readonly kind: "refused"; readonly code: "state_conflict"; readonly detail: string; readonly state: string }
-  | { readonly kind: "not_found" };
+  | { readonly kind: "not_found" }
+  /** A claim that found a limit without room: the task run stays queued. */
+  | { readonly kind: "no_room"; readonly key: string };
 
 /** One item of the run's history, as stored in `run_events.items` and told by the live stream. */
 export interface HistoryItem {

@@ -19,6 +19,7 @@ import { askCondition } from "./condition.ts";
 import { evaluationContext, runView } from "./context.ts";
 import type { Draft } from "./draft.ts";
 import { groupCounts, groupOutcome, newMapState, outOfReach, takeTurn, withTurn, type MapState } from "./group.ts";
+import { demandProblem } from "./limit-demand.ts";
 import { askJoin, effectOfSkip } from "./join.ts";
 import type { Mapping, PlanTask } from "./plan.ts";
 import type { NeedCounts, TaskRun } from "./snapshot.ts";
@@ -214,6 +215,8 @@ function begin(draft: Draft, position: number, index: number): void {
   if (condition.kind === "no") {
     return skip(draft, at, "skipped_by_condition", condition.evidence, effectOfSkip(needs));
   }
+  const wrong = demandProblem(draft, at);
+  if (wrong !== undefined) return failTask(draft, at, wrong);
   queue(draft, at);
 }
 

@@ -52,6 +52,8 @@ export interface PlanTask {
   readonly queueTimeoutMs: number | undefined;
   /** True where it has a timer that its author asked for, beside `timeout`. */
   readonly isTimed: boolean;
+  /** Its attempts take of limits. */
+  readonly isLimited: boolean;
   /** The event whose hook it is; undefined for a task of the graph. */
   readonly hook: HookName | undefined;
   /** Position of the task whose hook it is; undefined for a hook of the run. */
@@ -158,6 +160,7 @@ export function compilePlan(digest: string, document: CanonicalWorkflow): Plan {
       timeoutTotalMs: task.timeoutTotalMs,
       queueTimeoutMs: task.queueTimeoutMs,
       isTimed: task.timeoutTotalMs !== undefined || task.queueTimeoutMs !== undefined || task.sla !== undefined,
+      isLimited: task.limits !== undefined || task.concurrency !== undefined,
       hook: hookOf.get(key),
       mapping: mappingOf(task, positionOf),
       hookOf: positionOf.get(hookOfTask.get(key) ?? ""),

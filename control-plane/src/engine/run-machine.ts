@@ -1,6 +1,6 @@
 // The run: how it starts, is cancelled, runs out of time, and what it ends as (docs/language.md, "Cancel and time's up"
 // and "Outcome of a run").
-import { isTaskRunEnded, type JsonObject } from "@capstan/proto";
+import { isTaskRunEnded, type JsonObject, type RunState } from "@capstan/proto";
 import type { Again } from "./again.ts";
 import { runOutputs } from "./context.ts";
 import { Draft, type Surroundings } from "./draft.ts";
@@ -30,8 +30,11 @@ export interface NewRun {
 
 const noNeeds = { open: 0, ok: 0, tolerated: 0, fail: 0, cancel: 0, skip: 0 } as const;
 
-/** A new run with its task runs, and the first of them ready. Its number is given by the commit. */
-export function startRun(request: NewRun, around: Surroundings): Draft {
+/**
+ * A new run with its task runs, and the first of them ready. Its number is given by the commit. `waits`: it stays queued
+ * without task runs until its group has room (concurrency.ts).
+ */
+export function startRun(request: NewRun, around: Surroundings, waits = false): Draft {
   const { again, ...asked } = request;
   const run: Run = {
     ...asked,
@@ -58,20 +61,27 @@ export function startRun(request: NewRun, around: Surroundings): Draft {
   };
   const draft = new Draft(run, undefined, around);
   draft.tell({ type: "run.queued", to: "queued" });
-  draft.moveRun("running", { startedMs: around.nowMs });
+  if (!waits) beginRun(draft, again);
+  return draft;
+}
+
+/** A queued run goes on: its clock starts, and its task runs are made. */
+export function beginRun(draft: Draft, again?: Again): void {
+  const { run, around } = draft;
+  const { plan } = run;
+  draft.moveRun("running", { startedMs: around.nowMs, deadlineMs: around.nowMs + plan.timeoutMs });
   draft.tell({ type: "run.started", from: "queued", to: "running" });
-  for (let position = 0; position < request.plan.graphSize; position++) {
+  for (let position = 0; position < plan.graphSize; position++) {
     const needs = draft.planTask(position).needs.length;
     draft.make(newTaskRun(draft, position, needs === 0 ? noNeeds : { ...noNeeds, open: needs }));
   }
   if (again !== undefined) beginAgain(draft, again);
-  for (let position = 0; position < request.plan.graphSize; position++) {
+  for (let position = 0; position < plan.graphSize; position++) {
     if (draft.planTask(position).needs.length === 0) consider(draft, position);
   }
   startHooks(draft, ["onStart"]);
   setRunMarks(draft);
   settle(draft);
-  return draft;
 }
 
 /** Task runs that are not executed again: they end before anything else is decided. */
@@ -84,12 +94,15 @@ function beginAgain(draft: Draft, { reused, marks }: Again): void {
   for (const [position, mark] of marks) endMarked(draft, position, mark);
 }
 
+/** A run that waits or is paused does not end, though nothing of it is open. */
+const isStill = (state: RunState): boolean => state === "queued" || state === "paused";
+
 /** Lets everything follow from what changed: successors, then the run's end, then its hooks. */
 export function settle(draft: Draft): void {
   do settleSuccessors(draft);
   while (settleGroups(draft, (at) => void stopTask(draft, at, "cancelled")));
   startCalledHooks(draft);
-  if (draft.run.openTasks > 0 || draft.run.endedMs !== undefined || draft.run.state === "paused") return;
+  if (draft.run.openTasks > 0 || draft.run.endedMs !== undefined || isStill(draft.run.state)) return;
   endRun(draft);
   forgetRunMarks(draft);
 }
@@ -106,8 +119,9 @@ export function cancelRun(draft: Draft, cancel: Cancel): EventOutcome {
     };
   }
   if (run.cancel !== undefined && !(cancel.force && !run.cancel.force)) return { kind: "accepted" };
+  if (run.state === "queued") return cancelQueued(draft, cancel);
   if (run.cancel === undefined) {
-    draft.moveRun(run.state === "queued" ? "cancelled" : "cancelling", { cancel });
+    draft.moveRun("cancelling", { cancel });
     endPause(draft);
     draft.tell({ type: "run.cancelling", to: "cancelling", actor: cancel.actor, reason: cancel.reason });
     draft.setTimer(-1, "cleanup", draft.around.nowMs + run.plan.cleanupTimeoutMs);
@@ -117,6 +131,14 @@ export function cancelRun(draft: Draft, cancel: Cancel): EventOutcome {
   stopTasks(draft, cancel.force);
   releaseHeld(draft);
   settle(draft);
+  return { kind: "accepted" };
+}
+
+/** Nothing of it has begun, so nothing is cleaned up. */
+function cancelQueued(draft: Draft, cancel: Cancel): EventOutcome {
+  draft.moveRun("cancelled", { cancel, endedMs: draft.around.nowMs });
+  draft.tell({ type: "run.cancelled", from: "queued", to: "cancelled", actor: cancel.actor, reason: cancel.reason });
+  startHooks(draft, ["onCancel", "onEnd"]);
   return { kind: "accepted" };
 }
 

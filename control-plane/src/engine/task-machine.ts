@@ -3,6 +3,7 @@ import { controlPlaneActions, isTaskRunEnded, type Failure, type JsonObject } fr
 import { askCondition } from "./condition.ts";
 import type { Draft } from "./draft.ts";
 import { holdsPlace, withTurn } from "./group.ts";
+import { demandProblem } from "./limit-demand.ts";
 import { askJoin, effectOfSkip, withNeedEnded, type JoinAnswer } from "./join.ts";
 import { hold } from "./pause.ts";
 import type { PlanTask } from "./plan.ts";
@@ -63,8 +64,13 @@ export function consider(draft: Draft, position: number): void {
   if (condition.kind === "no") {
     return skip(draft, position, "skipped_by_condition", condition.evidence, effectOfSkip(task.needs));
   }
-  if (planTask.mapping === undefined) queue(draft, position);
-  else draft.opening.push(position);
+  if (planTask.mapping !== undefined) {
+    draft.opening.push(position);
+    return;
+  }
+  const wrong = demandProblem(draft, position);
+  if (wrong !== undefined) return failTask(draft, position, wrong);
+  queue(draft, position);
 }
 
 /** A chain begins with the list of the group before it, once everything else that it needs has ended. */

@@ -25,6 +25,9 @@ import type { RunService } from "../run/run.service.ts";
 import { failureView } from "../run/view.ts";
 import type { AgentPicture, PicturedAgent } from "./agent-picture.ts";
 import { funnelOf } from "./funnel.ts";
+import { groupReason } from "./group-reason.ts";
+import type { LimitPicture, PicturedLimit } from "./limit-picture.ts";
+import { limitReason } from "./limit-reason.ts";
 
 interface Scene {
   readonly run: RunRecord;
@@ -34,17 +37,22 @@ interface Scene {
   readonly agents: readonly PicturedAgent[];
   /** By key of the mapped task. */
   readonly mapped: ReadonlyMap<string, MappedView>;
+  readonly limits: ReadonlyMap<string, PicturedLimit>;
 }
+
+const holdersMax = 5;
 
 export class ExplainService {
   private readonly runs: RunService;
   private readonly store: RunStore;
   private readonly picture: AgentPicture;
+  private readonly limits: LimitPicture;
 
-  constructor(runs: RunService, store: RunStore, picture: AgentPicture) {
+  constructor(runs: RunService, store: RunStore, picture: AgentPicture, limits: LimitPicture) {
     this.runs = runs;
     this.store = store;
     this.picture = picture;
+    this.limits = limits;
   }
 
   async task(project: ProjectScope, run: string, key: string): Promise<Explanation> {
@@ -92,6 +100,12 @@ export class ExplainService {
         do: `let it go on: capstan resume ${name}`,
       };
     }
+    const wait = record.state === "queued" ? await this.limits.groupWait(project.id, record.id) : undefined;
+    if (wait !== undefined) {
+      const { code, detail, evidence } = groupReason(name, wait);
+      // JSON of ours; the schema's type is the same without readonly.
+      return { ...head, code, detail, evidence: structuredClone(evidence) as Explanation["evidence"], do: null };
+    }
     const holding = tasks.find((task) => task.state !== "waiting") ?? tasks[0];
     if (isRunEnded(record.state) || holding === undefined) {
       return { ...head, code: record.state, detail: `${name} ${said(record.state)}${cancelWords(record)}.`, do: null };
@@ -122,9 +136,17 @@ export class ExplainService {
       this.picture.agents(project.id),
     ]);
     const mapped = await this.runs.mappedViews(project, run, [...tasks, ...also]);
-    return { run, document, tasks, queued, agents, mapped };
+    const keys = limitKeysOf(queued);
+    const limits = keys.length === 0 ? new Map() : await this.limits.limits(project.id, keys, holdersMax);
+    return { run, document, tasks, queued, agents, mapped, limits };
   }
 }
+
+/** Keys of the limits that queued work takes of. */
+export const limitKeysOf = (queued: readonly Pick<QueuedTask, "selector">[]): readonly string[] => [
+  // Selectors were written by the commit stage.
+  ...new Set(queued.flatMap((row) => ((row.selector as unknown as LaneSelector).limits ?? []).map((one) => one.key))),
+];
 
 function explainTask(scene: Scene, task: TaskRecord): Explanation {
   const name = runName(scene.run.workflow, scene.run.number);
@@ -245,8 +267,12 @@ function queued(scene: Scene, task: TaskRecord, head: Head): Explanation {
   const selector = row.selector as unknown as LaneSelector; // written by the commit stage
   const wanted = { poolId: row.poolId, executor: selector.executor, labels: selector.labels, slots: selector.slots };
   const funnel = funnelOf(wanted, row.pool, scene.agents);
+  const limit =
+    funnel.reason === undefined || funnel.reason === "agents_busy"
+      ? limitReason(selector.limits ?? [], scene.limits)
+      : undefined;
   const code: ReasonCode =
-    funnel.reason ?? (task.reason?.code === "dispatch_backoff" ? "dispatch_backoff" : "behind_others");
+    limit?.code ?? funnel.reason ?? (task.reason?.code === "dispatch_backoff" ? "dispatch_backoff" : "behind_others");
   const wants = [
     `pool=${row.pool}`,
     ...Object.entries(selector.labels).map(([label, values]) => `${label}=${values.join("|")}`),
@@ -255,8 +281,9 @@ function queued(scene: Scene, task: TaskRecord, head: Head): Explanation {
     ...head,
     code,
     since,
-    detail: `${task.key} has been queued${age}. ${reasonText(code)}`,
+    detail: `${task.key} has been queued${age}. ${limit?.detail ?? reasonText(code)}`,
     evidence: {
+      ...(structuredClone(limit?.evidence ?? {}) as Explanation["evidence"]), // JSON, as below
       wants: {
         pool: row.pool,
         executor: selector.executor,
@@ -274,7 +301,7 @@ function queued(scene: Scene, task: TaskRecord, head: Head): Explanation {
     },
     funnel: funnel.steps,
     ...(funnel.nearest === undefined ? {} : { nearest: funnel.nearest }),
-    do: queueAdvice(code, row.pool, wants, funnel.nearest),
+    do: limit !== undefined ? limit.do : queueAdvice(code, row.pool, wants, funnel.nearest),
   };
 }
 

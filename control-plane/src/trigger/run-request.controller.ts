@@ -21,6 +21,7 @@ import { RunService } from "../run/run.service.ts";
 import { WorkflowEditions, type NumberedEdition } from "../workflow/editions.ts";
 import { completeInputs } from "./inputs.ts";
 import { completeLabels } from "./labels.ts";
+import { priorityOfRun, refusedStart } from "./order.ts";
 import { StartLimits } from "./start-limits.ts";
 
 const waitMsMax = 55_000;
@@ -62,6 +63,7 @@ export class RunRequestController {
     }
     const inputs = completeInputs(edition.document, body.inputs ?? {});
     const labels = completeLabels(edition.document, inputs, body.labels);
+    const priority = priorityOfRun(edition.document, inputs);
     this.limits.admit(project, call.principal, 1, (headers) => void reply.headers(headers));
     const kind = call.request.headers["x-capstan-trigger"] === "manual" ? "manual" : "api";
     const outcome = await this.commit.start({
@@ -79,7 +81,7 @@ export class RunRequestController {
             },
           }),
     });
-    const runId = runIdOf(outcome);
+    const runId = runIdOf(outcome, params.workflow);
     if (outcome.kind === "replayed") void reply.header("idempotency-replayed", "true");
     void reply.header("location", `/api/v1/projects/${project.name}/runs/${idFromUuid("run", runId)}`);
     if (waitMs > 0) {
@@ -88,7 +90,7 @@ export class RunRequestController {
       return ended;
     }
     if (outcome.kind !== "started") return this.runs.show(project, idFromUuid("run", runId));
-    return startedView(edition, outcome, { inputs, labels, trigger: { kind, actor: call.actor } });
+    return startedView(edition, outcome, { inputs, labels, priority, trigger: { kind, actor: call.actor } });
   }
 
   /** All inputs are checked before the first run exists. A key stands for the whole request, run by run. */
@@ -99,6 +101,7 @@ export class RunRequestController {
     const edition = await this.edition(project, params.workflow, body.version);
     const asked = body.runs.map((run, i) => {
       const inputs = completeInputs(edition.document, run.inputs ?? {}, `/runs/${i}`);
+      priorityOfRun(edition.document, inputs);
       return { inputs, labels: completeLabels(edition.document, inputs, run.labels) };
     });
     this.limits.admit(project, call.principal, asked.length, (headers) => void call.reply.headers(headers));
@@ -117,7 +120,7 @@ export class RunRequestController {
               },
             }),
       });
-      const runId = runIdOf(outcome);
+      const runId = runIdOf(outcome, params.workflow);
       const id = idFromUuid("run", runId);
       if (outcome.kind !== "started") {
         const { name, state } = await this.runs.show(project, id);
@@ -146,8 +149,9 @@ export class RunRequestController {
   }
 }
 
-/** The run that a request came to, new or by its key. @throws idempotency_key_reused */
-export function runIdOf(outcome: StartOutcome): string {
+/** The run that a request came to, new or by its key. @throws idempotency_key_reused limit_reached queue_full */
+export function runIdOf(outcome: StartOutcome, workflow = "the workflow"): string {
+  if ("holders" in outcome) throw refusedStart(workflow, outcome);
   if (outcome.kind === "key_reused") {
     throw new AppError(
       "idempotency_key_reused",
@@ -161,7 +165,7 @@ export function runIdOf(outcome: StartOutcome): string {
 function startedView(
   edition: NumberedEdition,
   outcome: Extract<StartOutcome, { kind: "started" }>,
-  asked: Pick<RunView, "labels" | "trigger"> & { readonly inputs: unknown },
+  asked: Pick<RunView, "labels" | "trigger" | "priority"> & { readonly inputs: unknown },
 ): RunView {
   return {
     id: idFromUuid("run", outcome.runId),
@@ -173,7 +177,7 @@ function startedView(
     state: "queued",
     trigger: asked.trigger,
     labels: asked.labels,
-    priority: typeof edition.document.priority === "number" ? edition.document.priority : 3,
+    priority: asked.priority,
     createdAt: new Date(outcome.createdMs).toISOString(),
     startedAt: null,
     endedAt: null,

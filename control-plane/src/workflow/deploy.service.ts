@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import {
   AppError,
   checkCode,
+  checkLimits,
   idFromUuid,
   uuidV7,
   type DeployBody,
@@ -25,15 +26,29 @@ import { isError, readDocuments, refuseErrors, type ReadDocument, type ReadDocum
 import type { StorePaths } from "./store-paths.ts";
 import type { DeployRecord, WorkflowStore } from "./workflow.store.ts";
 
+/** What a deploy asks of the project's limits. */
+export interface DeployLimits {
+  /** Capacity by name. */
+  capacities(projectId: string): Promise<ReadonlyMap<string, number>>;
+}
+
 export class DeployService {
   private readonly store: WorkflowStore;
   private readonly editions: WorkflowEditions;
   private readonly picture: AgentPicture;
 
   private readonly paths: StorePaths;
+  private readonly limits: DeployLimits;
 
-  constructor(store: WorkflowStore, editions: WorkflowEditions, picture: AgentPicture, paths: StorePaths) {
+  constructor(
+    store: WorkflowStore,
+    editions: WorkflowEditions,
+    picture: AgentPicture,
+    paths: StorePaths,
+    limits: DeployLimits,
+  ) {
     this.store = store;
+    this.limits = limits;
     this.paths = paths;
     this.editions = editions;
     this.picture = picture;
@@ -68,7 +83,8 @@ export class DeployService {
     refuseErrors(read);
     await this.refuseMissingBundles(project, read.documents);
     await this.refuseMissingCode(project, read);
-    const planned = await this.plan(project, read.documents);
+    const limited = await this.checkLimits(project, read);
+    const planned = await this.plan(project, read.documents, limited);
     if (body.dryRun === true) {
       return {
         view: {
@@ -158,7 +174,23 @@ export class DeployService {
     refuseErrors({ ...read, problems: [...read.problems, ...missing] });
   }
 
-  private async plan(project: ProjectScope, documents: readonly ReadDocument[]): Promise<DeployedWorkflow[]> {
+  /** Refuses limits that the project does not have; answers the warnings about those that can never be met. */
+  private async checkLimits(project: ProjectScope, read: ReadDocuments): Promise<readonly Problem[]> {
+    const takes = read.documents.filter(({ document }) =>
+      Object.values(document.tasks).some((task) => task.limits !== undefined),
+    );
+    if (takes.length === 0) return [];
+    const capacities = await this.limits.capacities(project.id);
+    const found = takes.flatMap(({ source }) => checkLimits({ text: source.source, file: source.file }, capacities));
+    refuseErrors({ ...read, problems: [...read.problems, ...found] });
+    return found;
+  }
+
+  private async plan(
+    project: ProjectScope,
+    documents: readonly ReadDocument[],
+    more: readonly Problem[],
+  ): Promise<DeployedWorkflow[]> {
     const [agents, pools] = await Promise.all([this.picture.agents(project.id), this.picture.pools(project.id)]);
     const planned: DeployedWorkflow[] = [];
     for (const one of documents) {
@@ -172,7 +204,9 @@ export class DeployService {
         digest: one.digest,
         version: same ? before.number : (before?.number ?? 0) + 1,
         changes: before === undefined || same ? [] : changesBetween(before.document, one.document, bundleChanged),
-        warnings: one.warnings.map((warning) => ({ ...warning })),
+        warnings: [...one.warnings, ...more.filter((problem) => problem.file === one.source.file)].map((warning) => ({
+          ...warning,
+        })),
         placement: placementPlan(one.document, agents, pools),
       });
     }

@@ -10,6 +10,7 @@ export * from "./run.ts";
 export * from "./explain.ts";
 export * from "./log.ts";
 export * from "./agent.ts";
+export * from "./limit.ts";
 export * from "./live.ts";
 export * from "./routes.ts";
 export type * from "./route-types.ts";

@@ -22,6 +22,7 @@ import {
   validationSchema,
 } from "./deploy.ts";
 import { explanationSchema, runExplanationSchema } from "./explain.ts";
+import { limitDetailSchema, limitSchema, setLimitBodySchema } from "./limit.ts";
 import { liveQuery } from "./live.ts";
 import { logWindowSchema, rawLogQuery, runLogQuery, taskLogQuery } from "./log.ts";
 import { projectSchema } from "./project.ts";
@@ -65,6 +66,7 @@ const W = `${P}/workflows/{workflow}` as const;
 const R = `${P}/runs/{run}` as const;
 const T = `${R}/tasks/{task}` as const;
 const A = `${P}/agents/{agent}` as const;
+const L = `${P}/limits/{limit}` as const;
 const eventStream = "text/event-stream";
 
 export const routes = {
@@ -189,7 +191,14 @@ export const routes = {
     body: startRunBodySchema,
     response: runSchema,
     status: 202,
-    errors: ["inputs_invalid", "idempotency_key_reused", "queue_full", "body_too_large", "media_type_refused"],
+    errors: [
+      "inputs_invalid",
+      "idempotency_key_reused",
+      "limit_reached",
+      "queue_full",
+      "body_too_large",
+      "media_type_refused",
+    ],
   },
   runStartBatch: {
     method: "POST",
@@ -201,7 +210,14 @@ export const routes = {
     body: startBatchBodySchema,
     response: startBatchResponseSchema,
     status: 202,
-    errors: ["inputs_invalid", "idempotency_key_reused", "queue_full", "body_too_large", "media_type_refused"],
+    errors: [
+      "inputs_invalid",
+      "idempotency_key_reused",
+      "limit_reached",
+      "queue_full",
+      "body_too_large",
+      "media_type_refused",
+    ],
   },
   runList: {
     method: "GET",
@@ -370,6 +386,8 @@ export const routes = {
     errors: [
       "state_conflict",
       "not_reusable",
+      "limit_reached",
+      "queue_full",
       "inputs_invalid",
       "output_missing",
       "output_invalid",
@@ -521,6 +539,40 @@ export const routes = {
     permission: "runs:read",
     idempotency: "safe",
     response: queueSchema,
+  },
+  limitList: {
+    method: "GET",
+    path: `${P}/limits`,
+    summary: "Limits of the project with what is used of them",
+    permission: "pools:read",
+    idempotency: "safe",
+    response: page(limitSchema),
+  },
+  limitGet: {
+    method: "GET",
+    path: L,
+    summary: "One limit, with who holds it and what waits for it",
+    permission: "pools:read",
+    idempotency: "safe",
+    response: limitDetailSchema,
+  },
+  limitSet: {
+    method: "PUT",
+    path: L,
+    summary: "Make a limit or change it; what is held stays held",
+    permission: "limits:write",
+    idempotency: "yes",
+    body: setLimitBodySchema,
+    response: limitSchema,
+  },
+  limitDelete: {
+    method: "DELETE",
+    path: L,
+    summary: "Remove a limit that no workflow uses",
+    permission: "limits:write",
+    idempotency: "yes",
+    status: 204,
+    errors: ["state_conflict"],
   },
 
   ...signInRoutes,

@@ -152,12 +152,20 @@ export const apiCodes = errorEntries({
     meaning: "The limit of this caller is used up for the moment.",
     do: "Repeat after the time in Retry-After.",
   },
+  limit_reached: {
+    title: "As many runs go on as may",
+    status: 409,
+    retryable: true,
+    meaning: "The workflow says `concurrency` with `onLimit: skip`, and runs with an equal key hold all of its limit.",
+    do: "Wait until one of the runs that are named has ended, or cancel it.",
+  },
   queue_full: {
-    title: "Too many task runs wait",
+    title: "Too much waits already",
     status: 429,
     retryable: true,
-    meaning: "As many task runs of the project wait for an agent as may; another run would only wait behind them.",
-    do: "Look with `capstan explain` why they wait. Add agents or slots, or cancel runs that nobody needs.",
+    meaning:
+      "As many task runs of the project wait for an agent as may, or as many runs of the workflow's `concurrency` group as its `maxQueued` says; another run would only wait behind them.",
+    do: "Look with `capstan explain` why they wait. Add agents or slots, raise the limit, or cancel runs that nobody needs.",
   },
   internal: {
     title: "The control plane could not do this",

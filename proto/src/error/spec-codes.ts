@@ -287,6 +287,21 @@ export const specCodes = errorEntries({
     meaning: "More than 300 parts, 24 levels, or two list macros deep, chained ones counted.",
     do: "Let a task compute the value.",
   },
+  unknown_limit: {
+    title: "a limit that the project does not have",
+    status: 422,
+    retryable: false,
+    meaning:
+      "A task takes a limit by name, and the project has none of that name. Nothing would ever let the task run.",
+    do: "Correct the name, or make the limit first: `capstan limits set <name> <capacity>`.",
+  },
+  limit_unreachable: {
+    title: "a weight above the limit",
+    status: 422,
+    retryable: false,
+    meaning: "A warning: the task takes more of a limit than it has, so it can never be met as it stands.",
+    do: "Lower the weight, or raise the limit with `capstan limits set`.",
+  },
   condition_constant: {
     title: "a condition that is always the same",
     status: 422,

@@ -27,7 +27,7 @@ export const runTransitions = {
 
 /** What ends the waiting in each state that is not terminal: a timer, or a reason that people see. */
 export const runTimers = {
-  queued: "deadline",
+  queued: "reason limit_reached",
   running: "deadline",
   paused: "reason run_paused",
   cancelling: "cleanup timeout",

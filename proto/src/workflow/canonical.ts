@@ -207,6 +207,27 @@ export interface CanonicalRunsOn {
   readonly labels?: Readonly<Record<string, DynamicText | readonly DynamicText[]>>;
 }
 
+/** A named limit of the project and how much of it one attempt takes. */
+export interface CanonicalLimit {
+  readonly name: string;
+  readonly weight?: number;
+}
+
+/** Attempts of one task over all runs, among equal keys. */
+export interface CanonicalTaskConcurrency {
+  readonly key: DynamicText;
+  readonly limit?: number;
+}
+
+export const onLimitKinds = ["queue", "skip", "cancelRunning", "replaceQueued"] as const;
+/** Runs with an equal key at once, and what becomes of one more. */
+export interface CanonicalConcurrency {
+  readonly key?: DynamicText;
+  readonly limit?: number;
+  readonly onLimit?: (typeof onLimitKinds)[number];
+  readonly maxQueued?: number;
+}
+
 export const joinKinds = ["all_success", "none_failed", "all_done", "one_success"] as const;
 export type JoinKind = (typeof joinKinds)[number];
 
@@ -247,6 +268,8 @@ export interface CanonicalTask {
   readonly onLost?: "retry" | "fail";
   readonly retry?: CanonicalRetry;
   readonly priority?: number;
+  readonly limits?: readonly CanonicalLimit[];
+  readonly concurrency?: CanonicalTaskConcurrency;
   readonly outputs?: Readonly<Record<string, ValueDeclaration>>;
   /** Classes that it reads otherwise than by expressions, sorted. */
   readonly data?: readonly string[];
@@ -307,6 +330,7 @@ export interface CanonicalWorkflow {
     readonly bundle?: string;
   };
   readonly labels?: Readonly<Record<string, DynamicText>>;
+  readonly concurrency?: CanonicalConcurrency;
   readonly priority?: Dynamic<number>;
   readonly fairnessKey?: DynamicText;
   readonly timeoutMs?: number;

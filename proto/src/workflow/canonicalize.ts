@@ -9,6 +9,7 @@ import {
   hookNames,
   taskHookNames,
   type CanonicalHook,
+  type CanonicalLimit,
   type CanonicalRetry,
   type CanonicalRunOutput,
   type CanonicalRunsOn,
@@ -68,6 +69,16 @@ function runsOnOf(source: RunsOnSource): CanonicalRunsOn {
   return present({ pool, labels: Object.keys(texts).length === 0 ? undefined : texts }) as CanonicalRunsOn;
 }
 
+/** No limit at all is the same as an empty list. */
+const limitsOf = (source: NonNullable<TaskSource["limits"]>): readonly CanonicalLimit[] | undefined =>
+  source.length === 0
+    ? undefined
+    : source.map((limit) =>
+        typeof limit === "string"
+          ? { name: limit }
+          : { name: limit.name, ...(limit.weight === undefined ? {} : { weight: limit.weight }) },
+      );
+
 function taskOf(source: TaskSource): Omit<CanonicalTask, "needs"> {
   return present({
     title: source.title,
@@ -90,6 +101,8 @@ function taskOf(source: TaskSource): Omit<CanonicalTask, "needs"> {
     onLost: source.onLost,
     retry: optional(source.retry, retryOf),
     priority: source.priority,
+    limits: optional(source.limits, limitsOf),
+    concurrency: optional(source.concurrency, ({ key, limit }) => present({ key: dynamicText(key), limit })),
     outputs: optional(source.outputs, (map) => mapped(map, declarationOf)),
     data: optional(source.data, classesOf),
     logs: source.logs,
@@ -195,7 +208,11 @@ export function canonicalize(source: WorkflowSource): CanonicalWorkflow {
     ),
     code: optional(source.code, present),
     labels: optional(source.labels, (map) => mapped(map, dynamicText)),
+    concurrency: optional(source.concurrency, ({ key, ...rest }) =>
+      present({ key: optional(key, dynamicText), ...rest }),
+    ),
     priority: typeof source.priority === "string" ? canonicalText(source.priority) : source.priority,
+    fairnessKey: optional(source.fairnessKey, dynamicText),
     timeoutMs: optional(source.timeout, ms),
     cleanupTimeoutMs: optional(source.cleanupTimeout, ms),
     tasks,

@@ -80,6 +80,20 @@ export class ExpressionChecker {
       this.#tree(value, { place: "run", wanted: "text", path: ["labels", name], secrets: false, sure: never });
     if (typeof source.priority === "string")
       this.#tree(source.priority, { place: "run", wanted: "integer", path: ["priority"], secrets: false, sure: never });
+    this.#tree(source.concurrency?.key, {
+      place: "run",
+      wanted: "text",
+      path: ["concurrency", "key"],
+      secrets: false,
+      sure: never,
+    });
+    this.#tree(source.fairnessKey, {
+      place: "run",
+      wanted: "text",
+      path: ["fairnessKey"],
+      secrets: false,
+      sure: never,
+    });
     for (const [id, task] of Object.entries(source.tasks)) this.#task(id, task);
     const sure = sureAtEnd(this.#document);
     for (const [name, output] of Object.entries(source.outputs ?? {})) {
@@ -114,6 +128,15 @@ export class ExpressionChecker {
       this.#document.tasks[need]?.allowFailure !== true;
     const path: Path = ["tasks", id];
     this.#agentFields(task, path, "task", sure, id);
+    if (task.concurrency !== undefined)
+      this.#tree(task.concurrency.key, {
+        place: "runsOn",
+        wanted: "text",
+        path: [...path, "concurrency", "key"],
+        secrets: false,
+        sure: never,
+        task: id,
+      });
     this.#inherited(id, task, sure);
     if (task.if !== undefined) this.#condition(task.if, [...path, "if"], "if", sure, id);
     this.#lists(task, path, sure);

@@ -90,6 +90,21 @@ function checkTask(id: string, task: TaskSource, ids: readonly string[], problem
     }
   }
   for (const name of Object.keys(task.env ?? {})) checkEnvName(name, [...path, "env", name], problems);
+  checkLimits(task, [...path, "limits"], problems);
+}
+
+/** A limit named twice would be taken twice; its weight says how much is taken. */
+function checkLimits(task: TaskSource, path: Path, problems: ProblemList): void {
+  const names = (task.limits ?? []).map((limit) => (typeof limit === "string" ? limit : limit.name));
+  for (const [index, name] of names.entries()) {
+    if (names.indexOf(name) === index) continue;
+    problems.add({
+      code: "bad_value",
+      detail: `the limit ${name} is named twice`,
+      hint: "write it once, with a weight",
+      path: [...path, index],
+    });
+  }
 }
 
 export function checkEnvName(name: string, path: Path, problems: ProblemList): void {

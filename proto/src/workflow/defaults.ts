@@ -54,6 +54,13 @@ export const onLostOf = (task: CanonicalTask): "retry" | "fail" => task.onLost ?
 export const onLeaseEndOf = (task: CanonicalTask): "stop" | "continue" => task.onLeaseEnd ?? "stop";
 /** Literal priority of a task; undefined: its run's. */
 export const priorityOf = (task: CanonicalTask): number | undefined => task.priority;
+/** The lowest and the highest number of a priority; 1 comes first. */
+export const priorityMin = 1;
+export const priorityMax = 5;
+/** Attempts at once of a task with `concurrency`. */
+export const defaultConcurrencyLimit = 1;
+/** Runs of a group that may wait. */
+export const defaultQueuedMax = 1000;
 export const onLogFullOf = (task: CanonicalTask): "block" | "drop" => task.logs?.onFull ?? "block";
 export const runTimeoutMsOf = (document: CanonicalWorkflow): number => document.timeoutMs ?? defaultRunTimeoutMs;
 export const cleanupTimeoutMsOf = (document: CanonicalWorkflow): number =>

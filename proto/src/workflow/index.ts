@@ -19,6 +19,7 @@ export { conditionNames, contextNames, forEachExpression, pickContext, secretNam
 export { graphOf, type Graph } from "./edges.ts";
 export { canonicalJsonOf, digestOf } from "./digest.ts";
 export { checkCode } from "./check-code.ts";
+export { checkLimits } from "./check-limits.ts";
 export { readWorkflow, type ReadWorkflow, type WorkflowText } from "./read.ts";
 export { formatProblem, problemsMax, type DocumentProblem } from "./problems.ts";
 export { workflowJsonSchema, workflowSchema as workflowDocumentSchema, type WorkflowSource } from "./schema.ts";

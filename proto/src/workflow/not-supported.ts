@@ -14,8 +14,6 @@ export const unsupportedKeys = [
   "permissions",
   "overridable",
   "protected",
-  "concurrency",
-  "fairnessKey",
   "sla.calendar",
   "assets",
   "outputs.*.sealed",
@@ -33,8 +31,6 @@ export const unsupportedKeys = [
   "tasks.*.cache",
   "tasks.*.reads",
   "tasks.*.writes",
-  "tasks.*.limits",
-  "tasks.*.concurrency",
   "tasks.*.container",
   "tasks.*.spark",
   "tasks.*.ecs",
@@ -170,21 +166,17 @@ function reportDatabase({ value, path }: Found, problems: ProblemList): void {
 
 /** Frozen before a run has a number: what the language lets these know of the run is not known to them yet. */
 function reportEarly(source: WorkflowSource, problems: ProblemList): void {
-  if (typeof source.priority === "string") {
-    problems.add({
-      code: "not_supported",
-      detail: "an expression as priority is not supported yet",
-      hint: "write a number from 1 to 5",
-      path: ["priority"],
-    });
-  }
-  const early = [
+  const early: { readonly value: unknown; readonly path: readonly string[] }[] = [
+    { value: source.priority, path: ["priority"] },
+    { value: source.fairnessKey, path: ["fairnessKey"] },
+    { value: source.concurrency?.key, path: ["concurrency", "key"] },
     ...Object.entries(source.labels ?? {}).map(([name, value]) => ({ value, path: ["labels", name] })),
     ...Object.entries(source.inputs ?? {}).flatMap(([name, input]) =>
       typeof input === "object" ? [{ value: input["default"], path: ["inputs", name, "default"] }] : [],
     ),
   ];
   for (const { value, path } of early) {
+    if (value === undefined) continue;
     forEachExpression(dynamicJson(value), ({ $expr }) => {
       if (!rootsOf($expr).has("run")) return;
       problems.add({ code: "not_supported", detail: `run in ${path.join(".")} is not supported yet`, path });

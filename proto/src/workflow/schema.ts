@@ -1,6 +1,7 @@
 // The whole document of language version 1 as one schema. Keys that this release does not run are in it all the same:
 // they are refused afterwards as "not supported yet", not as unknown.
 import * as z from "zod";
+import { onLimitKinds } from "./canonical.ts";
 import type { JsonObject } from "../json.ts";
 import { hookEntry } from "./hook-schema.ts";
 import { durationText, json, nameText, requiredText, secretNameText, text, whole } from "./scalar-schema.ts";
@@ -66,7 +67,7 @@ export const workflowSchema = z.strictObject({
     .strictObject({
       key: text(4200).optional(),
       limit: whole(1, 1000).optional(),
-      onLimit: z.enum(["queue", "skip", "cancelRunning", "replaceQueued"]).optional(),
+      onLimit: z.enum(onLimitKinds).optional(),
       maxQueued: whole(1, 100_000).optional(),
     })
     .optional(),

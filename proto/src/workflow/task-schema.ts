@@ -97,7 +97,7 @@ export const task = z.strictObject({
   writes: z.array(assetReference).optional(),
   timeoutTotal: durationText(second, yearMs).optional(),
   queueTimeout: durationText(second, yearMs).optional(),
-  limits: z.array(limit).optional(),
+  limits: z.array(limit).max(20, { error: "too_large: at most 20 limits" }).optional(),
   concurrency: z.strictObject({ key: text(4200), limit: whole(1, 1000).optional() }).optional(),
   forEach: listOrExpression.optional(),
   matrix: z.record(z.string(), z.union([z.array(json), text(4200)])).optional(),

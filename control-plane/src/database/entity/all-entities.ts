@@ -11,6 +11,8 @@ import { IdempotencyKeyEntity } from "./idempotency-key.entity.ts";
 import { JoinTokenEntity } from "./join-token.entity.ts";
 import { LaneEntity } from "./lane.entity.ts";
 import { LeaseClockEntity } from "./lease-clock.entity.ts";
+import { LimitEntity } from "./limit.entity.ts";
+import { LimitHoldEntity } from "./limit-hold.entity.ts";
 import { LiveAttemptEntity } from "./live-attempt.entity.ts";
 import { LogSegmentEntity } from "./log-segment.entity.ts";
 import { LogStreamEntity } from "./log-stream.entity.ts";
@@ -19,6 +21,7 @@ import { PoolEntity } from "./pool.entity.ts";
 import { ProjectEntity } from "./project.entity.ts";
 import { QueuedTaskEntity } from "./queued-task.entity.ts";
 import { RunEntity } from "./run.entity.ts";
+import { RunGroupEntity } from "./run-group.entity.ts";
 import { RunEventEntity } from "./run-event.entity.ts";
 import { SecurityEventEntity } from "./security-event.entity.ts";
 import { SignInLinkEntity } from "./sign-in-link.entity.ts";
@@ -44,6 +47,8 @@ export const entities = [
   JoinTokenEntity,
   LaneEntity,
   LeaseClockEntity,
+  LimitEntity,
+  LimitHoldEntity,
   LiveAttemptEntity,
   LogSegmentEntity,
   LogStreamEntity,
@@ -53,6 +58,7 @@ export const entities = [
   QueuedTaskEntity,
   RunEntity,
   RunEventEntity,
+  RunGroupEntity,
   SecurityEventEntity,
   SignInLinkEntity,
   StoredFileEntity,

@@ -32,4 +32,7 @@ export class QueuedTaskEntity {
 
   @Column({ name: "avoid_agents", type: "uuid", array: true, nullable: true })
   avoidAgents!: string[] | null;
+
+  @Column({ type: "smallint" })
+  raised!: number;
 }

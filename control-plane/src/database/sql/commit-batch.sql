@@ -15,6 +15,7 @@
 --      `(… IN (SELECT …)) IS TRUE` is a hashed look-up that the planner does not turn into a join. Rows that one part
 --      alone reads are not MATERIALIZED: that would be one more copy of each.
 --  B6. A live attempt is a row of live_attempts; its end moves it to attempts, which is written once.
+--  B7. What an attempt takes of limits is taken under their locks (limit-lock.sql) and freed by the batch that ends it.
 WITH
 --{starts}
 start AS (
@@ -201,7 +202,7 @@ queue_made AS (
     CASE WHEN av IS NULL THEN NULL ELSE ARRAY(SELECT json_array_elements_text(av)::uuid) END
   FROM waiting WHERE d IS NULL
   ON CONFLICT (project_id, run_id, position) DO UPDATE SET lane_id = excluded.lane_id, priority = excluded.priority,
-    pass = excluded.pass, queued_at = excluded.queued_at, avoid_agents = excluded.avoid_agents, taken_until = NULL
+    pass = excluded.pass, queued_at = excluded.queued_at, avoid_agents = excluded.avoid_agents, taken_until = NULL, raised = 0
 ),
 queue_left AS (
   DELETE FROM task_queue x USING waiting t WHERE t.d AND x.project_id = t.p AND x.run_id = t.r AND x.position = t.o
@@ -220,6 +221,47 @@ timer_set AS (
 timer_cleared AS (
   DELETE FROM timers x USING timer t
   WHERE t.du IS NULL AND x.project_id = t.p AND x.run_id = t.r AND x.position = t.o AND x.kind = t.k
+),
+--{/}
+--{holds}
+hold_made AS (
+  INSERT INTO limit_holds (project_id, attempt_id, limit_key, run_id, position, weight, taken_at, until_at)
+  SELECT p, i, k, r, o, w, to_timestamp(of / 1000), to_timestamp(un / 1000)
+  FROM json_to_recordset(:holds::json) AS t(p uuid, r uuid, o int, i uuid, k text, w int, of float8, un float8)
+  WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
+),
+--{/}
+--{frees}
+hold_freed AS (
+  DELETE FROM limit_holds x USING json_to_recordset(:frees::json) AS t(p uuid, r uuid, i uuid)
+  WHERE (t.r IN (SELECT r FROM ok)) IS TRUE AND x.project_id = t.p AND x.attempt_id = t.i AND x.until_at IS NULL
+),
+--{/}
+--{groups}
+grouped AS MATERIALIZED (
+  SELECT t.* FROM json_to_recordset(:groups::json) AS t(p uuid, r uuid, k text, c int, s text, su text)
+  WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
+),
+group_joined AS (
+  INSERT INTO run_groups (project_id, run_id, group_key, state, capacity) SELECT p, r, k, s, c FROM grouped
+  ON CONFLICT (project_id, run_id) DO UPDATE SET state = excluded.state
+),
+group_superseded AS (
+  UPDATE run_groups x SET state = 'superseded' FROM grouped t
+  WHERE t.su IS NOT NULL AND x.project_id = t.p AND x.group_key = t.k AND x.run_id <> t.r AND x.state = 'waiting'
+),
+group_told AS (
+  INSERT INTO timers (project_id, run_id, position, kind, due_at)
+  SELECT x.project_id, x.run_id, -1, 'superseded', clock_timestamp()
+  FROM grouped t JOIN run_groups x ON x.project_id = t.p AND x.group_key = t.k AND x.run_id <> t.r
+  WHERE t.su = 'all' AND x.state <> 'superseded' OR t.su = 'waiting' AND x.state = 'waiting'
+  ON CONFLICT DO NOTHING
+),
+--{/}
+--{groupsLeft}
+group_left AS (
+  DELETE FROM run_groups x USING json_to_recordset(:groupsLeft::json) AS t(p uuid, r uuid)
+  WHERE (t.r IN (SELECT r FROM ok)) IS TRUE AND x.project_id = t.p AND x.run_id = t.r
 ),
 --{/}
 --{lanes}

@@ -3,13 +3,15 @@ import type pg from "pg";
 import type { BatchRow } from "../../commit/batch-columns.ts";
 import type { BatchRows } from "../../commit/batch.ts";
 import type { WorkflowEdition } from "../../commit/commit.ts";
-import type { CommitStore, FoundAttempt, FoundKey, RunKey } from "../../commit/commit.store.ts";
+import type { CommitStore, FoundAttempt, FoundKey, HeldGroup, RunKey } from "../../commit/commit.store.ts";
+import type { LimitRef, LimitStates } from "../../engine/limit.ts";
 import { compilePlan, type Plan } from "../../engine/plan.ts";
 import type { Run } from "../../engine/snapshot.ts";
 import { commitForm } from "../commit-statement.ts";
 import { isUnavailable, type Pools } from "../pool.ts";
-import { encoders, isRowPart, rowParts, rowTypesOf, type RowTypes } from "../row-types.ts";
+import { encoders, isRowPart, rowParts, rowTypesOf } from "../row-types.ts";
 import { statement } from "../sql.ts";
+import { readLimitStates } from "./limit-states.ts";
 import { runFromRows, type LiveRow, type RunRow, type TaskRow } from "./load-run.ts";
 
 interface LoadedRow {
@@ -37,41 +39,59 @@ export class PgCommitStore implements CommitStore {
     this.pool = pools.engine;
   }
 
-  async write(rows: BatchRows): Promise<ReadonlyMap<string, number | undefined>> {
-    const rare: Readonly<Record<string, readonly object[]>> = {
-      sessionFences: [...rows.sessionFences.values()],
-      laneFences: [...rows.laneFences.values()],
-      lanes: rows.lanes,
-    };
-    const parts = [
-      ...rowParts.filter((name) => rows[name].length > 0),
-      ...Object.keys(rare).filter((name) => rare[name]?.length !== 0),
-    ];
-    const form = commitForm([...parts, ...rows.kinds].sort());
+  write(rows: BatchRows): Promise<ReadonlyMap<string, number | undefined>> {
+    return this.onHot((client) => writeBatch(client, rows));
+  }
+
+  private async onHot<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await this.hot.connect();
-    let types: RowTypes | undefined;
     let isBroken = false;
     try {
-      types = await rowTypesOf(client);
-      const oids = types;
-      const values = form.parameters.map((name) =>
-        isRowPart(name)
-          ? encoders[name].encode(name === "advances" ? rows.advances.toSorted(byRun) : rows[name], oids[name])
-          : JSON.stringify(rare[name]),
-      );
-      const result = await client.query<{ r: string; number: string | null }>({
-        name: form.name,
-        text: form.text,
-        values,
+      await rowTypesOf(client).catch((error: unknown) => {
+        isBroken = true;
+        throw error;
       });
-      return new Map(result.rows.map((row) => [row.r, row.number === null ? undefined : Number(row.number)]));
+      return await work(client);
     } catch (error) {
       // A refused value leaves the connection as good as it was; halving the batch needs it at once.
-      isBroken = types === undefined || isUnavailable(error);
+      isBroken ||= isUnavailable(error);
       throw error;
     } finally {
       client.release(isBroken);
     }
+  }
+
+  /** One transaction that holds the locks; the row types were made before it, so that a rollback cannot take them. */
+  private underLocks<T>(refs: readonly LimitRef[], work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    return this.onHot(async (client) => {
+      await client.query("BEGIN");
+      try {
+        await client.query(statement("limit-lock", [refs.map((ref) => ref.projectId), refs.map((ref) => ref.key)]));
+        const result = await work(client);
+        await client.query("COMMIT");
+        return result;
+      } catch (error) {
+        await client.query("ROLLBACK");
+        throw error;
+      }
+    });
+  }
+
+  withLimits<T>(
+    refs: readonly LimitRef[],
+    work: (states: LimitStates, write: CommitStore["write"]) => Promise<T>,
+  ): Promise<T> {
+    return this.underLocks(refs, async (client) => {
+      const states = await readLimitStates(client, refs);
+      return work(states, (rows) => writeBatch(client, rows));
+    });
+  }
+
+  withGroup<T>(ref: LimitRef, work: (state: HeldGroup, write: CommitStore["write"]) => Promise<T>): Promise<T> {
+    return this.underLocks([ref], async (client) => {
+      const { rows } = await client.query<HeldGroup>(statement("group-state", [ref.projectId, ref.key]));
+      return work(rows[0] ?? { active: 0, waiting: 0, holders: [] }, (batch) => writeBatch(client, batch));
+    });
   }
 
   async loadRuns(keys: readonly RunKey[]): Promise<readonly Run[]> {
@@ -144,4 +164,29 @@ export class PgCommitStore implements CommitStore {
       this.plans.set(row.digest, compilePlan(row.digest, JSON.parse(row.canonical) as Plan["document"]));
     }
   }
+}
+
+async function writeBatch(client: pg.PoolClient, rows: BatchRows): Promise<ReadonlyMap<string, number | undefined>> {
+  const rare: Readonly<Record<string, readonly object[]>> = {
+    sessionFences: [...rows.sessionFences.values()],
+    laneFences: [...rows.laneFences.values()],
+    lanes: rows.lanes,
+    holds: rows.holds,
+    frees: rows.frees,
+    groups: rows.groups,
+    groupsLeft: rows.groupsLeft,
+  };
+  const parts = [
+    ...rowParts.filter((name) => rows[name].length > 0),
+    ...Object.keys(rare).filter((name) => rare[name]?.length !== 0),
+  ];
+  const form = commitForm([...parts, ...rows.kinds].sort());
+  const types = await rowTypesOf(client);
+  const values = form.parameters.map((name) =>
+    isRowPart(name)
+      ? encoders[name].encode(name === "advances" ? rows.advances.toSorted(byRun) : rows[name], types[name])
+      : JSON.stringify(rare[name]),
+  );
+  const result = await client.query<{ r: string; number: string | null }>({ name: form.name, text: form.text, values });
+  return new Map(result.rows.map((row) => [row.r, row.number === null ? undefined : Number(row.number)]));
 }

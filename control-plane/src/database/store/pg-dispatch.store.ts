@@ -2,10 +2,18 @@
 import type { RunState } from "@capstan/proto";
 import type pg from "pg";
 import type { ClockSample } from "../../dispatch/database-clock.ts";
-import type { DispatchStore, DueTimer, OverdueAttempt, WaitingTask } from "../../dispatch/dispatch.store.ts";
+import type {
+  DispatchStore,
+  DueTimer,
+  OverdueAttempt,
+  WaitingLane,
+  WaitingTask,
+} from "../../dispatch/dispatch.store.ts";
 import type { Renewal } from "../../dispatch/leases.ts";
 import type { Lane } from "../../dispatch/sessions.ts";
+import type { LimitRef, LimitStates } from "../../engine/limit.ts";
 import { statement } from "../sql.ts";
+import { readLimitStates } from "./limit-states.ts";
 
 interface PlaceRow {
   readonly project_id: string;
@@ -17,8 +25,12 @@ interface LaneRow {
   readonly project_id: string;
   readonly id: string;
   readonly pool_id: string;
-  readonly selector: Pick<Lane, "executor" | "labels" | "slots">;
+  readonly pass: number;
+  readonly selector: Pick<Lane, "executor" | "labels" | "slots" | "limits">;
 }
+
+/** Above every priority that a row can have. */
+const lowestLevel = 32_767;
 
 export class PgDispatchStore implements DispatchStore {
   private readonly pool: pg.Pool;
@@ -27,16 +39,41 @@ export class PgDispatchStore implements DispatchStore {
     this.pool = engine;
   }
 
-  async lanesWithWork(): Promise<readonly Lane[]> {
-    const { rows } = await this.pool.query<LaneRow>(statement("lanes-with-work", []));
-    return rows.map((row) => ({ projectId: row.project_id, laneId: row.id, poolId: row.pool_id, ...row.selector }));
+  limitStates(refs: readonly LimitRef[]): Promise<LimitStates> {
+    return readLimitStates(this.pool, refs);
   }
 
-  async reserve(laneId: string, limit: number): Promise<readonly WaitingTask[]> {
-    const { rows } = await this.pool.query<PlaceRow & { lease_ms: string; avoid_agents: string[] | null }>(
-      statement("reserve", [laneId, limit]),
-    );
-    return rows.map((row) => ({ ...placeOf(row), leaseMs: Number(row.lease_ms), avoid: row.avoid_agents ?? [] }));
+  async lanesWithWork(): Promise<readonly WaitingLane[]> {
+    const { rows } = await this.pool.query<LaneRow>(statement("lanes-with-work", []));
+    return rows.map((row) => ({
+      projectId: row.project_id,
+      laneId: row.id,
+      poolId: row.pool_id,
+      ...row.selector,
+      pass: row.pass,
+    }));
+  }
+
+  async reserve(laneId: string, limit: number, level = lowestLevel): Promise<readonly WaitingTask[]> {
+    const { rows } = await this.pool.query<
+      PlaceRow & { lease_ms: string; avoid_agents: string[] | null; pass: number }
+    >(statement("reserve", [laneId, limit, level]));
+    return rows.map((row) => ({
+      ...placeOf(row),
+      leaseMs: Number(row.lease_ms),
+      avoid: row.avoid_agents ?? [],
+      pass: row.pass,
+    }));
+  }
+
+  async laneHeads(laneIds: readonly string[]): Promise<ReadonlyMap<string, { readonly priority: number }>> {
+    const { rows } = await this.pool.query<{ lane_id: string; priority: number }>(statement("lane-heads", [laneIds]));
+    return new Map(rows.map((row) => [row.lane_id, { priority: row.priority }]));
+  }
+
+  async raiseWaiting(limit: number): Promise<number> {
+    const result = await this.pool.query(statement("raise-waiting", [limit]));
+    return result.rowCount ?? 0;
   }
 
   async release(tasks: readonly WaitingTask[]): Promise<void> {
@@ -76,6 +113,13 @@ export class PgDispatchStore implements DispatchStore {
 
   overdueBackstops(limit: number): Promise<readonly OverdueAttempt[]> {
     return this.overdue("overdue-backstops", limit);
+  }
+
+  async admissibleRuns(limit: number): Promise<readonly { readonly projectId: string; readonly runId: string }[]> {
+    const { rows } = await this.pool.query<{ project_id: string; run_id: string }>(
+      statement("admissible-runs", [limit]),
+    );
+    return rows.map((row) => ({ projectId: row.project_id, runId: row.run_id }));
   }
 
   async dueTimers(limit: number): Promise<readonly DueTimer[]> {

@@ -1,8 +1,9 @@
 import type pg from "pg";
+import type { HoldSweepStore } from "../../retention/hold-sweep-loop.ts";
 import type { SweepStore } from "../../retention/sweep-loop.ts";
 import { statement } from "../sql.ts";
 
-export class PgSweepStore implements SweepStore {
+export class PgSweepStore implements SweepStore, HoldSweepStore {
   private readonly pool: pg.Pool;
 
   constructor(engine: pg.Pool) {
@@ -12,5 +13,10 @@ export class PgSweepStore implements SweepStore {
   async sweep(limit: number): Promise<{ keys: number; proofs: number }> {
     const { rows } = await this.pool.query<{ keys: number; proofs: number }>(statement("sweep-keys", [limit]));
     return rows[0] ?? { keys: 0, proofs: 0 };
+  }
+
+  async sweepHolds(limit: number): Promise<{ over: number; orphaned: number }> {
+    const { rows } = await this.pool.query<{ over: number; orphaned: number }>(statement("sweep-holds", [limit]));
+    return rows[0] ?? { over: 0, orphaned: 0 };
   }
 }

@@ -1,0 +1,64 @@
+// Runs with an equal key: how many may go on at once, and what becomes of one more. Pure; decided under the group's lock.
+//  C1. At most `limit` runs of a group are active. A run is active from its first `running` to its end.
+//  C2. A run that waits is `queued` and is told apart from one that was superseded: only the first may be admitted.
+//  C3. The oldest that waits is admitted first, and nobody starts past it.
+import {
+  defaultConcurrencyLimit,
+  defaultQueuedMax,
+  evaluateText,
+  scopeAt,
+  sha256Hex,
+  type CanonicalConcurrency,
+  type CanonicalWorkflow,
+  type JsonObject,
+} from "@capstan/proto";
+
+export interface RunGroup {
+  /** `group:<workflow>:<hash of the key>`. */
+  readonly key: string;
+  readonly limit: number;
+  readonly onLimit: NonNullable<CanonicalConcurrency["onLimit"]>;
+  readonly queuedMax: number;
+}
+
+/** A group as its rows tell it. */
+export interface GroupState {
+  readonly active: number;
+  readonly waiting: number;
+}
+
+/** Who has to go for the newest: nobody, those that wait, or those that run too. */
+export type Superseded = "none" | "waiting" | "all";
+
+export type Admission =
+  | { readonly kind: "start" }
+  | { readonly kind: "wait"; readonly supersede: Superseded }
+  | { readonly kind: "refused"; readonly code: "limit_reached" | "queue_full" };
+
+/** What becomes of a run that is asked for. */
+export function admitNew(group: RunGroup, state: GroupState): Admission {
+  if (state.waiting === 0 && state.active < group.limit) return { kind: "start" };
+  switch (group.onLimit) {
+    case "queue":
+      if (state.waiting >= group.queuedMax) return { kind: "refused", code: "queue_full" };
+      return { kind: "wait", supersede: "none" };
+    case "skip":
+      return { kind: "refused", code: "limit_reached" };
+    case "cancelRunning":
+      return { kind: "wait", supersede: "all" };
+    case "replaceQueued":
+      return { kind: "wait", supersede: "waiting" };
+  }
+}
+
+/** Whether a run that waits may go on now. */
+export const mayGoOn = (group: RunGroup, state: GroupState): boolean => state.active < group.limit;
+
+/** The group of a run with these inputs; undefined where its workflow has no concurrency. @throws where the key cannot be evaluated */
+export function groupOf(document: CanonicalWorkflow, workflowId: string, inputs: JsonObject): RunGroup | undefined {
+  const { concurrency } = document;
+  if (concurrency === undefined) return undefined;
+  const { key = "", limit = defaultConcurrencyLimit, onLimit = "queue", maxQueued = defaultQueuedMax } = concurrency;
+  const text = evaluateText(key, { inputs, vars: {} }, { scope: scopeAt(document, "run") });
+  return { key: `group:${workflowId}:${sha256Hex(String(text)).slice(0, 32)}`, limit, onLimit, queuedMax: maxQueued };
+}
