@@ -164,6 +164,7 @@ function explainTask(scene: Scene, task: TaskRecord): Explanation {
     case "queued":
       return queued(scene, task, head);
     case "retrying": {
+      if (task.reason?.code === "limit_reached") return waitsForPlace(task, head);
       const at = task.due === null ? "" : ` at ${clock(task.due)}`;
       const why = task.failure === null ? "" : `: ${failureText(task.failure)}`;
       return {
@@ -326,6 +327,15 @@ function queueAdvice(
       return null;
   }
 }
+
+/** An index whose back-off is over, while as many others as may be are at work. */
+const waitsForPlace = (task: TaskRecord, head: Head): Explanation => ({
+  ...head,
+  code: "limit_reached",
+  since: task.queued,
+  detail: `${task.key} waits for its next attempt: maxParallel lets ${String(task.reason?.evidence?.["max"] ?? "")} indexes be at work at once.`,
+  do: null,
+});
 
 /** A group: how its indexes stand, and what keeps the others from beginning. */
 function mapped(scene: Scene, task: TaskRecord, head: Head): Explanation {

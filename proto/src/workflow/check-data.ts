@@ -16,6 +16,7 @@ import {
 } from "./canonical.ts";
 import { forEachExpression } from "./context-names.ts";
 import { graphOf } from "./edges.ts";
+import { chainOf } from "./mapping.ts";
 import type { ProblemList } from "./problems.ts";
 
 type Path = readonly (string | number)[];
@@ -90,6 +91,11 @@ class DataChecker {
     const path: Path = ["tasks", id];
     const { hooks: _after, ...itself } = task;
     const reads = this.#reads([itself], this.#declared(task.data ?? [], [...path, "data"]), id);
+    // An index of a chain has the item of the task before it without naming it.
+    const chain = chainOf(task);
+    if (chain !== undefined) {
+      for (const [one, way] of this.#carried.get(`tasks.${chain}`) ?? nothing) if (!reads.has(one)) reads.set(one, way);
+    }
     const handled = new Map(reads);
     for (const [name, declaration] of Object.entries(task.outputs ?? {})) {
       const carried = this.#output(id, name, declaration, reads);
@@ -185,7 +191,7 @@ class DataChecker {
   }
 
   /** What a part of the document reads: by its expressions, and what is declared beside them. */
-  #reads(trees: readonly unknown[], declared: readonly string[], id?: string): Carried {
+  #reads(trees: readonly unknown[], declared: readonly string[], id?: string): Map<string, readonly string[]> {
     const found = new Map<string, readonly string[]>();
     for (const one of declared) found.set(one, id === undefined ? [] : [id]);
     const add = (carried: Carried | undefined): void => {
