@@ -1,10 +1,34 @@
+import type { TaskRunState, TaskRunView } from "@capstan/proto";
 import type { Command } from "commander";
+import type { Client } from "../api/client.ts";
 import type { Context } from "../context.ts";
 import { runColumns } from "../output/run-columns.ts";
-import { runTree } from "../output/tree.ts";
+import { runTree, type ShownIndexes } from "../output/tree.ts";
 import { resolveReference } from "../run-lookup.ts";
 
 const dayMs = 86_400_000;
+
+/** What people look for among ten thousand indexes: what goes on, and what went wrong. */
+const tellingStates = [
+  "failed",
+  "timed_out",
+  "retrying",
+  "suspended",
+  "running",
+  "dispatched",
+  "queued",
+  "cancelling",
+] as const satisfies readonly TaskRunState[];
+const indexesShown = 10;
+
+async function tellingIndexes(client: Client, run: string, tasks: readonly TaskRunView[]): Promise<ShownIndexes> {
+  const mapped = tasks.filter((task) => task.mapped !== null && task.mapped.total > 0);
+  const pages = mapped.map(async ({ task }) => {
+    const query = { of: task, state: [...tellingStates], limit: indexesShown };
+    return [task, (await client.call("taskList", { params: { run }, query })).data] as const;
+  });
+  return new Map(await Promise.all(pages));
+}
 
 /** `capstan status`: what runs, waits and failed today; or one run's tree. */
 export function registerStatus(program: Command, context: (command: Command) => Context): void {
@@ -22,8 +46,9 @@ export function registerStatus(program: Command, context: (command: Command) => 
           client.call("runGet", { params }),
           client.call("taskList", { params, query: { hooks: true } }),
         ]);
-        return ctx.out.one({ ...run, tasks: tasks.data }, run.name, () =>
-          runTree(ctx.out, run, tasks.data, client.page(`/runs/${run.name}`)),
+        const indexes = await tellingIndexes(client, name, tasks.data);
+        return ctx.out.one({ ...run, tasks: tasks.data, indexes: [...indexes.values()].flat() }, run.name, () =>
+          runTree(ctx.out, run, tasks.data, client.page(`/runs/${run.name}`), Date.now(), indexes),
         );
       }
       const [active, failed, agents] = await Promise.all([

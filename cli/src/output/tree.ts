@@ -1,5 +1,5 @@
 // A run and its tasks, as `status` and `run --watch` show them.
-import { failureText, formatDuration, type RunView, type TaskRunView } from "@capstan/proto";
+import { failureText, formatDuration, type MappedView, type RunView, type TaskRunView } from "@capstan/proto";
 import stringWidth from "string-width";
 import type { Output } from "./output.ts";
 import { printable } from "./table.ts";
@@ -23,11 +23,28 @@ type Shown = Pick<
   /** What only a run of the control plane can be. */
   readonly reused?: TaskRunView["reused"];
   readonly marked?: TaskRunView["marked"];
+  readonly mapped?: MappedView | null;
 };
+
+/** `3/5  1 at work, 1 failed`: how the indexes of a mapped task stand. */
+function mappedText({ total, succeeded, running, failed, skipped, cancelled }: MappedView): string {
+  const parts = [
+    [running, "at work"],
+    [failed, "failed"],
+    [skipped, "skipped"],
+    [cancelled, "cancelled"],
+  ] as const;
+  const rest = parts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`);
+  return [`${succeeded}/${total}`, rest.join(", ")].filter((part) => part !== "").join("  ");
+}
 
 function remark(task: Shown, now: number): string {
   if (task.reused != null) return `re-used from ${task.reused.name}`;
   if (task.marked != null) return `marked by ${task.marked.actor}: ${task.marked.reason}`;
+  if (task.mapped != null) {
+    const counts = mappedText(task.mapped);
+    return task.failure === null ? counts : `${counts}  ${task.failure.code}: ${failureText(task.failure)}`;
+  }
   if (task.failure !== null) return `${task.failure.code}: ${failureText(task.failure)}`;
   if (task.state === "retrying" && task.dueAt !== null)
     return `attempt ${task.attempts + 1} in ${formatDuration(Math.max(0, Date.parse(task.dueAt) - now))}`;
@@ -39,6 +56,9 @@ function remark(task: Shown, now: number): string {
     .map(([name, value]) => `${name} ${shortValue(value)}`)
     .join("  ");
 }
+
+const failedAt = ({ task, index }: NonNullable<RunView["failure"]>): string =>
+  task === undefined ? "" : index === undefined ? `${task}: ` : `${task}.${index}: `;
 
 /** One line per task: symbol, name, time, what there is to say, agent. */
 export function taskLine(out: Output, task: Shown, width: number, now: number): string {
@@ -55,26 +75,29 @@ export function taskLine(out: Output, task: Shown, width: number, now: number): 
     .trimEnd();
 }
 
-/** Head line and a line per task; hooks only once they have begun. */
+/** Index task runs that are shown below their mapped task, by its name. */
+export type ShownIndexes = ReadonlyMap<string, readonly TaskRunView[]>;
+
+/** Head line and a line per task; hooks only once they have begun, indexes of a mapped task below it. */
 export function runTree(
   out: Output,
   run: RunView,
   tasks: readonly TaskRunView[],
   page: string,
   now = Date.now(),
+  indexes: ShownIndexes = new Map(),
 ): string {
   const shown = tasks.filter((task) => !task.hook || task.startedAt !== null || task.state === "failed");
   const width = Math.max(8, ...shown.map((task) => stringWidth(task.task)));
+  const lines = shown.flatMap((task) => [
+    taskLine(out, task, width, now),
+    ...(indexes.get(task.task) ?? []).map((index) => `  ${taskLine(out, index, width, now)}`),
+  ]);
   const head = `${out.colors.bold(run.name)}  ${out.state(run.state)}  version ${run.version} (${run.digest.replace("sha256:", "").slice(0, 7)})  ${page}`;
   const failure =
     run.failure === null
       ? []
-      : [
-          out.tone(
-            "red",
-            `  ${printable(`${run.failure.task === undefined ? "" : `${run.failure.task}: `}${failureText(run.failure)}`)}`,
-          ),
-        ];
+      : [out.tone("red", `  ${printable(`${failedAt(run.failure)}${failureText(run.failure)}`)}`)];
   const total = `${out.isAscii ? "--" : "──"} ${since(run.createdAt, run.endedAt, now)}`;
-  return [head, ...shown.map((task) => taskLine(out, task, width, now)), ...failure, total].join("\n") + "\n";
+  return [head, ...lines, ...failure, total].join("\n") + "\n";
 }

@@ -49,7 +49,7 @@ test("the outcome of a group is what the written rule says, for any ends of its 
         expect(groupOutcome(counts, minSuccess)).toBe(outcomeByTheBook(states, minSuccess));
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: 500 },
   );
 });
 
@@ -90,7 +90,7 @@ test("a matrix is every combination once, in the order of the last key first to 
         expect(found).toEqual({ kind: "items", items: expected });
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: 300 },
   );
 });
 
@@ -204,6 +204,6 @@ test("never more than maxParallel are at work, every index ends, and the group c
         expect(task.state).toBe(isByHand ? "cancelled" : outcomeByTheBook(states, shape.minSuccess));
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: 300 },
   );
 });

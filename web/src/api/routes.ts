@@ -11,6 +11,7 @@ export type ConsoleRoute =
   | "runList"
   | "runGet"
   | "taskList"
+  | "taskGet"
   | "attemptList"
   | "taskExplain"
   | "taskLogs"
@@ -26,6 +27,7 @@ export const consoleRoutes = {
   runList: { method: "GET", path: "/api/v1/projects/{project}/runs" },
   runGet: { method: "GET", path: "/api/v1/projects/{project}/runs/{run}" },
   taskList: { method: "GET", path: "/api/v1/projects/{project}/runs/{run}/tasks" },
+  taskGet: { method: "GET", path: "/api/v1/projects/{project}/runs/{run}/tasks/{task}" },
   attemptList: { method: "GET", path: "/api/v1/projects/{project}/runs/{run}/tasks/{task}/attempts" },
   taskExplain: { method: "GET", path: "/api/v1/projects/{project}/runs/{run}/tasks/{task}/explain" },
   taskLogs: { method: "GET", path: "/api/v1/projects/{project}/runs/{run}/tasks/{task}/logs" },

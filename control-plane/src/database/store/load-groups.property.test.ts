@@ -141,6 +141,6 @@ test("a reload counts of a group what was counted event by event, and knows whos
         }
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 150 },
   );
 });

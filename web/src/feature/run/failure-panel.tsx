@@ -19,7 +19,8 @@ export function FailurePanel({
   readonly failure: NonNullable<RunView["failure"]>;
   readonly onOpen: (task: string) => void;
 }) {
-  const { task } = failure;
+  const task =
+    failure.task === undefined || failure.index === undefined ? failure.task : `${failure.task}.${failure.index}`;
   const tail = useQuery({
     queryKey: ["tail", project, run.name, task],
     enabled: task !== undefined,

@@ -28,6 +28,10 @@ export function firstTask(run: RunView, tasks: readonly TaskRunView[]): TaskRunV
   );
 }
 
+/** The row of the list that a task run belongs to: its own, or that of its mapped task. */
+const groupOf = (task: TaskRunView | undefined): string | undefined =>
+  task === undefined || task.hook ? task?.task : task.task.replace(/\.\d+$/, "");
+
 export function RunPage({ project, name }: { readonly project: string; readonly name: string }) {
   const client = useQueryClient();
   const [polling, setPolling] = useState(false);
@@ -46,6 +50,15 @@ export function RunPage({ project, name }: { readonly project: string; readonly 
     queryKey: tasksKey,
     queryFn: ({ signal }) => api("taskList", { params, signal }),
     refetchInterval: polling ? 5000 : false,
+  });
+  const wanted = search.get("task");
+  // An index of a mapped task is not in the list of tasks, which would be ten thousand long.
+  const isIndex = wanted !== null && /^[a-z][a-z0-9_]*\.\d+$/.test(wanted);
+  const indexRun = useQuery({
+    queryKey: ["task", project, name, wanted],
+    queryFn: ({ signal }) => api("taskGet", { params: { ...params, task: wanted ?? "" }, signal }),
+    enabled: isIndex,
+    refetchInterval: (query) => (query.state.data?.endedAt == null ? 2000 : false),
   });
   const me = useQuery({ queryKey: ["me"], queryFn: ({ signal }) => api("me", { signal }), staleTime: 60_000 });
 
@@ -90,9 +103,9 @@ export function RunPage({ project, name }: { readonly project: string; readonly 
     );
   }
 
-  const wanted = search.get("task");
+  const listed = rows?.find((task) => task.task === wanted);
   const selected =
-    rows === undefined ? undefined : (rows.find((task) => task.task === wanted) ?? firstTask(view, rows));
+    rows === undefined ? undefined : (listed ?? (isIndex ? indexRun.data : undefined) ?? firstTask(view, rows));
   const select = (task: string): void => {
     const next = new URLSearchParams(search.toString());
     next.set("task", task);
@@ -119,10 +132,16 @@ export function RunPage({ project, name }: { readonly project: string; readonly 
         ) : rows === undefined ? (
           <ProblemNotice error={tasks.error} onRetry={() => void tasks.refetch()} />
         ) : (
-          <TaskList tasks={rows} selected={selected?.task} onSelect={select} />
+          <TaskList tasks={rows} selected={groupOf(selected)} onSelect={select} />
         )}
         {selected === undefined ? null : (
-          <TaskPanel key={`${view.id}/${selected.task}`} project={project} run={view} task={selected} />
+          <TaskPanel
+            key={`${view.id}/${selected.task}`}
+            project={project}
+            run={view}
+            task={selected}
+            onSelect={select}
+          />
         )}
       </div>
     </Clock>

@@ -102,6 +102,12 @@ export function TaskList({
                 {task.hook ? (
                   <span className="rounded border border-line-strong/60 px-1 text-[0.6875rem] text-ink-soft">hook</span>
                 ) : null}
+                {task.mapped === null ? null : (
+                  <span className="text-xs text-ink-soft">
+                    {task.mapped.succeeded} of {task.mapped.total}
+                    {task.mapped.failed > 0 ? `, ${task.mapped.failed} failed` : ""}
+                  </span>
+                )}
                 {task.attempts > 1 ? <span className="text-xs text-ink-soft">{task.attempts} attempts</span> : null}
                 <span className="w-16 text-right text-xs text-ink-soft">
                   <Span from={task.startedAt} to={task.endedAt} />

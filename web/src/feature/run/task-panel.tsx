@@ -6,6 +6,7 @@ import { api } from "../../api/client.ts";
 import { attemptEnded, stateLooks, taskRunEnded } from "../../lib/states.ts";
 import { Span } from "../../ui/clock.tsx";
 import { StateMark } from "../../ui/state-mark.tsx";
+import { IndexList } from "./index-list.tsx";
 import { LogView } from "./log-view.tsx";
 import { ProblemNotice } from "./problem-notice.tsx";
 import { taskTitle } from "./task-list.tsx";
@@ -15,10 +16,12 @@ export function TaskPanel({
   project,
   run,
   task,
+  onSelect,
 }: {
   readonly project: string;
   readonly run: RunView;
   readonly task: TaskRunView;
+  readonly onSelect: (task: string) => void;
 }) {
   const params = { project, run: run.name, task: task.task };
   const [chosen, setChosen] = useState<number>();
@@ -28,7 +31,7 @@ export function TaskPanel({
     enabled: task.attempts > 0,
     placeholderData: (before) => before,
   });
-  const idle = !taskRunEnded[task.state] && task.state !== "running";
+  const idle = task.mapped === null && !taskRunEnded[task.state] && task.state !== "running";
   const explained = useQuery({
     queryKey: ["explain", project, run.name, task.task, task.state],
     queryFn: ({ signal }) => api("taskExplain", { params, signal }),
@@ -97,9 +100,13 @@ export function TaskPanel({
           </dl>
         </details>
       )}
+      {task.item === undefined ? null : (
+        <p className="font-mono text-xs break-all text-ink-soft">item {JSON.stringify(task.item)}</p>
+      )}
+      {task.mapped === null ? null : <IndexList project={project} run={run} task={task} onSelect={onSelect} />}
       {attempts.isError ? <ProblemNotice error={attempts.error} onRetry={() => void attempts.refetch()} /> : null}
       {attempt === undefined ? (
-        task.attempts === 0 ? (
+        task.attempts === 0 && task.mapped === null ? (
           <p className="rounded-lg border border-dashed border-line-strong/60 px-4 py-8 text-center text-ink-soft">
             No log: the task has not started.
           </p>
