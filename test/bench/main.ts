@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { measure, type Repetition } from "./measure.ts";
 import { chain } from "./scenario/chain.ts";
+import { foreach } from "./scenario/foreach.ts";
 import { logs } from "./scenario/logs.ts";
 import { noop } from "./scenario/noop.ts";
 import { processTasks } from "./scenario/process.ts";
@@ -16,7 +17,7 @@ import { trigger } from "./scenario/trigger.ts";
 import { median, spread, type Spread } from "./statistics.ts";
 import { postgresSettings, startStack } from "./stack.ts";
 
-const scenarios: readonly Scenario[] = [noop, chain, trigger, processTasks, logs];
+const scenarios: readonly Scenario[] = [noop, chain, foreach, trigger, processTasks, logs];
 
 interface Result extends Spread {
   readonly scenario: string;

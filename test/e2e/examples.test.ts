@@ -100,6 +100,31 @@ test.runIf(hasPython)("a workflow in Python runs as one in YAML does", async () 
   expect((await product.cli(["logs", "word_lengths-1"])).stdout).toContain("4 words, 3.75 letters on average");
 });
 
+test("a file is split, its parts are measured side by side, and the answers come in the order of the parts", async () => {
+  const { url } = (await product.run("daily_csv_to_sqlite-1")).inputs;
+  const started = await product.cli(["run", "weather_by_year", "-i", `url=${String(url)}`, "--wait"]);
+  expect(started.code, started.stdout + started.stderr).toBe(0);
+  const text = readFileSync(join(root, "node_modules/vega-datasets/data/seattle-weather.csv"), "utf8");
+  const years = Map.groupBy(text.trimEnd().split("\n").slice(1), (line) => line.slice(0, 4));
+  const lines = [...years].map(([year, days]) => {
+    const rainy = days.filter((line) => line.endsWith(",rain")).length;
+    return { year, days: days.length, rainy, hottest: Math.max(...days.map((line) => Number(line.split(",")[2]))) };
+  });
+  const table = lines.map(({ year, days, rainy, hottest }) => `${year},${days},${rainy},${hottest.toFixed(1)}\n`);
+  const sha256 = createHash("sha256")
+    .update(`year,days,rainy,hottest\n${table.join("")}`)
+    .digest("hex");
+  expect((await product.run("weather_by_year-1")).outputs).toMatchObject({
+    years: 4,
+    hottest: Math.max(...lines.map(({ hottest }) => hottest)),
+    table: { $file: { sha256 } },
+  });
+  const status = await product.cli(["status", "weather_by_year-1"]);
+  expect(status.stdout).toMatch(/measure .*4\/4/);
+  const explained = await product.cli(["explain", "weather_by_year-1/measure.2"]);
+  expect(explained.stdout).toContain("measure.2 succeeded");
+});
+
 test("success is told once in each channel", async () => {
   const messages = await until("both messages", 20_000, () => (received().length >= 2 ? received() : undefined));
   expect(messages.map((message) => message.channel).sort()).toEqual(["email", "slack"]);
