@@ -57,9 +57,6 @@ function remark(task: Shown, now: number): string {
     .join("  ");
 }
 
-const failedAt = ({ task, index }: NonNullable<RunView["failure"]>): string =>
-  task === undefined ? "" : index === undefined ? `${task}: ` : `${task}.${index}: `;
-
 /** One line per task: symbol, name, time, what there is to say, agent. */
 export function taskLine(out: Output, task: Shown, width: number, now: number): string {
   const name = task.task + " ".repeat(Math.max(0, width - stringWidth(task.task)));
@@ -97,7 +94,12 @@ export function runTree(
   const failure =
     run.failure === null
       ? []
-      : [out.tone("red", `  ${printable(`${failedAt(run.failure)}${failureText(run.failure)}`)}`)];
+      : [
+          out.tone(
+            "red",
+            `  ${printable(`${run.failure.task === undefined ? "" : `${run.failure.task}: `}${failureText(run.failure)}`)}`,
+          ),
+        ];
   const total = `${out.isAscii ? "--" : "──"} ${since(run.createdAt, run.endedAt, now)}`;
   return [head, ...lines, ...failure, total].join("\n") + "\n";
 }

@@ -304,3 +304,17 @@ test("what was found overdue stops no later attempt of the same task run", () =>
   expect(run.send({ kind: "backstop", position: 0, attemptId: live.id, epoch: live.epoch }).kind).toBe("duplicate");
   expect(run.states).toEqual({ a: "dispatched" });
 });
+
+test("a hook with a condition is asked after a cancel too, and runs", () => {
+  const run = new EngineFixture({
+    tasks: { a: script() },
+    hooks: {
+      onCancel: [{ action: { run: { script: "true" } }, if: { $expr: 'run.state == "cancelled"' } }],
+      onEnd: [{ action: { run: { script: "true" } }, if: { $expr: 'run.state == "failed"' } }],
+    },
+  });
+  run.cancel();
+  run.finish("a");
+  expect(run.run.state).toBe("cancelled");
+  expect(run.states).toMatchObject({ "hooks.onCancel.0": "dispatched", "hooks.onEnd.0": "skipped" });
+});

@@ -6,6 +6,7 @@ import {
   failureText,
   idFromUuid,
   isTaskRunEnded,
+  offerInputsBytesMax,
   pickContext,
   runName,
   scopeAt,
@@ -145,7 +146,16 @@ export function failureFor(
 }
 
 /** What an offer carries: only what the task's own expressions name, frozen when the attempt is made. */
-export function offerContext(run: Run, planTask: PlanTask, position: number, around: Surroundings): JsonObject {
+export const offerContext = (run: Run, planTask: PlanTask, position: number, around: Surroundings): JsonObject =>
+  contextFor(run, planTask, position, around, (at) => taskAt(run, at));
+
+function contextFor(
+  run: Run,
+  planTask: PlanTask,
+  position: number,
+  around: Surroundings,
+  task: (position: number) => TaskRun | undefined,
+): JsonObject {
   const names = contextNames(run.plan.document, planTask.key);
   if (names.length === 0) return {};
   const tasks = new Set<string>();
@@ -154,12 +164,25 @@ export function offerContext(run: Run, planTask: PlanTask, position: number, aro
     if (root === "tasks" && key !== undefined) tasks.add(key);
   }
   const whole: ExpressionContext = {
-    ...evaluationContext(run, undefined, names.includes("tasks") ? undefined : tasks),
+    ...evaluationContext(run, task, names.includes("tasks") ? undefined : tasks),
     run: runView(run, around, failureFor(run, planTask)),
     trigger: run.trigger,
-    ...indexContext(run, position, (at) => taskAt(run, at)),
+    ...indexContext(run, position, task),
   };
   return pickContext(whole, names) as JsonObject; // parts of a JSON context are JSON
+}
+
+/** Why a task cannot be offered: what its agent has to evaluate is more than an offer carries. */
+export function offerProblem(draft: Draft, position: number): Failure | undefined {
+  const planTask = draft.planTask(position);
+  if (!planTask.readsMuch) return undefined;
+  const bytes = JSON.stringify(contextFor(draft.run, planTask, position, draft.around, (at) => draft.task(at))).length;
+  if (bytes <= offerInputsBytesMax) return undefined;
+  return {
+    class: "expression",
+    code: "expression_failed",
+    message: `the values that ${planTask.key} uses of other tasks are ${bytes} bytes as JSON, and a task is given at most ${offerInputsBytesMax}; let the others write files`,
+  };
 }
 
 export type RunOutputs =

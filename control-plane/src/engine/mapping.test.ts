@@ -229,6 +229,28 @@ test("an index that waits for its next try gives its place to another, and has i
   expect(run.run.state).toBe("succeeded");
 });
 
+test("a task that would be given more of other tasks than an offer carries fails by that, before any agent has it", () => {
+  const run = new EngineFixture({
+    tasks: {
+      a: each(numbers(3), { outputs: { text: { type: "string" } } }),
+      b: script({ needs: ["a"], with: { all: { $expr: "tasks.a.results" } } }),
+    },
+  });
+  for (const index of numbers(3)) run.finish(`a.${index}`, { outputs: { text: "x".repeat(100 * 1024) } });
+  expect(run.task("b")).toMatchObject({ state: "failed", attempts: 0, failure: { code: "expression_failed" } });
+  expect(run.task("b").failure?.message).toContain("let the others write files");
+});
+
+test("counts tell of indexes that never began that they were cancelled", () => {
+  const run = new EngineFixture({
+    tasks: { a: each(numbers(5), { maxParallel: 1, failFast: true, allowFailure: true }) },
+    outputs: { counts: { value: { $expr: "tasks.a.counts" } } },
+  });
+  run.finish("a.0");
+  run.fail("a.1");
+  expect(run.run.outputs).toEqual({ counts: { total: 5, succeeded: 1, failed: 1, skipped: 0, cancelled: 3 } });
+});
+
 test("the outputs of all indexes together are bounded, so that results fit in memory", () => {
   const run = new EngineFixture({
     tasks: { a: each(numbers(68), { minSuccess: 1, outputs: { text: { type: "string" } } }) },

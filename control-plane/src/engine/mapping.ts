@@ -16,7 +16,7 @@ import {
   type JsonObject,
 } from "@capstan/proto";
 import { askCondition } from "./condition.ts";
-import { evaluationContext, runView } from "./context.ts";
+import { evaluationContext, offerProblem, runView } from "./context.ts";
 import type { Draft } from "./draft.ts";
 import { groupCounts, groupOutcome, newMapState, outOfReach, takeTurn, withTurn, type MapState } from "./group.ts";
 import { demandProblem } from "./limit-demand.ts";
@@ -215,8 +215,8 @@ function begin(draft: Draft, position: number, index: number): void {
   if (condition.kind === "no") {
     return skip(draft, at, "skipped_by_condition", condition.evidence, effectOfSkip(needs));
   }
-  const wrong = demandProblem(draft, at);
-  if (wrong !== undefined) return failTask(draft, at, wrong);
+  const problem = demandProblem(draft, at) ?? offerProblem(draft, at);
+  if (problem !== undefined) return failTask(draft, at, problem);
   queue(draft, at);
 }
 

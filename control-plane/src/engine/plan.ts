@@ -7,6 +7,7 @@ import {
   asksEachIndex,
   chainOf,
   cleanupTimeoutMsOf,
+  contextNames,
   defaultMaxParallel,
   graceMsOf,
   hookKeysOf,
@@ -60,6 +61,8 @@ export interface PlanTask {
   readonly hookOf: number | undefined;
   /** Positions of its own hooks. */
   readonly hooks: readonly number[];
+  /** Whether what its agent evaluates may be more than an offer carries: results, or outputs of several tasks. */
+  readonly readsMuch: boolean;
   /** For a task with `forEach` or `matrix`. */
   readonly mapping: Mapping | undefined;
 }
@@ -86,6 +89,11 @@ export interface Plan {
   readonly positionOf: ReadonlyMap<string, number>;
   readonly timeoutMs: number;
   readonly cleanupTimeoutMs: number;
+}
+
+function readsMuch(names: readonly string[]): boolean {
+  const tasks = names.map((name) => name.split(".")).filter(([root]) => root === "tasks");
+  return tasks.length > 1 || tasks.some(([, , field]) => field === undefined || field === "results");
 }
 
 function mappingOf(task: CanonicalTask, positionOf: ReadonlyMap<string, number>): Mapping | undefined {
@@ -162,6 +170,7 @@ export function compilePlan(digest: string, document: CanonicalWorkflow): Plan {
       isTimed: task.timeoutTotalMs !== undefined || task.queueTimeoutMs !== undefined || task.sla !== undefined,
       isLimited: task.limits !== undefined || task.concurrency !== undefined,
       hook: hookOf.get(key),
+      readsMuch: readsMuch(contextNames(document, key)),
       mapping: mappingOf(task, positionOf),
       hookOf: positionOf.get(hookOfTask.get(key) ?? ""),
       hooks: hooksOf[position] ?? [],

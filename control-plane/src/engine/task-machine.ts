@@ -1,6 +1,7 @@
 // The task run: from waiting to queued, to an attempt, to its end. Every function changes one task run of a draft.
 import { controlPlaneActions, isTaskRunEnded, type Failure, type JsonObject } from "@capstan/proto";
 import { askCondition } from "./condition.ts";
+import { offerProblem } from "./context.ts";
 import type { Draft } from "./draft.ts";
 import { holdsPlace, withTurn } from "./group.ts";
 import { demandProblem } from "./limit-demand.ts";
@@ -68,8 +69,8 @@ export function consider(draft: Draft, position: number): void {
     draft.opening.push(position);
     return;
   }
-  const wrong = demandProblem(draft, position);
-  if (wrong !== undefined) return failTask(draft, position, wrong);
+  const problem = demandProblem(draft, position) ?? offerProblem(draft, position);
+  if (problem !== undefined) return failTask(draft, position, problem);
   queue(draft, position);
 }
 

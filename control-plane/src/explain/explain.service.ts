@@ -82,7 +82,7 @@ export class ExplainService {
     };
     if (record.failure !== null) {
       const failed = failedTask(record.failure);
-      const where = failed === undefined ? "" : `${failed}: `;
+      const where = record.failure.task === undefined ? "" : `${record.failure.task}: `;
       return {
         ...head,
         code: record.failure.code,

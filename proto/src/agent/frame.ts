@@ -94,6 +94,8 @@ export interface RefusedItem {
 
 export const frameDepthMax = 64;
 export const frameKeysMax = 10_000;
+/** Frames of the control plane: an offer may carry the results of ten thousand indexes; `frameBytesMax` bounds it too. */
+export const controlFrameKeysMax = 100_000;
 
 /** Text of a frame. The body is trusted: it was made by our own typed code. */
 export const encodeFrame = (frame: AgentFrame | ControlFrame): string => JSON.stringify(frame);
@@ -112,7 +114,7 @@ export function decodeFrame<D extends Direction>(text: string, direction: D): De
     return { kind: "broken", detail: "frame is not JSON" };
   }
   if (!isRecord(value)) return { kind: "broken", detail: "frame is not an object" };
-  const danger = dangerIn(value);
+  const danger = dangerIn(value, direction === "control" ? controlFrameKeysMax : frameKeysMax);
   if (danger !== undefined) return { kind: "broken", detail: danger };
   const { t, id, re, b } = value;
   if (typeof t !== "string" || t.length > 64) return { kind: "broken", detail: "t is not a text" };
