@@ -1,7 +1,7 @@
 // Lanes: what a task run asks of an agent, as one row per distinct selector. The id follows from the content, so a
 // replica needs no look-up and two replicas cannot disagree.
 import { createHash } from "node:crypto";
-import { evaluateText, scopeFor, type DynamicText, type ExpressionContext } from "@capstan/proto";
+import { evaluateText, labelsWantedBy, scopeFor, type DynamicText, type ExpressionContext } from "@capstan/proto";
 import type { Lane } from "../dispatch/sessions.ts";
 import type { PlanTask } from "../engine/plan.ts";
 import type { Run } from "../engine/snapshot.ts";
@@ -64,7 +64,7 @@ function labelsOf(
   planTask: PlanTask,
   { item, index }: Pick<ExpressionContext, "item" | "index">,
 ): { labels: Record<string, readonly string[]>; isLiteral: boolean } {
-  const written = planTask.task.runsOn?.labels ?? {};
+  const written = labelsWantedBy(planTask.task);
   const labels: Record<string, readonly string[]> = {};
   let isLiteral = true;
   for (const name of Object.keys(written).sort()) {

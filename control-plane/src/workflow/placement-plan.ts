@@ -6,6 +6,7 @@ import {
   taskHookNames,
   isExpr,
   isText,
+  labelsWantedBy,
   slotsOf,
   taskOf,
   type CanonicalWorkflow,
@@ -34,7 +35,7 @@ export function placementPlan(
     const pool = pools.find((candidate) => candidate.name === poolName);
     const labels: Record<string, readonly string[]> = {};
     let dynamic = false;
-    for (const [label, wanted] of Object.entries(task.runsOn?.labels ?? {})) {
+    for (const [label, wanted] of Object.entries(labelsWantedBy(task))) {
       const values = Array.isArray(wanted) ? wanted : [wanted];
       const texts = values.filter((value): value is string => typeof value === "string");
       if (values.some((value) => isExpr(value) || isText(value))) dynamic = true;

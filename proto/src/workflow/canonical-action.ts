@@ -32,6 +32,11 @@ const settings = new Set([
   "format",
   "maxRows",
   "transaction",
+  "severity",
+  "event",
+  "priority",
+  "region",
+  "close",
 ]);
 
 /** Whether a field of an action or a notifier may hold expressions. */
@@ -83,9 +88,8 @@ function agentActionOf(source: Pick<TaskSource, AgentActionName | "notify">): Ca
 export const actionOf = (source: TaskSource): CanonicalAction => agentActionOf(source) ?? { run: {} };
 
 export function hookActionOf(source: HookSource): CanonicalAction {
-  const { slack, email, webhook } = source;
-  if (slack !== undefined || email !== undefined || webhook !== undefined) {
-    return { notify: notifierOf(present({ slack, email, webhook })) };
-  }
+  const { slack, email, pagerduty, opsgenie, webhook } = source;
+  const notifier = present({ slack, email, pagerduty, opsgenie, webhook });
+  if (Object.keys(notifier).length > 0) return { notify: notifierOf(notifier) };
   return agentActionOf(source) ?? { run: {} };
 }

@@ -162,6 +162,23 @@ export interface EmailNotifier {
   readonly attach?: readonly DynamicJson[];
 }
 
+export interface PagerdutyNotifier {
+  readonly routingKey: DynamicText;
+  readonly severity?: "critical" | "error" | "warning" | "info";
+  readonly event?: "trigger" | "acknowledge" | "resolve";
+  readonly summary?: DynamicText;
+  readonly dedupKey?: DynamicText;
+}
+
+export interface OpsgenieNotifier {
+  readonly apiKey: DynamicText;
+  readonly message?: DynamicText;
+  readonly priority?: "P1" | "P2" | "P3" | "P4" | "P5";
+  readonly alias?: DynamicText;
+  readonly region?: "us" | "eu";
+  readonly close?: boolean;
+}
+
 export interface WebhookNotifier {
   readonly url: DynamicText;
   readonly method?: DynamicText;
@@ -174,6 +191,8 @@ export interface WebhookNotifier {
 export type Notifier =
   | { readonly slack: SlackNotifier }
   | { readonly email: EmailNotifier }
+  | { readonly pagerduty: PagerdutyNotifier }
+  | { readonly opsgenie: OpsgenieNotifier }
   | { readonly webhook: WebhookNotifier };
 
 /** What a task does; exactly one key. */

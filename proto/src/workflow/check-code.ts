@@ -58,6 +58,12 @@ function filesOf(action: Readonly<Record<string, unknown>>, path: Path): readonl
     if (typeof fields === "object" && fields !== null && "file" in fields) add(fields.file, kind, "file");
     if (typeof fields === "object" && fields !== null && "entry" in fields) add(fields.entry, kind, "entry");
   }
+  const { python } = action;
+  if (typeof python === "object" && python !== null && "environment" in python) {
+    const { environment } = python;
+    if (typeof environment === "object" && environment !== null && "requirements" in environment)
+      add(environment.requirements, "python", "environment", "requirements");
+  }
   add(action["node"], "node");
   return found;
 }

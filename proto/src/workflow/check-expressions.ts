@@ -40,8 +40,8 @@ interface Spot {
 
 const never = (): boolean => false;
 const actionFields = ["run", "python", "node", "http", "sql"] as const;
-const notifiers = ["slack", "email", "webhook"] as const;
-const secretFields = new Set(["headers", "auth", "token", "smtp", "sign"]);
+const notifiers = ["slack", "email", "pagerduty", "opsgenie", "webhook"] as const;
+const secretFields = new Set(["headers", "auth", "token", "smtp", "sign", "routingKey", "apiKey"]);
 const listFields = new Set(["to", "cc"]);
 const anyFields = new Set(["json", "query", "form", "file", "attach", "params"]);
 

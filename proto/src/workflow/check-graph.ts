@@ -7,6 +7,7 @@ import { defaultGraceMs, defaultLeaseMs } from "./defaults.ts";
 import { findCycle } from "./edges.ts";
 import type { ProblemList } from "./problems.ts";
 import { checkSla } from "./check-sla.ts";
+import { checkPythonEnvironment } from "./python-environment.ts";
 import type { WorkflowSource } from "./schema.ts";
 import { actionNames, controlPlaneActions, type ActionName } from "./task-kind.ts";
 import type { TaskSource } from "./task-schema.ts";
@@ -30,6 +31,7 @@ export function checkGraph(source: WorkflowSource, document: CanonicalWorkflow, 
     checkTask(id, task, ids, problems);
     checkMapping(id, task, document, problems);
   }
+  checkPythonEnvironment(source.defaults?.python, ["defaults", "python"], problems);
   for (const [id, task] of Object.entries(document.tasks)) checkTimes(id, task, problems);
   for (const [name, entries] of Object.entries(source.hooks ?? {})) {
     for (const [index, entry] of (entries ?? []).entries()) checkHook(entry, ["hooks", name, index], problems);
@@ -77,6 +79,7 @@ function checkTask(id: string, task: TaskSource, ids: readonly string[], problem
     });
   } else {
     checkFields(action, task[action], [...path, action], problems);
+    checkPythonEnvironment(task.python, [...path, "python"], problems);
     checkApplicable(id, action, task, problems);
   }
   for (const [index, need] of (task.needs ?? []).entries()) {
@@ -304,6 +307,7 @@ function checkHook(entry: Readonly<Record<string, unknown>>, path: Path, problem
     });
   else if (action === "run" || action === "python" || action === "node" || action === "http" || action === "sql")
     checkFields(action, entry[action], [...path, action], problems);
+  checkPythonEnvironment(entry["python"], [...path, "python"], problems);
   const env = entry["env"];
   if (typeof env === "object" && env !== null)
     for (const name of Object.keys(env)) checkEnvName(name, [...path, "env", name], problems);

@@ -33,5 +33,15 @@ export function withDefaults(task: TaskSource, given: DefaultsSource | undefined
     else if (own === undefined && common !== undefined) merged[key] = common;
     else if (isMap(own) && isMap(common)) merged[key] = { ...common, ...own };
   }
+  const { python } = task;
+  if (python !== undefined && given?.python !== undefined) {
+    const long = typeof python === "string" ? { call: python } : python;
+    const environment = { ...given.python.environment, ...long.environment };
+    merged["python"] = {
+      ...given.python,
+      ...long,
+      ...(Object.keys(environment).length === 0 ? {} : { environment }),
+    };
+  }
   return merged as TaskSource; // the same keys with values of the same types
 }

@@ -18,7 +18,6 @@ export const unsupportedKeys = [
   "assets",
   "outputs.*.sealed",
   "defaults.isolation",
-  "defaults.python",
   "defaults.runsOn.expr",
   "defaults.runsOn.prefer",
   "defaults.resources.cpu",
@@ -40,8 +39,6 @@ export const unsupportedKeys = [
   "tasks.*.workflow",
   "tasks.*.approval",
   "tasks.*.wait",
-  "tasks.*.notify.pagerduty",
-  "tasks.*.notify.opsgenie",
   "tasks.*.runsOn.expr",
   "tasks.*.runsOn.prefer",
   "tasks.*.resources.cpu",
@@ -49,14 +46,10 @@ export const unsupportedKeys = [
   "tasks.*.resources.gpu",
   "tasks.*.resources.disk",
   "tasks.*.outputs.*.declassify.approvers",
-  "hooks.*.*.pagerduty",
-  "hooks.*.*.opsgenie",
   "hooks.*.*.container",
   "hooks.*.*.uses",
   "hooks.*.*.runsOn.expr",
   "hooks.*.*.runsOn.prefer",
-  "hooks.*.*.notify.pagerduty",
-  "hooks.*.*.notify.opsgenie",
 ] as const;
 
 /** Keys of a declared value, at any depth. */
@@ -81,9 +74,6 @@ export const unsupportedValues: readonly { readonly path: string; readonly value
   ]),
 ];
 
-/** The same for the environment of a Python action, wherever one stands. */
-const environmentFields = ["requirements", "version", "index", "wheels"] as const;
-
 /** What the hooks of a run cannot do, those of a task cannot do either. */
 const withTaskHooks = (path: string): readonly string[] =>
   path.startsWith("hooks.*.*.") ? [path, `tasks.*.${path}`] : [path];
@@ -92,7 +82,6 @@ const patterns = unsupportedKeys.flatMap(withTaskHooks).map((path) => path.split
 
 export function reportUnsupported(source: WorkflowSource, problems: ProblemList): void {
   for (const pattern of patterns) visit(source, pattern, [], problems);
-  for (const python of pythonActions(source)) reportEnvironment(python.value, python.path, problems);
   if (Array.isArray(source.secrets)) {
     problems.add({
       code: "not_supported",
@@ -238,42 +227,4 @@ const isEmpty = (value: unknown): boolean =>
 interface Found {
   readonly value: unknown;
   readonly path: readonly (string | number)[];
-}
-
-function* pythonActions(source: WorkflowSource): Generator<Found> {
-  for (const [id, task] of Object.entries(source.tasks)) {
-    yield { value: task.python, path: ["tasks", id, "python"] };
-    for (const [name, entries] of Object.entries(task.hooks ?? {})) {
-      for (const [index, entry] of (entries ?? []).entries())
-        yield { value: entry.python, path: ["tasks", id, "hooks", name, index, "python"] };
-    }
-  }
-  for (const [name, entries] of Object.entries(source.hooks ?? {})) {
-    for (const [index, entry] of (entries ?? []).entries())
-      yield { value: entry.python, path: ["hooks", name, index, "python"] };
-  }
-}
-
-function reportEnvironment(python: unknown, path: readonly (string | number)[], problems: ProblemList): void {
-  if (typeof python !== "object" || python === null || !("environment" in python)) return;
-  const environment = python.environment;
-  if (typeof environment !== "object" || environment === null) return;
-  if ("kind" in environment && environment.kind !== "system" && environment.kind !== undefined) {
-    problems.add({
-      code: "not_supported",
-      detail: `the Python environment ${JSON.stringify(environment.kind)} is not supported yet`,
-      hint: "use kind: system",
-      path: [...path, "environment", "kind"],
-    });
-  }
-  for (const field of environmentFields) {
-    if (Object.hasOwn(environment, field)) {
-      problems.add({
-        code: "not_supported",
-        detail: `environment.${field} is not supported yet`,
-        path: [...path, "environment", field],
-        atKey: true,
-      });
-    }
-  }
 }

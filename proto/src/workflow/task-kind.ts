@@ -33,20 +33,28 @@ const run = short(
   }),
 );
 
+export const pythonEnvironment = z.strictObject({
+  kind: z.enum(["system", "venv", "uv"]).optional(),
+  requirements: requiredText(1000).optional(),
+  version: z
+    .string()
+    .regex(/^3\.(9|[1-9]\d)$/, { error: 'bad_value: a version is written "3.12"; it means that one or a later one' })
+    .optional(),
+  index: requiredText(1000)
+    .regex(/^https?:\/\/[^\s@]+$/, {
+      error:
+        "bad_value: an index is an http or https address, without a password: those stand in the pip.conf of the agent",
+    })
+    .optional(),
+  wheels: requiredText(1000).optional(),
+});
+
 const python = short(
   z.strictObject({
     call: requiredText(500).optional(),
     file: requiredText(1000).optional(),
     inline: code.optional(),
-    environment: z
-      .strictObject({
-        kind: z.enum(["system", "venv", "uv"]).optional(),
-        requirements: requiredText(1000).optional(),
-        version: requiredText(20).optional(),
-        index: requiredText(1000).optional(),
-        wheels: requiredText(1000).optional(),
-      })
-      .optional(),
+    environment: pythonEnvironment.optional(),
     warm: z.boolean().optional(),
   }),
 );

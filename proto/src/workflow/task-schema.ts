@@ -5,7 +5,7 @@ import { hookEntry } from "./hook-schema.ts";
 import { isolation, network, resources, runsOn } from "./placement.ts";
 import { retryPolicy } from "./retry-policy.ts";
 import { durationText, json, jsonMap, nameText, requiredText, text, whole } from "./scalar-schema.ts";
-import { actionShape } from "./task-kind.ts";
+import { actionShape, pythonEnvironment } from "./task-kind.ts";
 import { outputDeclaration } from "./value-schema.ts";
 import { tagPattern } from "./scalar-schema.ts";
 
@@ -54,7 +54,7 @@ const inherited = {
 
 export const defaults = z.strictObject({
   ...inherited,
-  python: z.strictObject({ environment: jsonMap.optional(), warm: z.boolean().optional() }).optional(),
+  python: z.strictObject({ environment: pythonEnvironment.optional(), warm: z.boolean().optional() }).optional(),
 });
 
 const listOrExpression = z.union([z.array(json), text(4200), z.strictObject({ chain: nameText })]);

@@ -13,9 +13,17 @@ export interface ExecutorSettings {
   readonly mailFrom?: string;
   /** A Python interpreter instead of the `python3` of the path. */
   readonly pythonPath?: string;
+  /** How many Python environments are kept, in the order of their last use. */
+  readonly pythonEnvironments: number;
   /** Origin of the Slack API; default `https://slack.com`. */
   readonly slackOrigin?: string;
+  /** Origin of the Events API; default `https://events.pagerduty.com`. */
+  readonly pagerdutyOrigin?: string;
+  /** Origin of the Alert API; default by `region`. */
+  readonly opsgenieOrigin?: string;
 }
+
+const environmentsDefault = 20;
 
 const pairsOf = (text: string | undefined): Readonly<Record<string, string>> => {
   const pairs: Record<string, string> = {};
@@ -31,7 +39,7 @@ const pairsOf = (text: string | undefined): Readonly<Record<string, string>> => 
  * Settings from `CAPSTAN_AGENT__SECRETS_ENV` (names, `X*` is a prefix), `CAPSTAN_AGENT__SECRETS_FOLDERS` (`alias=/path,…`),
  * `CAPSTAN_AGENT__VAULTS` (`alias=https://host:8200,…`) with `CAPSTAN_AGENT__VAULT_TOKEN_FILES` (`alias=/path,…`),
  * `CAPSTAN_AGENT__VAULT_NAMESPACES` and `CAPSTAN_AGENT__VAULT_CA_FILES`, `CAPSTAN_AGENT__SMTP_URL`,
- * `CAPSTAN_AGENT__MAIL_FROM`, `CAPSTAN_AGENT__PYTHON`.
+ * `CAPSTAN_AGENT__MAIL_FROM`, `CAPSTAN_AGENT__PYTHON`, `CAPSTAN_AGENT__PYTHON_ENVIRONMENTS` (a number, 20).
  */
 export function settingsFrom(environment: Readonly<Record<string, string | undefined>>): ExecutorSettings {
   const of = (name: string): string | undefined => environment[`CAPSTAN_AGENT__${name}`] || undefined;
@@ -56,8 +64,10 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
   const smtpUrl = of("SMTP_URL");
   const mailFrom = of("MAIL_FROM");
   const pythonPath = of("PYTHON");
+  const kept = Number(of("PYTHON_ENVIRONMENTS") ?? environmentsDefault);
   return {
     environment,
+    pythonEnvironments: Number.isInteger(kept) && kept > 0 ? kept : environmentsDefault,
     secrets: { env: names ?? envDefault, folders: pairsOf(of("SECRETS_FOLDERS")), vaults },
     ...(smtpUrl === undefined ? {} : { smtpUrl }),
     ...(mailFrom === undefined ? {} : { mailFrom }),

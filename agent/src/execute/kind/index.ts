@@ -50,7 +50,10 @@ interface Means {
 async function prepareAction(context: ExecutorContext, action: CanonicalAction, means: Means): Promise<Prepared> {
   const { resolver, host, settings } = means;
   if ("run" in action) return await prepareShell(context, action.run, resolver, host);
-  if ("python" in action) return await preparePython(context, action.python, resolver, host, settings.pythonPath);
+  if ("python" in action) {
+    const { pythonPath: configured, pythonEnvironments: environmentsKept } = settings;
+    return await preparePython(context, action.python, resolver, { host, configured, environmentsKept });
+  }
   if ("node" in action) return await prepareNode(context, action.node, resolver, host);
   if ("http" in action) return await prepareHttp(context, action.http, resolver);
   if ("sql" in action) return await prepareSql(context, action.sql, resolver, host);

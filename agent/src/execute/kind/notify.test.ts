@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { SMTPServer } from "smtp-server";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -16,6 +16,24 @@ let mailUrl = "";
 const posts: { url: string; headers: IncomingMessage["headers"]; body: string }[] = [];
 const mails: { from: string; to: string[]; text: string }[] = [];
 
+/** PagerDuty's answers: 202 for what it takes, 400 with its reasons for what it does not. */
+function enqueue(body: string, response: ServerResponse): void {
+  const { routing_key: key, event_action: action } = JSON.parse(body) as Record<string, unknown>; // as sent
+  if (key === "R0123456789")
+    response.writeHead(202).end('{"status":"success","message":"Event processed","dedup_key":"k"}');
+  else
+    response
+      .writeHead(400)
+      .end(`{"status":"invalid event","message":"Event object is invalid","errors":["bad ${String(action)}"]}`);
+}
+
+/** Opsgenie's answers: 202 with a request id, 401 and 422 with a message. */
+function alert(request: IncomingMessage, response: ServerResponse): void {
+  if (request.headers.authorization !== "GenieKey G-1")
+    response.writeHead(401).end('{"message":"API key is not valid","took":0.001,"requestId":"r"}');
+  else response.writeHead(202).end('{"result":"Request will be processed","took":0.3,"requestId":"r"}');
+}
+
 beforeAll(async () => {
   web = createServer((request, response) => {
     let body = "";
@@ -23,6 +41,8 @@ beforeAll(async () => {
     request.on("end", () => {
       posts.push({ url: request.url ?? "", headers: request.headers, body });
       if (request.url === "/api/chat.postMessage") response.end('{"ok":false,"error":"channel_not_found"}');
+      else if (request.url === "/v2/enqueue") enqueue(body, response);
+      else if (request.url?.startsWith("/v2/alerts") === true) alert(request, response);
       else if (request.url === "/services/gone") response.writeHead(410).end("no_service");
       else response.end("ok");
     });
@@ -60,9 +80,13 @@ async function tell(notify: Notifier, more?: BenchOptions, environment: Record<s
     ...settingsFrom({
       CAPSTAN_SECRET_HOOK: `${origin}/services/T0/secret-part`,
       CAPSTAN_SECRET_SIGN: "whsec_c2VjcmV0",
+      CAPSTAN_SECRET_PAGER: "R0123456789",
+      CAPSTAN_SECRET_GENIE: "G-1",
       ...environment,
     }),
     slackOrigin: origin,
+    pagerdutyOrigin: origin,
+    opsgenieOrigin: origin,
   };
   const executor = createExecutors(settings)["notify"];
   if (executor === undefined) throw new Error("no executor");
@@ -162,4 +186,78 @@ test("a signed webhook can be verified by the Standard Webhooks rule", async () 
   expect(post?.headers["webhook-signature"]).toBe(
     `v1,${createHmac("sha256", "secret").update(signed).digest("base64")}`,
   );
+});
+
+const failing = {
+  inputs: {
+    run: { url: "https://capstan.example.org/runs/sample-1", failure: { task: "load", message: "no such table" } },
+  },
+};
+
+test("PagerDuty gets one event with its key for each workflow, and the reason of a failure", async () => {
+  const { finished, output } = await tell(
+    { pagerduty: { routingKey: { $expr: "secrets.P" }, severity: "critical" } },
+    { ...failing, secrets: { P: "env:CAPSTAN_SECRET_PAGER" } },
+  );
+  expect(finished).toEqual({ outcome: "succeeded", outputs: { delivered: true } });
+  expect(output).not.toContain("R0123456789");
+  expect(posts.at(-1)?.url).toBe("/v2/enqueue");
+  expect(JSON.parse(posts.at(-1)?.body ?? "")).toEqual({
+    routing_key: "R0123456789",
+    event_action: "trigger",
+    dedup_key: "capstan/default/sample",
+    payload: {
+      summary: "sample failed at load: no such table",
+      source: "capstan/default",
+      severity: "critical",
+      component: "sample",
+      custom_details: { run: "sample-1" },
+    },
+    client: "Capstan",
+    client_url: "https://capstan.example.org/runs/sample-1",
+  });
+});
+
+test("a recovery resolves what the failure has triggered", async () => {
+  const executor = createExecutors({ ...settingsFrom({}), pagerdutyOrigin: origin, opsgenieOrigin: origin })["notify"];
+  if (executor === undefined) throw new Error("no executor");
+  for (const notify of [{ pagerduty: { routingKey: "R0123456789" } }, { opsgenie: { apiKey: "G-1" } }] as const) {
+    const context = bench.context({ action: { notify } });
+    const attempt = { ...context.attempt, task: "hooks.onRecovery.0" };
+    await runPrepared(await executor.prepare({ ...context, attempt }));
+  }
+  const [pager, genie] = posts.slice(-2);
+  expect(JSON.parse(pager?.body ?? "")).toEqual({
+    routing_key: "R0123456789",
+    event_action: "resolve",
+    dedup_key: "capstan/default/sample",
+  });
+  expect(genie?.url).toBe("/v2/alerts/capstan%2Fdefault%2Fsample/close?identifierType=alias");
+});
+
+test("Opsgenie gets an alert with key, alias and priority; longer words are cut", async () => {
+  const { finished } = await tell(
+    { opsgenie: { apiKey: { $expr: "secrets.G" }, message: "x".repeat(200), priority: "P1" } },
+    { ...failing, secrets: { G: "env:CAPSTAN_SECRET_GENIE" } },
+  );
+  expect(finished.outcome).toBe("succeeded");
+  expect(JSON.parse(posts.at(-1)?.body ?? "")).toEqual({
+    message: `${"x".repeat(129)}…`,
+    alias: "capstan/default/sample",
+    priority: "P1",
+    source: "capstan/default",
+    description: "https://capstan.example.org/runs/sample-1",
+    details: { run: "sample-1", workflow: "sample" },
+  });
+});
+
+test("what the services refuse is told in their words, without the key", async () => {
+  expect((await tell({ pagerduty: { routingKey: "wrong-key" } })).finished.failure).toMatchObject({
+    code: "http_status",
+    message: `400 Bad Request from POST ${origin}/: Event object is invalid (bad trigger)`,
+  });
+  expect((await tell({ opsgenie: { apiKey: "wrong-key" } })).finished.failure).toMatchObject({
+    code: "http_status",
+    message: `401 Unauthorized from POST ${origin}/: API key is not valid`,
+  });
 });

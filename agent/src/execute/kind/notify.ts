@@ -1,4 +1,4 @@
-// Notifiers: Slack, e-mail, webhook. Each tells once and says why it could not; retries are the task run's business.
+// Notifiers: Slack, e-mail, PagerDuty, Opsgenie, webhook. Each tells once and says why it could not; retries are the task run's business.
 import { createHmac, randomUUID } from "node:crypto";
 import {
   AppError,
@@ -11,10 +11,11 @@ import {
 import type { SecretResolver } from "../../secrets/resolver.ts";
 import type { ExecutorContext, Prepared } from "../executor.ts";
 import { prepareEmail } from "./email.ts";
-import { failed, failure } from "./failure.ts";
 import { headersOf } from "./http.ts";
-import { badStatus, retryAfterMs, sendRequest, webUrl, type HttpCall } from "./http-request.ts";
-import { cutCharacters, delivered, fieldText } from "./notifier-fields.ts";
+import { webUrl } from "./http-request.ts";
+import { cutCharacters, fieldText } from "./notifier-fields.ts";
+import { post } from "./notify-post.ts";
+import { prepareOpsgenie, preparePagerduty } from "./pager.ts";
 import { contextOf, resolveMarks, withSecrets } from "./resolve-fields.ts";
 import type { ExecutorSettings } from "./config.ts";
 
@@ -37,6 +38,10 @@ export async function prepareNotify(
       return prepareSlack(fields, settings);
     case "email":
       return await prepareEmail(context, fields, settings);
+    case "pagerduty":
+      return preparePagerduty(context, fields, settings);
+    case "opsgenie":
+      return prepareOpsgenie(context, fields, settings);
     case "webhook":
       return prepareWebhook(context, fields);
     default:
@@ -71,11 +76,9 @@ function prepareSlack(fields: JsonObject, settings: ExecutorSettings): Prepared 
     "content-type": "application/json; charset=utf-8",
     ...headersOf({ authorization: `Bearer ${token}` }),
   };
-  return post(
-    { method: "POST", url, headers, body: JSON.stringify({ channel, text }), followRedirects: 0 },
-    "Slack",
-    slackProblem,
-  );
+  return post({ method: "POST", url, headers, body: JSON.stringify({ channel, text }), followRedirects: 0 }, "Slack", {
+    problemOf: slackProblem,
+  });
 }
 
 /** Slack answers 200 and says in the body what is wrong. */
@@ -130,45 +133,4 @@ export function standardWebhookHeaders(
   const key = secret.startsWith("whsec_") ? Buffer.from(secret.slice(6), "base64") : Buffer.from(secret);
   const signature = createHmac("sha256", key).update(`${id}.${atSeconds}.${body}`).digest("base64");
   return { "webhook-id": id, "webhook-timestamp": String(atSeconds), "webhook-signature": `v1,${signature}` };
-}
-
-const answerBytesMax = 64 * 1024;
-
-/** @param name shown instead of the address, where the address is a secret */
-function post(call: HttpCall, name: string | undefined, problemOf?: (body: string) => string | undefined): Prepared {
-  // A URL whose path is shown nowhere: only its origin is left for messages.
-  const shown = name === undefined ? call.url : new URL(call.url.origin);
-  return {
-    kind: "inProcess",
-    run: async (signal, log) => {
-      log(`${call.method} ${name ?? `${shown.origin}${shown.pathname}`}\n`);
-      const answer = await sendRequest(call, signal);
-      if (answer.kind === "failed") {
-        const message = answer.failure.message.replace(
-          `${call.url.origin}${call.url.pathname}`,
-          `${shown.origin}${shown.pathname}`,
-        );
-        return failed({ ...answer.failure, message });
-      }
-      const { response } = answer;
-      try {
-        if (response.statusCode < 200 || response.statusCode > 299) {
-          const after = retryAfterMs(response, Date.now());
-          await response.body.dump().catch(() => undefined);
-          return failed(badStatus(call.method, shown, response), after === undefined ? {} : { retryAfterMs: after });
-        }
-        let body = "";
-        for await (const chunk of response.body as AsyncIterable<Buffer>) {
-          // no encoding was set
-          if (body.length < answerBytesMax) body += chunk.toString("utf8");
-        }
-        const problem = problemOf?.(body);
-        if (problem !== undefined) return failed(failure("error", "notify_failed", problem));
-        log(`delivered (${response.statusCode})\n`);
-        return delivered;
-      } finally {
-        await answer.close();
-      }
-    },
-  };
 }

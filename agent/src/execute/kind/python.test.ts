@@ -257,20 +257,6 @@ test.skipIf(python === undefined)(
   },
 );
 
-test.skipIf(python === undefined)(
-  "a venv is made once, and attempts after the first use it again",
-  async () => {
-    const inline = "import sys; print(sys.prefix != sys.base_prefix)";
-    const before = bench.notes.length;
-    for (let n = 0; n < 2; n++) {
-      const { output } = await run({ inline, environment: { kind: "venv" } });
-      expect(output).toBe("True\n");
-    }
-    expect(bench.notes.slice(before).filter((note) => note.startsWith("making"))).toHaveLength(1);
-  },
-  60_000,
-);
-
 test("a host without python3 is told so, and the task is not spent", async () => {
   const none = createExecutors(settingsFrom({ PATH: "/nowhere", HOME: "/" }))["python"];
   expect(await none?.prepare(bench.context({ action: { python: { inline: "pass" } } }))).toMatchObject({

@@ -3,11 +3,10 @@ import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { AppError, type PythonAction } from "@capstan/proto";
 import type { SecretResolver } from "../../secrets/resolver.ts";
+import { unpackBundle } from "../../workspace/bundle.ts";
 import { writeNewFile } from "../../workspace/directory.ts";
 import type { ExecutorContext, Prepared } from "../executor.ts";
-import type { HostVariables } from "./environment.ts";
-import { findPython } from "./interpreter.ts";
-import { environmentPython } from "./python-environment.ts";
+import { pythonProgram, type PythonSettings } from "./python-environment.ts";
 import { prepareFolder, processPlan } from "./task-process.ts";
 
 /** The same number of folders up from `src/execute/kind` and from `dist/execute/kind`. */
@@ -18,19 +17,17 @@ export async function preparePython(
   context: ExecutorContext,
   action: PythonAction,
   resolver: SecretResolver,
-  host: HostVariables,
-  configured?: string,
+  settings: PythonSettings,
 ): Promise<Prepared> {
-  const python = await findPython(host.PATH, host.HOME, configured);
-  if (python === undefined) {
-    throw new AppError(
-      "interpreter_missing",
-      "this agent found no python3 from 3.9 on; install it and restart the agent",
-    );
-  }
-  const prepared = await prepareFolder(context, resolver, host);
-  const program = await environmentPython(context, action, python, prepared.codeFolder, host);
+  const codeFolder = context.bundle === undefined ? undefined : unpackBundle(context.cacheDir, context.bundle);
+  // Before any secret of the attempt is resolved.
+  const { program, environment } = await pythonProgram(context, action, codeFolder, settings);
+  const prepared = await prepareFolder(context, resolver, settings.host);
   const variables = prepared.variables;
+  if (environment !== undefined) {
+    variables["VIRTUAL_ENV"] ??= environment;
+    variables["PATH"] = `${join(environment, "bin")}:${variables["PATH"] ?? ""}`;
+  }
   variables["PYTHONUNBUFFERED"] ??= "1";
   // The bundle is shared by attempts: no bytecode may be written beside it.
   variables["PYTHONDONTWRITEBYTECODE"] = "1";
@@ -40,7 +37,7 @@ export async function preparePython(
     writeNewFile(text, action.inline);
     return processPlan(context, prepared, [program, pythonBootstrap, "inline", text]);
   }
-  if (prepared.codeFolder === undefined) {
+  if (codeFolder === undefined) {
     throw new AppError("setup_failed", `the code bundle with ${action.call ?? action.file ?? "the module"} is missing`);
   }
   return action.call === undefined
