@@ -14,10 +14,11 @@ import { noop } from "./scenario/noop.ts";
 import { processTasks } from "./scenario/process.ts";
 import type { Row, Scenario } from "./scenario/scenario.ts";
 import { trigger } from "./scenario/trigger.ts";
+import { warm } from "./scenario/warm.ts";
 import { median, spread, type Spread } from "./statistics.ts";
 import { postgresSettings, startStack } from "./stack.ts";
 
-const scenarios: readonly Scenario[] = [noop, chain, foreach, trigger, processTasks, logs];
+const scenarios: readonly Scenario[] = [noop, chain, warm, foreach, trigger, processTasks, logs];
 
 interface Result extends Spread {
   readonly scenario: string;

@@ -70,6 +70,18 @@ export interface ProcessExit {
   readonly stopped: "cancelled" | "timeout" | "lease_over" | undefined;
 }
 
+/** An interpreter that may carry this attempt among others, instead of a process of its own. */
+export interface WarmStart {
+  /** Equal for attempts that may share one. */
+  readonly key: string;
+  /** Starts it; the path of its socket follows. */
+  readonly argv: readonly [string, ...string[]];
+  /** Its environment at the start: nothing of an attempt. Each attempt brings its own. */
+  readonly env: Readonly<Record<string, string>>;
+  /** What the interpreter is told besides environment and folder. */
+  readonly order: Readonly<Record<string, string>>;
+}
+
 export type Prepared =
   | {
       readonly kind: "process";
@@ -83,6 +95,8 @@ export type Prepared =
       readonly eventsFile?: string;
       /** The file of `CAPSTAN_CANCEL`; the runner writes it (temporary file, rename) before it signals. */
       readonly cancelFile?: string;
+      /** Where the attempt may run warm. The runner may still run it cold. */
+      readonly warm?: WarmStart | undefined;
       /** Reads outputs, error, summary. Called once, when the tree is proven empty. Must not throw for bad outputs. */
       readonly collect: (exit: ProcessExit) => Promise<Finished>;
     }

@@ -4,9 +4,9 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, unlinkSync } from "node:fs";
 import { runnerRecordSchema, type RunnerAttempt, type RunnerRecord, type RunnerReport } from "@capstan/proto";
-import { readBootId } from "../runner/process-identity.ts";
+import { readBootId, warmMark } from "../runner/process-identity.ts";
 import { runnerFolder, runnerFoldersOf, runnerRecordPath } from "../runner/runner-paths.ts";
-import { killAllBelow, killTree } from "../runner/tree.ts";
+import { killAllBelow, killMarked, killTree } from "../runner/tree.ts";
 import { removeSpaces } from "../runner/attempt-folders.ts";
 import { isRunnerAlive, killRunner, RunnerLink } from "./runner-link.ts";
 
@@ -66,6 +66,7 @@ export class RunnerPool {
       if (record.bootId === bootId) {
         killRunner(record);
         await killAllBelow(record.cgroup);
+        await killMarked(`CAPSTAN_WARM=${warmMark(record)}`);
       }
       this.#forget(Number(number));
     }
@@ -139,6 +140,7 @@ export class RunnerPool {
     this.#options.log("a runner ended", { pid: link.record.pid, attempts: attempts.length });
     killRunner(link.record);
     await killAllBelow(link.record.cgroup);
+    await killMarked(`CAPSTAN_WARM=${warmMark(link.record)}`);
     await Promise.all(attempts.map((attempt) => killTree({ cgroup: "", attempt })));
     this.#forget(link.number);
     this.#options.onLost(attempts);

@@ -29,8 +29,10 @@ import { EventFile } from "./event-file.ts";
 import type { LeaseClock } from "./lease-clock.ts";
 import { termPointMs } from "./lease-table.ts";
 import { longTimeout } from "./long-timeout.ts";
-import type { PreparedProcess } from "./spawn.ts";
-import type { Spawner } from "./spawner.ts";
+import { environmentOf, type PreparedProcess } from "./spawn.ts";
+import type { RunningProcess, Spawner } from "./spawner.ts";
+import type { WarmPool } from "./warm-pool.ts";
+import type { WarmWorker } from "./warm-worker.ts";
 import { killTree, makeTree, oomKilled, removeTree, signalTree, type Tree } from "./tree.ts";
 
 export interface RunnerFolders {
@@ -47,6 +49,7 @@ export interface CarriedAttemptOptions {
   readonly leases: LeaseClock;
   readonly cgroupParent: string;
   readonly spawner: Spawner;
+  readonly warm: WarmPool;
   readonly folderPool: FolderPool;
   readonly documentAt: (path: string) => CanonicalWorkflow;
   readonly files: FileTransfer;
@@ -71,7 +74,8 @@ export class CarriedAttempt {
   readonly offer: OfferedAttempt;
   readonly log: AttemptLog;
   readonly #options: CarriedAttemptOptions;
-  readonly #tree: Tree;
+  /** Its own tree; while a warm interpreter carries it, that one's. */
+  #tree: Tree;
   readonly #abort = new AbortController();
   readonly #events: Extract<RunnerReport, { t: "event" }>[] = [];
   #phase: RunnerAttempt["phase"] = "taken";
@@ -258,6 +262,14 @@ export class CarriedAttempt {
 
   async #runProcess(prepared: PreparedProcess): Promise<Finished> {
     this.#cancelFile = prepared.cancelFile;
+    if (prepared.warm !== undefined) {
+      const worker = await this.#options.warm.take(prepared.warm);
+      if (worker !== undefined && this.#stop !== undefined) {
+        await worker.end();
+        return stoppedBefore;
+      }
+      if (worker !== undefined) return await this.#runWarm(prepared, prepared.warm.order, worker);
+    }
     const spawned = await this.#options.spawner.spawn({
       prepared,
       tree: this.#tree,
@@ -274,7 +286,47 @@ export class CarriedAttempt {
         },
       };
     }
-    const { stdout, stderr, exited, closed } = spawned.process;
+    // The first process is gone; what it left behind is no longer the task, and would hold the pipes open for ever.
+    return await this.#follow(prepared, spawned.process, async () => {
+      await killTree(this.#tree);
+    });
+  }
+
+  /** Runs in an interpreter that carries one attempt after another. It goes on to the next one only after a success. */
+  async #runWarm(prepared: PreparedProcess, order: object, worker: WarmWorker): Promise<Finished> {
+    const own = this.#tree;
+    this.#tree = { ...worker.tree, also: this.offer.attempt };
+    this.#options.leases.move(this.offer.attempt, this.#tree);
+    const env = environmentOf({
+      prepared,
+      tree: own,
+      epoch: this.offer.epoch,
+      cgroupParent: this.#options.cgroupParent,
+    });
+    let finished: Finished;
+    let isKept = false;
+    try {
+      finished = await this.#follow(prepared, worker.carry(order, env, prepared.cwd), async (code) => {
+        if (code === 0 && this.#stop === undefined) worker.freeze();
+        else await killTree(this.#tree);
+      });
+      const isGood = finished.outcome === "succeeded" && finished.skip !== true && this.#stop === undefined;
+      isKept = isGood && worker.mayGoOn(this.#tree);
+    } finally {
+      if (!isKept) await worker.end();
+      this.#options.leases.move(this.offer.attempt, own);
+      this.#tree = own;
+    }
+    if (isKept) this.#options.warm.giveBack(worker);
+    return finished;
+  }
+
+  /** Follows a process that runs to its end: its log, events, timeout, outputs. */
+  async #follow(
+    prepared: PreparedProcess,
+    { stdout, stderr, exited, closed }: RunningProcess,
+    settle: (code: number | null) => Promise<void>,
+  ): Promise<Finished> {
     this.log.follow("o", stdout);
     this.log.follow("e", stderr);
     // A stop that came while the process was being born has signalled an empty tree.
@@ -287,8 +339,7 @@ export class CarriedAttempt {
     timeout?.cancel();
     clearInterval(look);
     const oom = code === 137 || signal === "SIGKILL" ? oomKilled(this.#tree) : false;
-    // The first process is gone; what it left behind is no longer the task, and would hold the pipes open for ever.
-    await killTree(this.#tree);
+    await settle(code);
     // A process outside the tree may hold a pipe it was given. While our own spool is full, the pipe must wait instead.
     const pipesHeld = setInterval(() => {
       if (this.log.isBlocked && this.#stop === undefined) return;

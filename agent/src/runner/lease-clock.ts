@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import type { ClockReading } from "@capstan/proto";
 import type { LeasedAttempt } from "./lease-table.ts";
 import type { LeaseNotice, LeaseOrder, LeaseThreadSetup } from "./lease-thread.ts";
+import type { Tree } from "./tree.ts";
 
 export class LeaseClock {
   readonly #worker: Worker;
@@ -28,6 +29,9 @@ export class LeaseClock {
 
   add(attempt: LeasedAttempt, base: ClockReading): void {
     this.#order({ do: "add", attempt, base });
+  }
+  move(attempt: string, tree: Tree): void {
+    this.#order({ do: "move", attempt, tree });
   }
   remove(attempt: string): void {
     this.#order({ do: "remove", attempt });

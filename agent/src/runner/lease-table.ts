@@ -23,7 +23,7 @@ export interface LeaseAction {
 }
 
 interface Entry {
-  readonly attempt: LeasedAttempt;
+  attempt: LeasedAttempt;
   base: ClockReading;
   phase: "live" | "terminated" | "killed";
 }
@@ -38,6 +38,12 @@ export class LeaseTable {
 
   add(attempt: LeasedAttempt, base: ClockReading): void {
     this.#entries.set(attempt.attempt, { attempt, base, phase: "live" });
+  }
+
+  /** The attempt runs in another tree from now on. */
+  move(attempt: string, tree: Tree): void {
+    const entry = this.#entries.get(attempt);
+    if (entry !== undefined) entry.attempt = { ...entry.attempt, tree };
   }
 
   remove(attempt: string): void {

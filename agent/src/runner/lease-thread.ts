@@ -9,11 +9,12 @@ import { runnerCommandSchema, type ClockReading } from "@capstan/proto";
 import { readClocks } from "./clock.ts";
 import { readLines } from "./json-lines.ts";
 import { LeaseTable, type LeasedAttempt } from "./lease-table.ts";
-import { signalTree } from "./tree.ts";
+import { signalTree, type Tree } from "./tree.ts";
 
 /** Main thread → lease thread. */
 export type LeaseOrder =
   | { readonly do: "add"; readonly attempt: LeasedAttempt; readonly base: ClockReading }
+  | { readonly do: "move"; readonly attempt: string; readonly tree: Tree }
   | { readonly do: "remove"; readonly attempt: string }
   | { readonly do: "renew"; readonly base: ClockReading };
 /** Lease thread → main thread. */
@@ -36,6 +37,7 @@ const table = new LeaseTable();
 
 port.on("message", (order: LeaseOrder) => {
   if (order.do === "add") table.add(order.attempt, order.base);
+  else if (order.do === "move") table.move(order.attempt, order.tree);
   else if (order.do === "remove") table.remove(order.attempt);
   else table.renew(order.base);
 });

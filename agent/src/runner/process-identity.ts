@@ -34,3 +34,7 @@ export function readBootId(): string {
     .digest("hex")
     .slice(0, 32);
 }
+
+/** `CAPSTAN_WARM` of all warm interpreters of a runner. */
+export const warmMark = (runner: { readonly pid: number; readonly startTicks: number }): string =>
+  `${runner.pid}-${runner.startTicks}`;

@@ -27,6 +27,7 @@ import { readBootId, startTicksOf } from "./process-identity.ts";
 import { runnerFolder, runnerFoldersOf, runnerRecordPath, socketPath } from "./runner-paths.ts";
 import { Spawner } from "./spawner.ts";
 import { makeCgroupParent, removeCgroup } from "./tree.ts";
+import { WarmPool } from "./warm-pool.ts";
 
 export interface RunnerOptions {
   readonly dataDir: string;
@@ -56,6 +57,7 @@ export class Runner {
   readonly #folderPool: FolderPool;
   #leases: LeaseClock | undefined;
   #spawner: Spawner | undefined;
+  #warm: WarmPool | undefined;
   #agent: { readonly socket: Socket; readonly lines: LineWriter } | undefined;
   #renewed: ClockReading | undefined;
   #transferNo = 0;
@@ -84,6 +86,11 @@ export class Runner {
         attempt.stop("lease_over", notice.stopped === "kill" ? 0 : attempt.offer.graceMs);
     });
     this.#spawner = await Spawner.start(`${runnerFolder(dataDir)}/${number}.pipes`);
+    this.#warm = new WarmPool({
+      cgroupParent: this.#cgroupParent,
+      spawner: this.#spawner,
+      socketPath: (name) => socketPath(dataDir, `${name}.sock`),
+    });
     const server = createServer((peer) => this.#onPeer(peer));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -187,7 +194,8 @@ export class Runner {
   #take(take: Extract<RunnerCommand, { t: "take" }>): void {
     const { attempt: id, epoch } = take.offer;
     // The same pair twice is started once; another epoch of a living attempt cannot be (L3 of the agent sees to it).
-    if (this.#attempts.has(id) || this.#leases === undefined || this.#spawner === undefined) return;
+    if (this.#attempts.has(id) || this.#leases === undefined || this.#spawner === undefined || this.#warm === undefined)
+      return;
     const attempt = new CarriedAttempt({
       take,
       folders: this.#folders,
@@ -195,6 +203,7 @@ export class Runner {
       leases: this.#leases,
       cgroupParent: this.#cgroupParent,
       spawner: this.#spawner,
+      warm: this.#warm,
       folderPool: this.#folderPool,
       documentAt: (path) => this.#documentAt(path),
       files: this.#filesOf(id),
@@ -278,6 +287,7 @@ export class Runner {
     removeFile(runnerRecordPath(this.#options.dataDir, this.#options.number));
     this.#folderPool.close();
     removeEmptyMemory(this.#options.dataDir);
+    await this.#warm?.close();
     await spawner.close();
     if (this.#cgroupParent !== "") {
       try {

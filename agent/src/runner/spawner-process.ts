@@ -22,7 +22,7 @@ export interface SpawnOrder {
 
 /** Spawner → runner. `spawned` or `failed` once, `exited` after `spawned`. */
 export type SpawnNotice =
-  | { readonly n: number; readonly t: "spawned" }
+  | { readonly n: number; readonly t: "spawned"; readonly pid: number }
   | { readonly n: number; readonly t: "failed"; readonly message: string }
   | { readonly n: number; readonly t: "exited"; readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
@@ -70,7 +70,7 @@ function obey({ n, argv, env, cwd, out, err, cgroup, cgroupParent }: SpawnOrder)
       if (child.pid === undefined) tell({ n, t: "failed", message: error.message });
     });
     if (child.pid === undefined) return;
-    tell({ n, t: "spawned" });
+    tell({ n, t: "spawned", pid: child.pid });
     if (cgroup !== "") keepWarm(`${cgroupParent}/self/cgroup.procs`);
     child.on("exit", (code, signal) => tell({ n, t: "exited", code, signal }));
   } catch (error) {

@@ -16,6 +16,7 @@ export interface ProcessEnd {
 }
 
 export interface RunningProcess {
+  readonly pid: number;
   readonly stdout: Readable;
   readonly stderr: Readable;
   /** The first process has ended. */
@@ -100,7 +101,7 @@ export class Spawner {
     const notice = await answer.promise;
     release();
     if (notice.t === "spawned") {
-      return { kind: "running", process: { stdout, stderr, exited: exited.promise, closed } };
+      return { kind: "running", process: { pid: notice.pid, stdout, stderr, exited: exited.promise, closed } };
     }
     stdout.destroy();
     stderr.destroy();
@@ -152,5 +153,5 @@ async function spawnHere(request: SpawnRequest): Promise<SpawnResult> {
   }
   const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const exited = new Promise<ProcessEnd>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
-  return { kind: "running", process: { stdout, stderr, exited, closed } };
+  return { kind: "running", process: { pid: child.pid, stdout, stderr, exited, closed } };
 }

@@ -10,6 +10,8 @@ export interface Tree {
   /** Absolute path of the attempt's cgroup, or "" where containment is by scan. */
   readonly cgroup: string;
   readonly attempt: string;
+  /** By scan: the mark of the attempt that a warm interpreter carries, which what it starts has inherited. */
+  readonly also?: string;
 }
 
 /** A folder under which attempts get their cgroups, or "" where this host gives us none. */
@@ -58,7 +60,8 @@ export function insideTree<T>(tree: Tree, parent: string, spawn: () => T): T {
 /** Living processes of the tree; zombies are none. Never this process itself. */
 export function pidsOf(tree: Tree): number[] {
   if (tree.cgroup !== "") return pidsOfCgroup(tree.cgroup);
-  return pidsByMark(`CAPSTAN_ATTEMPT_ID=${tree.attempt}`);
+  const pids = pidsByMark(`CAPSTAN_ATTEMPT_ID=${tree.attempt}`);
+  return tree.also === undefined ? pids : [...pids, ...pidsByMark(`CAPSTAN_ATTEMPT_ID=${tree.also}`)];
 }
 
 function pidsOfCgroup(cgroup: string): number[] {
@@ -186,6 +189,23 @@ export async function killAllBelow(parent: string): Promise<void> {
     }),
   );
   removeCgroup(parent);
+}
+
+/** Kills every process with a mark in its environment, until two looks find none. */
+export async function killMarked(mark: string, waitMs = 5000): Promise<void> {
+  const until = performance.now() + waitMs;
+  for (let empty = 0; empty < 2 && performance.now() < until;) {
+    const pids = pidsByMark(mark);
+    empty = pids.length === 0 ? empty + 1 : 0;
+    for (const pid of pids) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It ended meanwhile.
+      }
+    }
+    if (pids.length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 /** True where the kernel killed a process of the tree for its memory limit. */

@@ -69,8 +69,6 @@ export const unsupportedValues: readonly { readonly path: string; readonly value
   })),
   ...["tasks.*", "hooks.*.*"].flatMap((at) => [
     { path: `${at}.run.shell`, value: "cmd", hint: "use bash, sh or pwsh" },
-    { path: `${at}.python.warm`, value: true, hint: "every attempt gets a process of its own" },
-    { path: `${at}.node.warm`, value: true, hint: "every attempt gets a process of its own" },
   ]),
 ];
 

@@ -275,12 +275,6 @@ hooks: { onEnd: [{ if: 'run.state == "failed"', slack: { webhook: "\${{ secrets.
   expect(lines(read(text))).toEqual([]);
 });
 
-test("111 · warm is for python and node", () => {
-  expect(lines(flow("{ a: { python: { call: 'm:f', warm: false } } }"))).toEqual([]);
-  expect(codes(flow("{ a: { python: { call: 'm:f', warm: true } } }"))).toEqual(["not_supported"]);
-  expect(codes(flow("{ a: { http: { url: 'http://x', warm: true } } }"))).toEqual(["unknown_key"]);
-});
-
 test("112 · isolation names one level", () => {
   expect(codes(flow("{ a: { run: x, isolation: [L0, L1] } }"))).toEqual(["bad_value"]);
   // The right form is known; running it is for a later release.

@@ -46,12 +46,9 @@ export async function prepareShell(
   const prepared = await prepareFolder(context, resolver, host);
   const script = join(prepared.folder.root, `${exchange.script}${shell.ending}`);
   writeNewFile(script, action.script ?? bundledScript(action.file, prepared.codeFolder), 0o500);
-  return processPlan(
-    context,
-    prepared,
-    [program, ...shell.args, script],
-    workFolderOf(context, action, prepared.folder.work),
-  );
+  return processPlan(context, prepared, [program, ...shell.args, script], {
+    cwd: workFolderOf(context, action, prepared.folder.work),
+  });
 }
 
 /** A script of the bundle is copied, so that a task which rewrites it reaches no other attempt. */

@@ -11,7 +11,7 @@ import {
   type AttemptFolder,
 } from "../../workspace/directory.ts";
 import { writeSecrets } from "../../workspace/secret-folder.ts";
-import type { ExecutorContext, Prepared } from "../executor.ts";
+import type { ExecutorContext, Prepared, WarmStart } from "../executor.ts";
 import { addAuthorVariables, protocolVariables, type HostVariables } from "./environment.ts";
 import { failed, failure } from "./failure.ts";
 import { finishProcess } from "./finish-process.ts";
@@ -66,12 +66,13 @@ export const processPlan = (
   context: ExecutorContext,
   prepared: TaskFolder,
   argv: readonly [string, ...string[]],
-  cwd: string = prepared.folder.work,
+  { cwd = prepared.folder.work, warm }: { readonly cwd?: string; readonly warm?: WarmStart | undefined } = {},
 ): Prepared => ({
   kind: "process",
   argv,
   env: prepared.variables,
   cwd,
+  warm,
   eventsFile: join(prepared.folder.root, exchange.events),
   cancelFile: join(prepared.folder.root, exchange.cancel),
   collect: async (exit) => {
