@@ -5,16 +5,12 @@
 import { renameSync, writeFileSync } from "node:fs";
 import {
   actionKindOf,
-  dangerIn,
   elapsedMs,
-  inlineValueBytesMax,
-  messageBytesMax,
   taskOf,
   type CanonicalWorkflow,
   type ClockReading,
   type Failure,
   type FinishItem,
-  type JsonObject,
   type OfferedAttempt,
   type RunnerAttempt,
   type RunnerCommand,
@@ -24,6 +20,7 @@ import {
 import type { ExecutorContext, Executors, FileTransfer, Finished, Prepared, ProcessExit } from "../execute/executor.ts";
 import type { AttemptFolders, FolderPool } from "./attempt-folders.ts";
 import { AttemptLog } from "./attempt-log.ts";
+import { maskedJson, messageOf, setupFailure, stoppedBefore, wordOf } from "./attempt-word.ts";
 import { readClocks } from "./clock.ts";
 import { EventFile } from "./event-file.ts";
 import type { LeaseClock } from "./lease-clock.ts";
@@ -66,8 +63,6 @@ interface Stop {
 }
 
 const eventLookMs = 500;
-/** Leaves room for the other keys of a frame. */
-const outputKeysMax = 9000;
 const pipeCloseMs = 2000;
 
 export class CarriedAttempt {
@@ -375,7 +370,7 @@ export class CarriedAttempt {
 
   #report(events: ReturnType<EventFile["read"]>): void {
     for (const { type, body } of events) {
-      const masked = this.#maskedJson(body);
+      const masked = maskedJson(body, this.log.masking);
       const event: Extract<RunnerReport, { t: "event" }> = {
         t: "event",
         attempt: this.offer.attempt,
@@ -387,16 +382,6 @@ export class CarriedAttempt {
       };
       this.#events.push(event);
       this.#options.report(event);
-    }
-  }
-
-  #maskedJson<T extends JsonObject>(value: T): T {
-    if (this.log.masking.automaton === undefined) return value;
-    try {
-      return JSON.parse(this.log.masking.text(JSON.stringify(value))) as T; // masking changes texts, not the shape
-    } catch {
-      // A mask that met JSON's own characters. Nothing of it may leave.
-      return {} as T; // every caller's type allows an empty object
     }
   }
 
@@ -424,7 +409,7 @@ export class CarriedAttempt {
       ...(started === undefined ? {} : { startedMs: started }),
       endedMs: Date.now(),
     };
-    const word = this.#wordOf(finished);
+    const word = wordOf(finished, this.log.masking);
     const log = this.log.end();
     const logged = log === undefined ? {} : { log };
     const stop = this.#stop;
@@ -453,46 +438,9 @@ export class CarriedAttempt {
       }
     }
   }
-
-  /** What the executor said, masked and within the limits of a frame. */
-  #wordOf(finished: Finished): Partial<FinishItem> {
-    const { failure, outputs, summary, outcome: _, ...rest } = finished;
-    const danger = outputs === undefined ? undefined : outputsDanger(outputs);
-    if (danger !== undefined) {
-      return { ...rest, failure: { class: "output", code: "output_invalid", message: danger } };
-    }
-    return {
-      ...rest,
-      ...(failure === undefined
-        ? {}
-        : { failure: { ...failure, message: this.log.masking.text(failure.message).slice(0, messageBytesMax) } }),
-      ...(outputs === undefined ? {} : { outputs: this.#maskedJson(outputs) }),
-      ...(summary === undefined ? {} : { summary: this.log.masking.text(summary).slice(0, inlineValueBytesMax) }),
-    };
-  }
 }
-
-const stoppedBefore: Finished = {
-  outcome: "failed",
-  failure: { class: "error", code: "signal", message: "stopped before it could end" },
-};
 
 function stoppedOf(stop: Stop | undefined): ProcessExit["stopped"] {
   if (stop === undefined) return undefined;
   return stop.reason === "timeout" || stop.reason === "lease_over" ? stop.reason : "cancelled";
 }
-
-function outputsDanger(outputs: JsonObject): string | undefined {
-  if (JSON.stringify(outputs).length > inlineValueBytesMax) {
-    return `the outputs are larger than ${inlineValueBytesMax} bytes; write a file and give it out by name`;
-  }
-  return dangerIn(outputs, outputKeysMax);
-}
-
-function setupFailure(error: unknown): Failure {
-  const code =
-    typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : "";
-  return { class: "setup", code: /^[a-z_]+$/.test(code) ? code : "setup_failed", message: messageOf(error) };
-}
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

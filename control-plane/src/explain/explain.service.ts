@@ -1,6 +1,7 @@
 // Why something waits, or why it ended as it did. It tells what the engine decided (state, reason, failure) and, for
 // work that waits for an agent, asks the predicate of dispatch.
 import {
+  labelText,
   chainOf,
   defaultMaxParallel,
   failureText,
@@ -276,7 +277,7 @@ function queued(scene: Scene, task: TaskRecord, head: Head): Explanation {
     limit?.code ?? funnel.reason ?? (task.reason?.code === "dispatch_backoff" ? "dispatch_backoff" : "behind_others");
   const wants = [
     `pool=${row.pool}`,
-    ...Object.entries(selector.labels).map(([label, values]) => `${label}=${values.join("|")}`),
+    ...Object.entries(selector.labels).map(([label, values]) => labelText(label, values)),
   ];
   return {
     ...head,

@@ -1,6 +1,6 @@
 // The funnel of agents for work that waits: each requirement in the order of placement, how many agents are left, and
 // the nearest agent with what it lacks. The predicate is the one of dispatch (engine/placement.ts).
-import type { ReasonCode } from "@capstan/proto";
+import { labelText, type ReasonCode } from "@capstan/proto";
 import { mismatch, type Mismatch, type Wanted } from "../engine/placement.ts";
 import type { PicturedAgent } from "./agent-picture.ts";
 
@@ -45,7 +45,7 @@ export function funnelOf(
   for (const [label, accepted] of Object.entries(wanted.labels)) {
     const one: Wanted = { poolId: wanted.poolId, labels: { [label]: accepted }, executor: "" };
     left = narrow(
-      `${label}=${accepted.join("|")}`,
+      labelText(label, accepted),
       left.filter((agent) => mismatch(one, agent)?.kind !== "label"),
     );
   }
@@ -116,7 +116,7 @@ function lackText(lack: Mismatch, poolName: string): string {
       return `membership of pool ${poolName}`;
     case "label": {
       const has = lack.found === undefined ? "" : `; it has ${lack.label}=${lack.found}`;
-      return `${lack.label}=${lack.wanted.join("|")}${has}`;
+      return `${labelText(lack.label, lack.wanted)}${has}`;
     }
     case "executor":
       return lack.executor === "python"

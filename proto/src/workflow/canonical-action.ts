@@ -18,7 +18,7 @@ export const literalFields: Readonly<Record<AgentActionName, readonly string[]>>
   http: [],
   sql: ["query", "file"],
 };
-/** Fields that are neither literal code nor expressions: plain settings. */
+/** Fields that are neither literal code nor expressions: plain settings, of any action or of one. */
 const settings = new Set([
   "shell",
   "environment",
@@ -28,20 +28,21 @@ const settings = new Set([
   "maxBytes",
   "ca",
   "html",
-  "result",
-  "format",
-  "maxRows",
-  "transaction",
-  "severity",
-  "event",
-  "priority",
-  "region",
-  "close",
+  "sql.result",
+  "sql.format",
+  "sql.maxRows",
+  "sql.transaction",
+  "pagerduty.severity",
+  "pagerduty.event",
+  "opsgenie.priority",
+  "opsgenie.region",
+  "opsgenie.close",
 ]);
 
 /** Whether a field of an action or a notifier may hold expressions. */
 export const isDynamicField = (action: string, field: string): boolean =>
   !settings.has(field) &&
+  !settings.has(`${action}.${field}`) &&
   !(Object.hasOwn(literalFields, action) && literalFields[action as AgentActionName].includes(field)); // an own key
 
 type Fields = Readonly<Record<string, unknown>>;

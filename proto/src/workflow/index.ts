@@ -18,7 +18,7 @@ export { scopeAt, scopeFor, scopeOf, type Declarations, type Place } from "./sco
 export { conditionNames, contextNames, forEachExpression, pickContext, secretNames } from "./context-names.ts";
 export { graphOf, type Graph } from "./edges.ts";
 export { canonicalJsonOf, digestOf } from "./digest.ts";
-export { labelsWantedBy } from "./python-environment.ts";
+export { labelText, labelsWantedBy } from "./python-environment.ts";
 export { checkCode } from "./check-code.ts";
 export { checkLimits } from "./check-limits.ts";
 export { readWorkflow, type ReadWorkflow, type WorkflowText } from "./read.ts";

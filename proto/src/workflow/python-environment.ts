@@ -16,6 +16,12 @@ export function labelsWantedBy({ runsOn, action }: Pick<CanonicalTask, "runsOn" 
   return { ...written, python: Array.from({ length: Math.max(1, minorMax - first + 1) }, (_, n) => `3.${first + n}`) };
 }
 
+/** A wanted label for people: `zone=a|b`; what a version asks for as `python>=3.12`. */
+export const labelText = (label: string, values: readonly string[]): string =>
+  label === "python" && values.length > 1 && values.at(-1) === `3.${minorMax}`
+    ? `python>=${values[0]}`
+    : `${label}=${values.join("|")}`;
+
 const fields = ["requirements", "index", "wheels"] as const;
 
 /** Checks what the schema cannot: fields that need one another, and paths that lead out of the code. */

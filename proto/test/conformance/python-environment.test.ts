@@ -1,6 +1,6 @@
 // Environments of Python actions and notifiers of people on call: what is told without an agent.
 import { expect, test } from "vitest";
-import { checkCode, labelsWantedBy, readWorkflow } from "../../src/index.ts";
+import { checkCode, labelText, labelsWantedBy, readWorkflow } from "../../src/index.ts";
 
 const read = (tasks: string, more = "") =>
   readWorkflow({
@@ -41,6 +41,8 @@ test("a version asks for an agent with that one or a later one, unless the autho
   );
   const { a, b } = document?.tasks ?? {};
   const labels = a === undefined ? {} : labelsWantedBy(a);
+  expect(labelText("python", labels["python"] as readonly string[])).toBe("python>=3.12"); // a list, as just asked for
+  expect(labelText("zone", ["a", "b"])).toBe("zone=a|b");
   expect(labels["python"]).toContain("3.12");
   expect(labels["python"]).toContain("3.13");
   expect(labels["python"]).not.toContain("3.11");

@@ -61,7 +61,11 @@ const uvBuilds = (): number =>
     : 0;
 
 /** The smallest wheel: a module and its metadata, packed by Python's own zip. */
+const wheels = new Map<string, Uint8Array>();
 function wheel(version: string): Uint8Array {
+  // Made once: a zip has the time of its making in it.
+  const known = wheels.get(version);
+  if (known !== undefined) return known;
   const script = `
 import sys, zipfile, io
 out = io.BytesIO()
@@ -73,7 +77,9 @@ with zipfile.ZipFile(out, "w") as z:
     z.writestr(d + "RECORD", "capstan_sample.py,,\\n%sMETADATA,,\\n%sWHEEL,,\\n%sRECORD,,\\n" % (d, d, d))
 sys.stdout.buffer.write(out.getvalue())
 `;
-  return spawnSync(python?.path ?? "python3", ["-c", script]).stdout;
+  const made = spawnSync(python?.path ?? "python3", ["-c", script]).stdout;
+  wheels.set(version, made);
+  return made;
 }
 
 function bundleOf(files: Readonly<Record<string, string | Uint8Array>>): { path: string; sha256: string } {
