@@ -10,7 +10,6 @@ import {
   isRunEnded,
   isTaskRunEnded,
   parseIndexKey,
-  reasonCodes,
   runName,
   taskOf,
   type CanonicalWorkflow,
@@ -29,6 +28,7 @@ import { funnelOf } from "./funnel.ts";
 import { groupReason } from "./group-reason.ts";
 import type { LimitPicture, PicturedLimit } from "./limit-picture.ts";
 import { limitReason } from "./limit-reason.ts";
+import { cancelWords, clock, logsOf, pauseWords, reasonText, said } from "./words.ts";
 
 interface Scene {
   readonly run: RunRecord;
@@ -427,24 +427,3 @@ const evidenceOf = (task: TaskRecord): Explanation["evidence"] => ({
   ...(structuredClone(task.reason?.evidence ?? {}) as Explanation["evidence"]),
   attempts: task.attempts,
 });
-
-/** ` by ana since 10:04:31 UTC: disk is full` */
-function pauseWords(pause: { readonly actor: string; readonly reason: string; readonly atMs: number }): string {
-  const why = pause.reason === "" ? "" : `: ${pause.reason}`;
-  return ` by ${pause.actor} since ${clock(new Date(pause.atMs).toISOString())}${why}`;
-}
-
-/** By whom and why a run was cancelled: ` by ana: wrong input`. */
-function cancelWords({ state, cancel }: Pick<RunRecord, "state" | "cancel">): string {
-  if (state !== "cancelled" || cancel === null) return "";
-  const { actor, reason } = cancel;
-  return `${typeof actor === "string" ? ` by ${actor}` : ""}${typeof reason === "string" && reason !== "" ? `: ${reason}` : ""}`;
-}
-
-const isReason = (code: string): code is ReasonCode => Object.hasOwn(reasonCodes, code);
-const reasonText = (code: string): string => (isReason(code) ? reasonCodes[code] : code);
-const said = (state: string): string =>
-  state === "timed_out" ? "ran out of time" : state === "cancelled" ? "was cancelled" : state;
-const clock = (iso: string): string => `${iso.slice(11, 19)} UTC`;
-const logsOf = (run: string, task: string | undefined): string =>
-  `read the log: capstan logs ${run}${task === undefined ? "" : `/${task}`}`;
