@@ -6,6 +6,7 @@ import { realpathSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { ProblemError } from "./api/problem.ts";
 import { registerAgents } from "./command/agents.ts";
+import { registerApprovals } from "./command/approvals.ts";
 import { registerBuild } from "./command/build.ts";
 import { registerCancel } from "./command/cancel.ts";
 import { registerDeploy } from "./command/deploy.ts";
@@ -25,6 +26,7 @@ import { registerRuns } from "./command/runs.ts";
 import { registerStatus } from "./command/status.ts";
 import { registerTest } from "./command/test.ts";
 import { registerValidate } from "./command/validate.ts";
+import { registerWaits } from "./command/waits.ts";
 import { registerVersion } from "./command/version.ts";
 import { registerWorkflows } from "./command/workflows.ts";
 import { addCompletion } from "./completion.ts";
@@ -73,6 +75,8 @@ export function makeProgram(): Command {
     registerCancel,
     registerPause,
     registerMark,
+    registerApprovals,
+    registerWaits,
     registerRuns,
     registerWorkflows,
     registerAgents,

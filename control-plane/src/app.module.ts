@@ -2,6 +2,8 @@
 import type { Server } from "node:http";
 import { Module, type DynamicModule, type Provider, type Type, type WebSocketAdapter } from "@nestjs/common";
 import { APP_FILTER, APP_GUARD } from "@nestjs/core";
+import { ApprovalController } from "./approval/approval.controller.ts";
+import { ApprovalService } from "./approval/approval.service.ts";
 import { AUDIT } from "./audit/entry.ts";
 import { AuthController } from "./auth/auth.controller.ts";
 import { AuthService } from "./auth/auth.service.ts";
@@ -14,7 +16,7 @@ import { CommitLoop } from "./commit/commit-loop.ts";
 import { COMMIT_SIGNALS, CommitSignals } from "./commit/commit-signals.ts";
 import { LiveIndex } from "./commit/live-index.ts";
 import { makeIdSource } from "./commit/id-source.ts";
-import { deadlineLoop, timerLoop } from "./commit/timer-loop.ts";
+import { deadlineLoop, timerLoop, type SpecialTimer } from "./commit/timer-loop.ts";
 import type { Config } from "./config.ts";
 import { ensureDefaults } from "./database/bootstrap.ts";
 import { ColdReads } from "./database/cold-reads.ts";
@@ -23,8 +25,10 @@ import { checkIsolation } from "./database/isolation-check.ts";
 import { createPools, isUnavailable, type Pools } from "./database/pool.ts";
 import { PgAgentStore } from "./database/store/agent-store.ts";
 import { PgAgentPicture } from "./database/store/agent-picture.ts";
+import { PgApprovalStore } from "./database/store/approval-store.ts";
 import { PgAudit } from "./database/store/audit.store.ts";
 import { PgAuthStore } from "./database/store/auth.store.ts";
+import { PgEventStore } from "./database/store/event-store.ts";
 import { PgEventLog } from "./database/store/event-log.ts";
 import { PgLimitStore } from "./database/store/limit.store.ts";
 import { PgLogReadStore } from "./database/store/log-read-store.ts";
@@ -41,6 +45,9 @@ import { DispatchLoop } from "./dispatch/dispatch-loop.ts";
 import { leaseClockLoop, leaseLoop, LeaseRenewals } from "./dispatch/lease-loop.ts";
 import type { Loop } from "./dispatch/loop.ts";
 import { raiseLoop } from "./dispatch/raise-loop.ts";
+import { EventController } from "./event/event.controller.ts";
+import { EVENTS, type Events } from "./event/events.ts";
+import { lookBack, tellLoop } from "./event/tell-loop.ts";
 import { AGENT_PICTURE } from "./explain/agent-picture.ts";
 import { ExplainController } from "./explain/explain.controller.ts";
 import { ExplainService } from "./explain/explain.service.ts";
@@ -68,6 +75,7 @@ import { HEALTH, HealthController, type Health } from "./telemetry/health.contro
 import type { Log } from "./telemetry/log.ts";
 import { AgainController } from "./trigger/again.controller.ts";
 import { AgainService } from "./trigger/again.service.ts";
+import { ChildStarter } from "./trigger/child-starter.ts";
 import { StartLimits } from "./trigger/start-limits.ts";
 import { RunRequestController } from "./trigger/run-request.controller.ts";
 import { DeployController } from "./workflow/deploy.controller.ts";
@@ -132,6 +140,12 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   );
   const dispatchLog = log.child({ component: "dispatch" });
   const dispatch = new DispatchLoop({ store: dispatchStore, commit, sessions, backlog, log: dispatchLog });
+  const eventStore = new PgEventStore(pools.engine, pools.api);
+  const telling = tellLoop(eventStore, signals, dispatchLog);
+  const events: Events = { store: eventStore, newId, wake: () => telling.wake() };
+  const workflowStore = new PgWorkflowStore(pools.api, cold);
+  const editions = new WorkflowEditions(workflowStore);
+  const childStarter = new ChildStarter(commit, commitStore, editions);
   const loops: Loop[] = [leaseClockLoop(dispatchStore, clock, dispatchLog), dispatch.loop];
   const sweeps = new PgSweepStore(pools.engine);
   if (config.roles.has("loops")) {
@@ -139,7 +153,17 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       leaseLoop(dispatchStore, commit, dispatchLog),
       raiseLoop(dispatchStore, dispatchLog),
       admissionLoop(dispatchStore, commit, signals, dispatchLog),
-      timerLoop(dispatchStore, commit, dispatchLog),
+      timerLoop({
+        store: dispatchStore,
+        commit,
+        signals,
+        log: dispatchLog,
+        special: new Map<string, SpecialTimer>([
+          ["event:look", (timer) => lookBack(eventStore, timer)],
+          ["child_start", (timer) => childStarter.start(timer)],
+        ]),
+      }),
+      telling,
       deadlineLoop(dispatchStore, commit, dispatchLog),
       sweepLoop(sweeps, log),
       holdSweepLoop(sweeps, log),
@@ -147,13 +171,11 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   }
 
   const auth = new AuthService(new PgAuthStore(pools.auth), keys.localToken);
-  const workflowStore = new PgWorkflowStore(pools.api, cold);
   const runStore = new PgRunStore(pools.api);
   const picture = new PgAgentPicture(pools.api);
   const limitStore = new PgLimitStore(pools.api);
   const audit = new PgAudit(pools.api);
   const eventLog = new PgEventLog(pools.engine);
-  const editions = new WorkflowEditions(workflowStore);
   const runs = new RunService(runStore, editions, commit, audit);
   const queue = new QueueService(runStore, picture, limitStore);
   const reader = new EventReader(eventLog, signals, log);
@@ -225,6 +247,8 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       SteerController,
       ExplainController,
       LiveController,
+      EventController,
+      ApprovalController,
       ...agentSide.controllers,
     ],
     providers: [
@@ -253,6 +277,11 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: LimitService, useValue: new LimitService(limitStore, limitStore) },
       { provide: QueueService, useValue: queue },
       { provide: EVENT_LOG, useValue: eventLog },
+      { provide: EVENTS, useValue: events },
+      {
+        provide: ApprovalService,
+        useValue: new ApprovalService(new PgApprovalStore(pools.api), runs, editions, commit, audit),
+      },
       { provide: EventReader, useValue: reader },
       ...agentSide.providers,
     ],

@@ -6,6 +6,7 @@ export * from "./sha256.ts";
 export * from "./id.ts";
 export * from "./duration.ts";
 export * from "./local-time.ts";
+export * from "./time.ts";
 export * from "./bundle.ts";
 export * from "./state/run.ts";
 export * from "./state/task-run.ts";

@@ -58,7 +58,7 @@ export const permissions = {
     roles: starters,
     reauth: false,
     audited: true,
-    meaning: "retry runs, and tasks that wait for their next attempt",
+    meaning: "retry runs, and tasks that wait for their next attempt; end a wait before its time",
   },
   "runs:mark": {
     roles: ["operator", "deployer", "project_admin"],
@@ -67,6 +67,12 @@ export const permissions = {
     meaning: "end tasks by hand as succeeded, failed or skipped",
   },
   "runs:pause": { roles: starters, reauth: false, audited: true, meaning: "pause runs and let them go on" },
+  "approvals:decide": {
+    roles: ["operator", "deployer", "project_admin"],
+    reauth: false,
+    audited: true,
+    meaning: "see what waits for an approval, and answer where one is named in it",
+  },
   "workflows:validate": {
     roles: ["author", "deployer", "project_admin"],
     reauth: false,

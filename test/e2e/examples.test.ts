@@ -204,6 +204,32 @@ test("the printed link signs in, and the page of a run is served on the same por
   expect(await page.text()).toContain("/_next/static/");
 }, 120_000);
 
+test("an approval holds the run until a person answers with values that fit its form", async () => {
+  await product.finished("hello-1"); // all examples are deployed by then
+  expect((await product.cli(["run", "publish_report"])).code).toBe(0);
+  await until("it asks", 20_000, async () => {
+    const list = await product.cli(["approvals", "list", "--mine", "-o", "name"]);
+    return list.stdout.includes("publish_report-1/ask") ? list : undefined;
+  });
+  const wrong = await product.cli(["approve", "publish_report-1/ask", "-i", "share=101"]);
+  expect(wrong.code).toBe(3);
+  expect(wrong.stderr).toContain("share");
+  expect((await product.cli(["approve", "publish_report-1/ask", "-i", "share=10"])).code).toBe(0);
+  const run = await product.finished("publish_report-1");
+  expect(run).toMatchObject({ state: "succeeded", outputs: { share: 10, by: "local" } });
+  expect((await product.cli(["logs", "publish_report-1"])).stdout).toContain(
+    "published to 10 % as decided by local (none)",
+  );
+});
+
+test("runs of another workflow give their outputs to the run that started them", async () => {
+  await product.finished("hello-1"); // all examples are deployed by then
+  expect((await product.cli(["run", "count_two_texts", "--wait"])).code).toBe(0);
+  expect((await product.run("count_two_texts-1")).outputs).toMatchObject({ words: 10 });
+  const names = (await product.cli(["runs", "list", "--workflow", "count_words", "-o", "name"])).stdout;
+  expect(names.trim().split("\n").toSorted()).toEqual(["count_words-1", "count_words-2"]);
+});
+
 test("a dead address ends with exit code 1, is told in both channels, and explain and logs say why", async () => {
   const before = received().length;
   const { url: served } = (await product.run("daily_csv_to_sqlite-1")).inputs;

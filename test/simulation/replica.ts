@@ -56,9 +56,10 @@ export class Replica {
     const registry = new SessionRegistry(scheduler.nowMs, scheduler.endOfTurn);
     const backlog = new Backlog();
     const live = new LiveIndex();
+    const signals = new CommitSignals();
     const clock = new DatabaseClock(database.tick(), scheduler.nowMs);
     const commit = new CommitLoop(
-      { store: stores, sessions: registry, backlog, clock, live, signals: new CommitSignals(), log },
+      { store: stores, sessions: registry, backlog, clock, live, signals, log },
       { publicUrl: () => "http://127.0.0.1:7420", newId: parts.newId, isUnavailable, scheduler },
     );
     this.commit = commit;
@@ -67,7 +68,7 @@ export class Replica {
       leaseClockLoop(stores, clock, log, scheduler),
       dispatch.loop,
       leaseLoop(stores, commit, log, scheduler),
-      timerLoop(stores, commit, log, scheduler),
+      timerLoop({ store: stores, commit, signals, log, scheduler }),
       deadlineLoop(stores, commit, log, scheduler),
     ];
     for (const loop of loops) loop.start();

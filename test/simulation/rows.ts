@@ -108,6 +108,9 @@ export interface TimerRow {
   readonly o: number;
   readonly k: TimerKind;
   readonly du?: number;
+  /** For another run than the one that writes it. */
+  readonly tr?: string;
+  readonly b?: JsonObject;
 }
 
 export interface LaneRow {
@@ -212,4 +215,5 @@ export interface StoredTimer {
   readonly position: number;
   readonly kind: TimerKind;
   readonly dueMs: number;
+  readonly body: JsonObject | undefined;
 }

@@ -284,6 +284,11 @@ export class SimDatabase {
     return before.toSorted((a, b) => b.number - a.number)[0]?.state;
   }
 
+  /** drop-timer.sql */
+  dropTimer({ runId, position, kind }: DueTimer): void {
+    this.timers.delete(`${runId} ${position} ${kind}`);
+  }
+
   /** overdue-runs.sql */
   overdueRuns(limit: number): { projectId: string; runId: string }[] {
     const nowMs = this.nowMs();
@@ -461,9 +466,10 @@ export class SimDatabase {
   }
 
   private writeTimer(row: TimerRow): void {
-    const key = `${row.r} ${row.o} ${row.k}`;
+    const runId = row.tr ?? row.r;
+    const key = `${runId} ${row.o} ${row.k}`;
     if (row.du === undefined) this.timers.delete(key);
-    else this.timers.set(key, { projectId: row.p, runId: row.r, position: row.o, kind: row.k, dueMs: row.du });
+    else this.timers.set(key, { projectId: row.p, runId, position: row.o, kind: row.k, dueMs: row.du, body: row.b });
   }
 
   private unique(isThere: boolean, what: string): void {

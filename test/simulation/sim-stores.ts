@@ -11,7 +11,7 @@ import type {
   RunKey,
 } from "../../control-plane/src/commit/commit.store.ts";
 import { runFromRows, type RunRows } from "../../control-plane/src/database/store/load-run.ts";
-import type { DispatchStore, WaitingTask } from "../../control-plane/src/dispatch/dispatch.store.ts";
+import type { DispatchStore, DueTimer, WaitingTask } from "../../control-plane/src/dispatch/dispatch.store.ts";
 import type { Renewal } from "../../control-plane/src/dispatch/leases.ts";
 import type { LimitRef, LimitStates } from "../../control-plane/src/engine/limit.ts";
 import { compilePlan } from "../../control-plane/src/engine/plan.ts";
@@ -200,6 +200,12 @@ export class SimStores implements CommitStore, DispatchStore, InventoryStore {
   }
   previousOutcome(_projectId: string, runId: string) {
     return this.read("previous", () => this.parts.database.previousOutcome(runId));
+  }
+  async dropTimer(timer: DueTimer): Promise<void> {
+    await this.poll(() => {
+      this.parts.database.dropTimer(timer);
+      return [];
+    });
   }
   overdueRuns(limit: number) {
     return this.poll(() => this.parts.database.overdueRuns(limit));

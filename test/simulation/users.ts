@@ -71,6 +71,7 @@ export class Users {
     this.open--;
     if (outcome.kind === "key_reused") return world.violate("I7", `${key} was used by the same request only`);
     if ("holders" in outcome) return; // refused by concurrency, which no simulated workflow has
+    if (outcome.kind === "unclaimed") return world.violate("I7", "a request that claims no row was refused for one");
     const { runId } = outcome;
     world.trace("answered", outcome.kind, runId);
     if (!database.runs.has(runId)) world.violate("I9", `run ${runId} was acknowledged and does not exist`);

@@ -44,6 +44,9 @@ export const batchColumns = {
     ca: "text",
     ke: "text",
     rq: "text",
+    cw: "uuid",
+    co: "int4",
+    ck: "text",
     ord: "int4",
     it: "json",
   },
@@ -126,6 +129,9 @@ export const batchColumns = {
     o: "int4",
     k: "text",
     du: "timestamptz",
+    tr: "uuid",
+    b: "jsonb",
+    aw: "text",
   },
 } as const satisfies Readonly<Record<string, Columns>>;
 

@@ -29,9 +29,12 @@ export interface BatchRows {
   /** Runs that join a concurrency group or are admitted, and those that leave one. */
   readonly groups: object[];
   readonly groupsLeft: object[];
+  /** A timer or a hand-over is due as soon as it is written. */
+  isDue: boolean;
   /** What the rows of `starts`, `tasks` and `attempts` need of the statement, beside themselves. */
   readonly kinds: Set<
     | "keys"
+    | "claims"
     | "tasksMade"
     | "tasksMoved"
     | "attemptsMade"
@@ -57,6 +60,7 @@ export const emptyBatch = (): BatchRows => ({
   frees: [],
   groups: [],
   groupsLeft: [],
+  isDue: false,
   kinds: new Set(),
 });
 
@@ -104,6 +108,7 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
     rows.starts.push(startRow(after, start, entry.order, history));
     if (start.idempotency !== undefined) rows.kinds.add("keys");
     if (start.again !== undefined) rows.kinds.add("runsAgain");
+    if (start.claim !== undefined) rows.kinds.add("claims");
   } else {
     const more = runMore(draft.before, after);
     if (more !== undefined) rows.kinds.add("runsMore");
@@ -204,8 +209,13 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
     }
   }
   for (const timer of draft.timers.values()) {
+    if (timer.dueMs !== undefined && timer.dueMs <= draft.around.nowMs) rows.isDue = true;
     // A cleared timer that was never set costs a look-up that finds nothing.
-    rows.timers.push({ p, r, o: timer.position, k: timer.kind, du: timer.dueMs });
+    rows.timers.push({ p, r, o: timer.position, k: timer.kind, du: timer.dueMs, b: timer.body, aw: timer.awaits });
+  }
+  for (const told of draft.handOvers) {
+    rows.isDue = true;
+    rows.timers.push({ p, r, tr: told.runId, o: told.position, k: told.kind, du: draft.around.nowMs, b: told.body });
   }
 }
 
@@ -276,6 +286,9 @@ function startRow(after: Run, start: StartRun, order: number, history: readonly 
     ca: start.idempotency?.caller,
     ke: start.idempotency?.key,
     rq: start.idempotency?.requestSha256,
+    cw: start.claim?.runId,
+    co: start.claim?.position,
+    ck: start.claim?.kind,
     ord: order,
     it: history,
   };
@@ -321,6 +334,7 @@ function counters(task: TaskRun): object | undefined {
     task.flags === undefined &&
     task.times === undefined &&
     (task.live?.eventSeq ?? 0) === 0 &&
+    task.suspension === undefined &&
     (task.effect === undefined || task.effect === "ok");
   if (plain) return undefined;
   return {
@@ -330,6 +344,7 @@ function counters(task: TaskRun): object | undefined {
     ...(task.mark === undefined ? {} : { mark: task.mark }),
     ...(task.flags === undefined ? {} : { flags: task.flags }),
     ...(task.times === undefined ? {} : { times: task.times }),
+    ...(task.suspension === undefined ? {} : { suspension: task.suspension }),
     ...(task.effect === undefined ? {} : { effect: task.effect }),
     eventSeq: task.live?.eventSeq ?? 0,
     ...(task.map === undefined ? {} : { map: mapRow(task.map) }),

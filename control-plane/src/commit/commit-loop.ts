@@ -32,7 +32,7 @@ import { groupedOf, refuseAdmission, refuseStart } from "./grouped-runs.ts";
 import { grantClaims, limitedClaims, refsOf, type HeldClaims, type LimitedClaim } from "./limited-claims.ts";
 import { Plans } from "./plans.ts";
 import { makeOffer } from "./offer.ts";
-import { rejectAll, type PendingRun } from "./pending.ts";
+import { giveUp, rejectAll, type PendingRun } from "./pending.ts";
 import { SnapshotCache } from "./snapshot-cache.ts";
 import { answerUsedKeys } from "./used-keys.ts";
 
@@ -355,7 +355,7 @@ export class CommitLoop implements Commit {
       if (accepted.has(one.after.id)) this.settle(one, accepted.get(one.after.id));
       else refused.push(one);
     }
-    this.parts.signals.tellHistory();
+    this.parts.signals.tellHistory(rows.isDue);
     // What ended attempts held may be what others wait for.
     if (rows.frees.length > 0) this.parts.backlog.wakeUp();
     if (rows.groupsLeft.length > 0) this.parts.signals.tellRoom();
@@ -415,7 +415,7 @@ export class CommitLoop implements Commit {
       pending.refusals += 1;
       if (pending.refusals <= 3) retried.push(pending);
       else if (reporters.length > 0) this.answerFenced(pending);
-      else rejectAll(pending, new AppError("unavailable", "the run changes too often to be decided; try again"));
+      else giveUp(pending);
     }
     if (retried.length > 0) await this.carry(retried);
   }

@@ -9,6 +9,7 @@ export class CommitSignals {
   private readonly ends = new Map<string, Set<(state: RunState) => void>>();
   private readonly anything = new Set<() => void>();
   private readonly room: (() => void)[] = [];
+  private readonly due = new Set<() => void>();
 
   /** Calls once when the run ends, unless cancelled before. The caller must look whether it ended already. */
   onRunEnd(runId: string, listener: (state: RunState) => void): () => void {
@@ -36,6 +37,12 @@ export class CommitSignals {
     for (const listener of this.room) listener();
   }
 
+  /** Calls after every commit that wrote a timer which is due already. */
+  onDue(listener: () => void): () => void {
+    this.due.add(listener);
+    return () => this.due.delete(listener);
+  }
+
   /** For the commit loop alone. */
   tell(run: Run): void {
     if (run.endedMs === undefined) return;
@@ -45,7 +52,13 @@ export class CommitSignals {
     for (const listener of listeners) listener(run.state);
   }
 
-  tellHistory(): void {
+  tellDue(): void {
+    for (const listener of this.due) listener();
+  }
+
+  /** @param isDue whether a timer was written that is due already */
+  tellHistory(isDue: boolean): void {
+    if (isDue) this.tellDue();
     for (const listener of this.anything) listener();
   }
 }

@@ -1,7 +1,7 @@
 // The port of the plan stage: the one place where the state of runs changes.
 import type { CanonicalWorkflow, JsonObject } from "@capstan/proto";
 import type { Again } from "../engine/again.ts";
-import type { EventOutcome, RunEvent } from "../engine/event.ts";
+import type { EventOutcome, RunEvent, TimerKind } from "../engine/event.ts";
 
 export const COMMIT = Symbol("Commit");
 
@@ -26,6 +26,12 @@ export interface StartRun {
   readonly again?: Again;
   /** Written in the same transaction as the run. */
   readonly idempotency?: { readonly caller: string; readonly key: string; readonly requestSha256: string };
+  /** Where it was given before the run exists: a child's, by its parent. */
+  readonly runId?: string;
+  /** No later deadline than this, Unix ms. */
+  readonly deadlineMs?: number;
+  /** The timer that asks for this run. It goes in the same commit; where it has gone already, no run is made. */
+  readonly claim?: { readonly runId: string; readonly position: number; readonly kind: TimerKind };
 }
 
 export type StartOutcome =
@@ -42,7 +48,9 @@ export type StartOutcome =
       readonly waiting: number;
       /** The first of the runs that go on, by id. */
       readonly holders: readonly string[];
-    };
+    }
+  /** The row that it claims is not there any more. */
+  | { readonly kind: "unclaimed" };
 
 export interface Commit {
   /** Resolves after the commit that made the run durable, and with it its first attempts. */

@@ -22,7 +22,7 @@ const silent = pino({ level: "silent" });
 const loops = [
   admissionLoop(dispatchStore, loop, signals, silent),
   admissionLoop(dispatchStore, other, signals, silent),
-  timerLoop(dispatchStore, loop, silent),
+  timerLoop({ store: dispatchStore, commit: loop, signals, log: silent }),
 ];
 afterEach(() => Promise.all(loops.map((one) => one.stop())));
 const run = (): void => {

@@ -43,7 +43,7 @@ const rowOf = async (table: "runs" | "task_runs", runId: string, column: string)
 
 /** One round of the loop that a server runs. */
 async function fireDue(commit: typeof loop): Promise<void> {
-  const timers = timerLoop(dispatchStore, commit, pino({ level: "silent" }));
+  const timers = timerLoop({ store: dispatchStore, commit, signals: fixture.signals, log: pino({ level: "silent" }) });
   timers.start();
   await timers.stop();
 }

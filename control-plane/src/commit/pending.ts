@@ -1,4 +1,5 @@
 // What waits for a commit: the events of one run, or the request for a new one, with whom to answer.
+import { AppError } from "@capstan/proto";
 import type { EventOutcome, RunEvent } from "../engine/event.ts";
 import type { StartOutcome, StartRun } from "./commit.ts";
 
@@ -30,4 +31,10 @@ interface PendingStart {
 export function rejectAll(pending: PendingRun, error: unknown): void {
   pending.start?.reject(error);
   for (const { reject } of pending.events) reject(error);
+}
+
+/** After three refusals: a claim was taken by another, and anything else is to come again later. */
+export function giveUp(pending: PendingRun): void {
+  if (pending.start?.request.claim !== undefined) return pending.start.resolve({ kind: "unclaimed" });
+  rejectAll(pending, new AppError("unavailable", "the run changes too often to be decided; try again"));
 }

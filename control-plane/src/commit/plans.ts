@@ -15,7 +15,7 @@ export class Plans {
   }
 
   newRun(request: StartRun): NewRun {
-    const { edition, inputs, labels, trigger } = request;
+    const { edition, inputs, labels, trigger, runId, deadlineMs } = request;
     const order = orderOf(edition.document, inputs);
     return {
       projectId: edition.projectId,
@@ -25,6 +25,8 @@ export class Plans {
       inputs,
       labels,
       trigger,
+      runId,
+      deadlineMs,
       ...(request.again === undefined ? {} : { again: request.again }),
       priority: order.kind === "order" ? order.priority : defaultPriority,
     };

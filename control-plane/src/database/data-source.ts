@@ -5,6 +5,7 @@ import { AppError } from "@capstan/proto";
 import pg from "pg";
 import { Foundation0001 } from "./migration/0001-foundation.ts";
 import { Mapping0003 } from "./migration/0003-mapping.ts";
+import { Waiting0004 } from "./migration/0004-waiting.ts";
 import { Again0005 } from "./migration/0005-again.ts";
 import { Limits0006 } from "./migration/0006-limits.ts";
 import { Order0008 } from "./migration/0008-order.ts";
@@ -12,7 +13,15 @@ import { RunGroups0009 } from "./migration/0009-run-groups.ts";
 import { ownerSettings, rolePassword, type RuntimeRole } from "./pool.ts";
 
 /** All migrations in order; the length is the schema's number. */
-export const migrations = [Foundation0001, Mapping0003, Again0005, Limits0006, Order0008, RunGroups0009] as const;
+export const migrations = [
+  Foundation0001,
+  Mapping0003,
+  Waiting0004,
+  Again0005,
+  Limits0006,
+  Order0008,
+  RunGroups0009,
+] as const;
 export const schemaVersion = migrations.length;
 
 /** A DataSource of the owner, for migrations only. */

@@ -1,5 +1,5 @@
 // The port of dispatch, leases and timers to their rows. Each statement takes a bounded batch and never waits for a row.
-import type { RunState } from "@capstan/proto";
+import type { JsonObject, RunState } from "@capstan/proto";
 import type { TimerKind } from "../engine/event.ts";
 import type { ClockSample } from "./database-clock.ts";
 import type { LimitRef, LimitStates } from "../engine/limit.ts";
@@ -33,6 +33,7 @@ export interface DueTimer {
   readonly runId: string;
   readonly position: number;
   readonly kind: TimerKind;
+  readonly body: JsonObject | undefined;
 }
 
 export interface DispatchStore {
@@ -65,6 +66,8 @@ export interface DispatchStore {
   dueTimers(limit: number): Promise<readonly DueTimer[]>;
   /** How the last run of the same workflow before this one ended; undefined where none has. */
   previousOutcome(projectId: string, runId: string): Promise<RunState | undefined>;
+  /** Takes away a timer of a run that does not exist. */
+  dropTimer(timer: DueTimer): Promise<void>;
   /** Runs whose deadline has passed and that are not being cancelled. */
   overdueRuns(limit: number): Promise<readonly { readonly projectId: string; readonly runId: string }[]>;
 }

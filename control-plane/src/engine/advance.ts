@@ -1,6 +1,8 @@
 // The heart: what follows from one event. Pure; the commit stage writes what it returns.
 //  A1. An event that changes nothing leaves the draft unchanged and says so in its outcome.
 //  A2. Events of one run are applied in order to one draft; the draft is written whole or not at all.
+import type { JsonObject } from "@capstan/proto";
+import { decide } from "./approval.ts";
 import { applyToAttempt } from "./attempt-machine.ts";
 import { Draft, type Surroundings } from "./draft.ts";
 import type { EventOutcome, RunEvent } from "./event.ts";
@@ -11,7 +13,8 @@ import { hold, isHeld, pauseRun, resumeRun } from "./pause.ts";
 import { beginRun, cancelRun, endCleanup, settle, stopTask } from "./run-machine.ts";
 import { retryNow } from "./retry-now.ts";
 import type { Run } from "./snapshot.ts";
-import { dispatch, queue } from "./task-machine.ts";
+import { skipSuspended, wakeSuspended } from "./suspended.ts";
+import { conclude, dispatch, queue } from "./task-machine.ts";
 import { timeUp } from "./time-up.ts";
 
 /** Opens a draft on a snapshot. */
@@ -39,7 +42,7 @@ export function advance(draft: Draft, event: RunEvent): EventOutcome {
       return { kind: "accepted" };
     }
     case "timer": {
-      const outcome = fire(draft, event.position, event.timer);
+      const outcome = fire(draft, event);
       settle(draft);
       return outcome;
     }
@@ -88,6 +91,14 @@ export function advance(draft: Draft, event: RunEvent): EventOutcome {
     }
     case "retry_now":
       return retryNow(draft, event.position, event.actor);
+    case "decide": {
+      const { outcome, verdict } = decide(draft, event);
+      if (verdict !== undefined) conclude(draft, event.position, verdict);
+      settle(draft);
+      return outcome;
+    }
+    case "skip_wait":
+      return skipWait(draft, event);
     case "cancel_task": {
       const state = draft.task(event.position)?.state;
       if (state === "cancelling") return { kind: "accepted" };
@@ -105,7 +116,39 @@ export function advance(draft: Draft, event: RunEvent): EventOutcome {
   }
 }
 
-function fire(draft: Draft, position: number, timer: Extract<RunEvent, { kind: "timer" }>["timer"]): EventOutcome {
+/** What a parent does to itself, it does to its children. A child that has ended hears nothing. */
+function heardParent(
+  draft: Draft,
+  kind: "parent_cancel" | "parent_pause" | "parent_resume",
+  body: JsonObject = {},
+): EventOutcome {
+  if (draft.run.endedMs !== undefined) return { kind: "duplicate" };
+  const { actor = "capstan", reason = "" } = body;
+  const by = { actor: String(actor), reason: String(reason) }; // written by child.ts, as texts
+  if (kind === "parent_pause") return pauseRun(draft, by);
+  if (kind === "parent_resume") {
+    const outcome = resumeRun(draft, by.actor);
+    settle(draft);
+    return outcome;
+  }
+  return cancelRun(draft, { cause: "cancelled", ...by, atMs: draft.around.nowMs, force: false });
+}
+
+function skipWait(draft: Draft, event: Extract<RunEvent, { kind: "skip_wait" }>): EventOutcome {
+  const { position, actor, reason } = event;
+  const verdict = skipSuspended(draft, position);
+  if (verdict === undefined) {
+    const state = draft.task(position)?.state ?? "none";
+    return { kind: "refused", code: "state_conflict", detail: `it waits for no time and no event: ${state}`, state };
+  }
+  draft.tell({ type: "task.wait_skipped", task: draft.nameOf(position), actor, reason });
+  conclude(draft, position, verdict);
+  settle(draft);
+  return { kind: "accepted" };
+}
+
+function fire(draft: Draft, event: Extract<RunEvent, { kind: "timer" }>): EventOutcome {
+  const { position, timer, body } = event;
   draft.clearTimer(position, timer);
   const task = draft.task(position);
   switch (timer) {
@@ -145,5 +188,15 @@ function fire(draft: Draft, position: number, timer: Extract<RunEvent, { kind: "
       draft.set(position, { reason: undefined });
       draft.ready.push(position);
       return { kind: "accepted" };
+    case "parent_cancel":
+    case "parent_pause":
+    case "parent_resume":
+      return heardParent(draft, timer, body);
+    default: {
+      // `suspended`, `suspended_timeout` and what was told to a suspended task run.
+      const changed = conclude(draft, position, wakeSuspended(draft, position, timer, body));
+      settle(draft);
+      return { kind: changed ? "accepted" : "duplicate" };
+    }
   }
 }

@@ -145,6 +145,14 @@ export function failureFor(
   };
 }
 
+/** What the fields of a task that the control plane carries see: `wait`, `approval`, `workflow` and its `with`. */
+export const controlContext = (draft: Draft, position: number): ExpressionContext => ({
+  ...evaluationContext(draft.run, (position) => draft.task(position)),
+  run: runView(draft.run, draft.around),
+  trigger: draft.run.trigger,
+  ...indexContext(draft.run, position, (at) => draft.task(at)),
+});
+
 /** What an offer carries: only what the task's own expressions name, frozen when the attempt is made. */
 export const offerContext = (run: Run, planTask: PlanTask, position: number, around: Surroundings): JsonObject =>
   contextFor(run, planTask, position, around, (at) => taskAt(run, at));

@@ -16,6 +16,7 @@ import {
 } from "@capstan/proto";
 import type { HistoryItem, TimerKind } from "./event.ts";
 import { counted, outputBytesOf, type GroupPlace, type MapState } from "./group.ts";
+import type { DraftTimer, HandOver } from "./hand-over.ts";
 import { PagesDraft } from "./pages.ts";
 import type { PlanTask } from "./plan.ts";
 import { groupAt, nameAt, planTaskAt, type LiveAttempt, type NeedCounts, type Run, type TaskRun } from "./snapshot.ts";
@@ -69,7 +70,9 @@ export class Draft {
   readonly history: HistoryItem[] = [];
   /** Task runs that became queued here, in order: the next to be offered. */
   readonly ready: number[] = [];
-  readonly timers = new Map<string, { position: number; kind: TimerKind; dueMs: number | undefined }>();
+  readonly timers = new Map<string, DraftTimer>();
+  /** What other runs are to be told, in the same commit. */
+  readonly handOvers: HandOver[] = [];
   readonly cancels: CancelOrder[] = [];
   /** Needs that ended here and whose successors have not been asked yet. */
   readonly ended: number[] = [];
@@ -97,7 +100,7 @@ export class Draft {
   }
 
   get isChanged(): boolean {
-    return this.history.length > 0 || this.changed.size > 0 || this.timers.size > 0;
+    return this.history.length > 0 || this.changed.size > 0 || this.timers.size > 0 || this.handOvers.length > 0;
   }
 
   task(position: number): TaskRun | undefined {
@@ -240,8 +243,8 @@ export class Draft {
     if (row !== undefined) this.attempts.set(live.id, { ...row, isNew: true });
   }
 
-  setTimer(position: number, kind: TimerKind, dueMs: number): void {
-    this.timers.set(`${position}:${kind}`, { position, kind, dueMs });
+  setTimer(position: number, kind: TimerKind, dueMs: number, more: Pick<DraftTimer, "body" | "awaits"> = {}): void {
+    this.timers.set(`${position}:${kind}`, { position, kind, dueMs, ...more });
   }
 
   clearTimer(position: number, kind: TimerKind): void {

@@ -1,5 +1,5 @@
 // What can happen to a run. Every event is data; where it came from is the caller's business.
-import type { Failure, JsonObject, JsonValue, RunState } from "@capstan/proto";
+import type { Failure, JsonObject, JsonValue, RunState, ValueProblem } from "@capstan/proto";
 import type { Mark } from "./marked.ts";
 
 /** Who reports: the fence of every report of an agent. */
@@ -68,7 +68,7 @@ export type RunEvent =
       readonly session: number;
       readonly seq: number;
     }
-  | { readonly kind: "timer"; readonly position: number; readonly timer: TimerKind }
+  | { readonly kind: "timer"; readonly position: number; readonly timer: TimerKind; readonly body?: JsonObject }
   /** How the run of this workflow ended that was before this one; undefined where there was none. */
   | { readonly kind: "recovery"; readonly previous: RunState | undefined }
   | { readonly kind: "deadline" }
@@ -88,6 +88,18 @@ export type RunEvent =
   | { readonly kind: "mark_task"; readonly position: number; readonly mark: Mark }
   /** A person does not want to wait for the next attempt, or decides that there is one more. */
   | { readonly kind: "retry_now"; readonly position: number; readonly actor: string }
+  /** A person ends a wait before its time. */
+  | { readonly kind: "skip_wait"; readonly position: number; readonly actor: string; readonly reason: string }
+  /** A person's answer to an approval. `principals`: what the person may answer as (`user:ana`, `role:operator`). */
+  | {
+      readonly kind: "decide";
+      readonly position: number;
+      readonly decision: "approved" | "rejected";
+      readonly actor: string;
+      readonly principals: readonly string[];
+      readonly comment: string;
+      readonly form: JsonObject;
+    }
   | { readonly kind: "cancel_task"; readonly position: number; readonly actor: string; readonly reason: string };
 
 /** A slot promised on a session; `seq` numbers the offer. */
@@ -113,7 +125,20 @@ export const timerKinds = [
   "late_finish",
   "recovery",
 ] as const;
-export type TimerKind = (typeof timerKinds)[number];
+
+/**
+ * Of a suspended task run: what it waits for (`suspended`) and its timeout; `event:<id>` is one event that was told to it,
+ * and what runs tell each other is a timer too.
+ */
+export type TimerKind =
+  | (typeof timerKinds)[number]
+  | "suspended"
+  | "suspended_timeout"
+  | `event:${string}`
+  | HandOverKind;
+
+/** What one run tells another, and the start that a parent asks for (child.ts). */
+export type HandOverKind = "child_start" | "child_end" | "parent_cancel" | "parent_pause" | "parent_resume";
 
 /** What an event came to. `lease_lost`: an older epoch, an ended attempt or another session; nothing changed. */
 export type EventOutcome =
@@ -121,7 +146,14 @@ export type EventOutcome =
   | { readonly kind: "duplicate" }
   | { readonly kind: "lease_lost" }
   | { readonly kind: "expect"; readonly seq: number }
-  | { readonly kind: "invalid"; readonly code: string; readonly detail: string }
+  | {
+      readonly kind: "invalid";
+      readonly code: string;
+      readonly detail: string;
+      readonly problems?: readonly ValueProblem[];
+    }
+  /** Who asks is not among those who may. */
+  | { readonly kind: "forbidden"; readonly detail: string }
   | { readonly kind: "refused"; readonly code: "state_conflict"; readonly detail: string; readonly state: string }
   | { readonly kind: "not_found" }
   /** A claim that found a limit without room: the task run stays queued. */

@@ -23,7 +23,7 @@ import { demandProblem } from "./limit-demand.ts";
 import { askJoin, effectOfSkip } from "./join.ts";
 import type { Mapping, PlanTask } from "./plan.ts";
 import type { NeedCounts, TaskRun } from "./snapshot.ts";
-import { afterEnd, consider, endTask, failTask, newTaskRun, queue, skip } from "./task-machine.ts";
+import { afterEnd, consider, endTask, failTask, newTaskRun, queue, skip, startTask } from "./task-machine.ts";
 
 /** Stops the task run at a position, as a cancel by hand would. */
 type Stop = (position: number) => void;
@@ -217,7 +217,7 @@ function begin(draft: Draft, position: number, index: number): void {
   }
   const problem = demandProblem(draft, at) ?? offerProblem(draft, at);
   if (problem !== undefined) return failTask(draft, at, problem);
-  queue(draft, at);
+  startTask(draft, at);
 }
 
 /** An index of a chain needs the same index of the group before it, and everything else that its task needs. */

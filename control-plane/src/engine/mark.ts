@@ -4,11 +4,13 @@
 //      silent delays it by its lease and no more; a cancel of the run that comes meanwhile wins.
 //  M3. `succeeded` needs the outputs that the task declares.
 import { checkOutputs, isTaskRunEnded } from "@capstan/proto";
+import { cancelChild } from "./child.ts";
 import type { Draft } from "./draft.ts";
 import type { EventOutcome } from "./event.ts";
 import { endMarked, type Mark } from "./marked.ts";
 import type { PlanTask } from "./plan.ts";
 import { stopTask } from "./run-machine.ts";
+import { endSuspension } from "./suspended.ts";
 
 /** Marks a task run. Refused where it has ended, or is already being cancelled for another reason. */
 export function markTask(draft: Draft, position: number, mark: Mark): EventOutcome {
@@ -24,6 +26,10 @@ export function markTask(draft: Draft, position: number, mark: Mark): EventOutco
   const problem = problemOfMark(draft.planTask(position), mark);
   if (problem !== undefined) return { kind: "invalid", ...problem };
   if (task.live === undefined) {
+    if (task.state === "suspended") {
+      endSuspension(draft, position);
+      cancelChild(draft, position, { actor: mark.actor, reason: `its task was marked ${mark.state}` });
+    }
     endMarked(draft, position, mark);
     return { kind: "accepted" };
   }

@@ -3,6 +3,7 @@
 //      `run_paused` and without a row in the queue.
 //  P2. The deadline moves by the length of the pause, so a pause costs a run none of its time.
 //  P3. A paused run does not end. What ends it (its last task run has ended) is looked at when it goes on.
+import { tellChildren } from "./child.ts";
 import type { Draft } from "./draft.ts";
 import type { EventOutcome } from "./event.ts";
 import { setRunMarks } from "./late.ts";
@@ -37,6 +38,7 @@ export function pauseRun(draft: Draft, by: { readonly actor: string; readonly re
   draft.moveRun("paused", {
     pause: { totalMs: run.pause?.totalMs ?? 0, current: { ...by, atMs: draft.around.nowMs, from } },
   });
+  tellChildren(draft, "parent_pause", { actor: by.actor, reason: by.reason });
   draft.tell({ type: "run.paused", from, to: "paused", actor: by.actor, reason: by.reason });
   for (const task of draft.openTasks()) {
     if (task.state === "queued" && !notInQueue.has(task.reason?.code ?? "")) hold(draft, task.position);
@@ -55,6 +57,7 @@ export function resumeRun(draft: Draft, actor: string): EventOutcome {
     pause: { totalMs: (run.pause?.totalMs ?? 0) + lengthMs },
     deadlineMs: run.deadlineMs + lengthMs,
   });
+  tellChildren(draft, "parent_resume", { actor });
   draft.tell({ type: "run.resumed", from: "paused", to: current.from, actor });
   for (const task of draft.openTasks()) shiftTimers(draft, task, lengthMs);
   setRunMarks(draft);

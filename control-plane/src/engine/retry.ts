@@ -48,7 +48,7 @@ function isCause(policy: RetryPolicy, failure: Failure): boolean {
   if (policy.except.some((name) => names.has(name))) return false;
   if (policy.causes.some((name) => names.has(name))) {
     // What nobody pays for is tried again only where the author named it.
-    return failureClasses[failure.class].payer !== "none" || failure.class === "output";
+    return failureClasses[failure.class].payer !== "none" || failure.class === "output" || failure.class === "child";
   }
   return false;
 }

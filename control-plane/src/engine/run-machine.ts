@@ -3,6 +3,7 @@
 import { isTaskRunEnded, type JsonObject, type RunState } from "@capstan/proto";
 import type { Again } from "./again.ts";
 import { runOutputs } from "./context.ts";
+import { cancelChild, parentOf, tellParent } from "./child.ts";
 import { Draft, type Surroundings } from "./draft.ts";
 import type { EventOutcome } from "./event.ts";
 import { reuseGroup, settleGroups, stopGroup } from "./mapping.ts";
@@ -10,6 +11,7 @@ import { startCalledHooks, startHooks } from "./hooks.ts";
 import { forgetRunMarks, setRunMarks } from "./late.ts";
 import { endMarked } from "./marked.ts";
 import { endPause, releaseHeld } from "./pause.ts";
+import { endSuspension } from "./suspended.ts";
 import type { Plan } from "./plan.ts";
 import type { Cancel, Run, RunFailure, TaskRun } from "./snapshot.ts";
 import { consider, endTask, newTaskRun, settleSuccessors } from "./task-machine.ts";
@@ -26,6 +28,10 @@ export interface NewRun {
   readonly priority: number;
   /** How it begins where it repeats another run. */
   readonly again?: Again;
+  /** Where it was given before: a child's, by its parent. */
+  readonly runId?: string | undefined;
+  /** No later deadline than this. */
+  readonly deadlineMs?: number | undefined;
 }
 
 const noNeeds = { open: 0, ok: 0, tolerated: 0, fail: 0, cancel: 0, skip: 0 } as const;
@@ -35,11 +41,11 @@ const noNeeds = { open: 0, ok: 0, tolerated: 0, fail: 0, cancel: 0, skip: 0 } as
  * without task runs until its group has room (concurrency.ts).
  */
 export function startRun(request: NewRun, around: Surroundings, waits = false): Draft {
-  const { again, ...asked } = request;
+  const { again, runId, deadlineMs, ...asked } = request;
   const run: Run = {
     ...asked,
     origin: again?.origin,
-    id: around.newId(),
+    id: runId ?? around.newId(),
     number: 0,
     state: "queued",
     version: 0,
@@ -47,7 +53,7 @@ export function startRun(request: NewRun, around: Surroundings, waits = false): 
     createdMs: around.nowMs,
     startedMs: undefined,
     endedMs: undefined,
-    deadlineMs: around.nowMs + request.plan.timeoutMs,
+    deadlineMs: Math.min(around.nowMs + request.plan.timeoutMs, deadlineMs ?? Infinity),
     cancel: undefined,
     late: undefined,
     pause: undefined,
@@ -61,6 +67,7 @@ export function startRun(request: NewRun, around: Surroundings, waits = false): 
   };
   const draft = new Draft(run, undefined, around);
   draft.tell({ type: "run.queued", to: "queued" });
+  tellParent(draft, "start");
   if (!waits) beginRun(draft, again);
   return draft;
 }
@@ -69,7 +76,10 @@ export function startRun(request: NewRun, around: Surroundings, waits = false): 
 export function beginRun(draft: Draft, again?: Again): void {
   const { run, around } = draft;
   const { plan } = run;
-  draft.moveRun("running", { startedMs: around.nowMs, deadlineMs: around.nowMs + plan.timeoutMs });
+  // A child may not have more time than its parent, also where it had to wait for its group.
+  const cutMs = parentOf(run) === undefined ? Infinity : run.deadlineMs;
+  const deadlineMs = Math.min(around.nowMs + plan.timeoutMs, cutMs);
+  draft.moveRun("running", { startedMs: around.nowMs, deadlineMs });
   draft.tell({ type: "run.started", from: "queued", to: "running" });
   for (let position = 0; position < plan.graphSize; position++) {
     const needs = draft.planTask(position).needs.length;
@@ -105,6 +115,7 @@ export function settle(draft: Draft): void {
   if (draft.run.openTasks > 0 || draft.run.endedMs !== undefined || isStill(draft.run.state)) return;
   endRun(draft);
   forgetRunMarks(draft);
+  tellParent(draft, "end");
 }
 
 /** Cancels a run. Repeats are harmless; a run that has ended refuses. */
@@ -139,6 +150,7 @@ function cancelQueued(draft: Draft, cancel: Cancel): EventOutcome {
   draft.moveRun("cancelled", { cancel, endedMs: draft.around.nowMs });
   draft.tell({ type: "run.cancelled", from: "queued", to: "cancelled", actor: cancel.actor, reason: cancel.reason });
   startHooks(draft, ["onCancel", "onEnd"]);
+  tellParent(draft, "end");
   return { kind: "accepted" };
 }
 
@@ -167,8 +179,13 @@ export function stopTask(draft: Draft, position: number, why: "cancelled" | Time
   }
   const { live } = task;
   if (live === undefined) {
+    if (task.state === "suspended") {
+      const { actor, reason } = draft.run.cancel ?? { actor: "capstan", reason: "" };
+      cancelChild(draft, position, { actor, reason: reason === "" ? "its parent was cancelled" : reason });
+    }
     endTask(draft, position, "cancelled", "cancel");
     if (task.state === "retrying") draft.clearTimer(position, "retry");
+    if (task.state === "suspended") endSuspension(draft, position);
     return true;
   }
   const planTask = draft.planTask(position);

@@ -62,6 +62,15 @@ export interface TaskFlags {
   readonly marked?: { readonly actor: string; readonly reason: string };
 }
 
+/** What a task run waits for while it is suspended. Times are Unix ms. */
+export type Suspension =
+  | { readonly kind: "time"; readonly untilMs: number }
+  | { readonly kind: "event"; readonly type: string; readonly untilMs?: number }
+  | { readonly kind: "approval"; readonly approved: readonly string[] }
+  | { readonly kind: "child"; readonly runId: string }
+  /** A back-off between two children. */
+  | { readonly kind: "again" };
+
 export interface TaskRun {
   readonly id: string;
   readonly position: number;
@@ -91,6 +100,7 @@ export interface TaskRun {
   readonly mark: Mark | undefined;
   /** Undefined for the many that have none. */
   readonly flags: TaskFlags | undefined;
+  readonly suspension: Suspension | undefined;
   readonly effect: Effect | undefined;
   readonly outputs: JsonObject | undefined;
   readonly failure: Failure | undefined;

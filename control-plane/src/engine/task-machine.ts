@@ -10,6 +10,8 @@ import { hold } from "./pause.ts";
 import type { PlanTask } from "./plan.ts";
 import type { Effect, LiveAttempt, NeedCounts, TaskRun, Tries } from "./snapshot.ts";
 import type { Slot } from "./event.ts";
+import { beginSuspended, endSuspension, suspend } from "./suspended.ts";
+import type { Verdict } from "./verdict.ts";
 import { forgetTimers, timeQueued } from "./task-timers.ts";
 
 export const noTries: Tries = { paid: 0, lost: 0, setup: 0, rejected: 0, unstarted: 0 };
@@ -35,6 +37,7 @@ export function newTaskRun(draft: Draft, position: number, needs: NeedCounts): T
     times: undefined,
     mark: undefined,
     flags: undefined,
+    suspension: undefined,
     effect: undefined,
     outputs: undefined,
     failure: undefined,
@@ -71,7 +74,31 @@ export function consider(draft: Draft, position: number): void {
   }
   const problem = demandProblem(draft, position) ?? offerProblem(draft, position);
   if (problem !== undefined) return failTask(draft, position, problem);
-  queue(draft, position);
+  startTask(draft, position);
+}
+
+/** Starts a task run: with an agent, or suspended where the control plane carries it itself. */
+export function startTask(draft: Draft, position: number): void {
+  if (!controlPlaneActions.has(draft.planTask(position).executor)) return queue(draft, position);
+  conclude(draft, position, beginSuspended(draft, position));
+}
+
+/** Applies what a waiting task run came to. True where something changed. */
+export function conclude(draft: Draft, position: number, verdict: Verdict): boolean {
+  switch (verdict.kind) {
+    case "nothing":
+      return false;
+    case "suspend":
+      suspend(draft, position, verdict);
+      return true;
+    case "succeeded":
+    case "failed":
+      if (draft.task(position)?.state === "suspended") endSuspension(draft, position);
+      draft.set(position, { suspension: undefined });
+      if (verdict.kind === "failed") failTask(draft, position, verdict.failure);
+      else endTask(draft, position, "succeeded", "ok", verdict.outputs);
+      return true;
+  }
 }
 
 /** A chain begins with the list of the group before it, once everything else that it needs has ended. */

@@ -25,6 +25,7 @@ import type { RunService } from "../run/run.service.ts";
 import { failureView } from "../run/view.ts";
 import type { AgentPicture, PicturedAgent } from "./agent-picture.ts";
 import { funnelOf } from "./funnel.ts";
+import { exhausted, suspendedAdvice, waitsFor } from "./suspended.ts";
 import { groupReason } from "./group-reason.ts";
 import type { LimitPicture, PicturedLimit } from "./limit-picture.ts";
 import { limitReason } from "./limit-reason.ts";
@@ -182,9 +183,17 @@ function explainTask(scene: Scene, task: TaskRecord): Explanation {
     case "dispatched":
     case "cancelling":
       return carried(scene, task, head);
-    case "suspended":
-      if (task.reason?.code === "retries_exhausted") return exhausted(name, task, head);
-      return reasoned(task, head);
+    case "suspended": {
+      const code = task.reason?.code ?? task.state;
+      if (code === "retries_exhausted") return exhausted(name, task, head);
+      return {
+        ...head,
+        code,
+        since: task.started ?? task.created,
+        detail: `${task.key} is suspended and holds no slot. ${reasonText(code)}${waitsFor(task)}`,
+        do: suspendedAdvice(code, head.subject),
+      };
+    }
     case "skipped":
       return reasoned(task, head);
     case "failed":
@@ -207,7 +216,7 @@ function explainTask(scene: Scene, task: TaskRecord): Explanation {
   }
 }
 
-/** A skip, or a wait that says by its reason what for. */
+/** A skip, by its reason. */
 function reasoned(task: TaskRecord, head: Head): Explanation {
   const code = task.reason?.code ?? task.state;
   return {
@@ -216,18 +225,6 @@ function reasoned(task: TaskRecord, head: Head): Explanation {
     since: task.ended ?? task.created,
     detail: `${task.key} is ${task.state}. ${reasonText(code)}`,
     do: null,
-  };
-}
-
-function exhausted(name: string, task: TaskRecord, head: Head): Explanation {
-  const why = task.failure === null ? "" : `: ${failureText(task.failure)}`;
-  const tries = task.attempts === 1 ? "its one attempt" : `${task.attempts} attempts`;
-  return {
-    ...head,
-    code: "retries_exhausted",
-    since: task.queued,
-    detail: `${task.key} failed in ${tries} and waits for a person${why}`,
-    do: `grant one more: capstan retry ${name}/${task.key}; or end it: capstan mark ${name}/${task.key} failed --reason …`,
   };
 }
 

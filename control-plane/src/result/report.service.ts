@@ -113,6 +113,7 @@ function answerOf(item: ReportItem, outcome: EventOutcome): ReportAnswer {
       return { ...base, result: "expect", expectSeq: outcome.seq };
     case "refused":
     case "no_room": // of a claim, never of a report
+    case "forbidden":
       return { ...base, result: "lease_lost" };
     case "not_found":
       return { unknown: true };

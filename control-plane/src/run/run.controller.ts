@@ -115,6 +115,11 @@ export class RunController {
     });
   }
 
+  @Handles("taskSkipWait")
+  skipWait(@Call("taskSkipWait") { project, params, body, actor }: CallOf<"taskSkipWait">): Promise<TaskRunView> {
+    return this.runs.skipWait(project, params.run, params.task, { actor, reason: body.reason ?? "" });
+  }
+
   @Handles("taskCancel")
   cancelTask(@Call("taskCancel") { project, params, body, actor }: CallOf<"taskCancel">): Promise<Cancelled> {
     return this.runs.cancelTask(project, params.run, params.task, { actor, reason: body.reason ?? "" });

@@ -267,6 +267,34 @@ export class RunService {
     return this.cancelled(project, name, run, by.actor, outcome);
   }
 
+  /** Ends a wait before its time. */
+  async skipWait(
+    project: ProjectScope,
+    run: string,
+    key: string,
+    by: { readonly actor: string; readonly reason: string },
+  ): Promise<TaskRunView> {
+    const { record, task } = await this.findTask(project, run, key);
+    const name = `${runName(record.workflow, record.number)}/${key}`;
+    const outcome = await this.commit.submit(project.id, record.id, {
+      kind: "skip_wait",
+      position: task.position,
+      ...by,
+    });
+    if (outcome.kind === "refused") {
+      throw new AppError("state_conflict", `${name} is ${task.state} and has no wait that could be skipped.`, {
+        evidence: { state: task.state },
+      });
+    }
+    await this.audit.append(project.id, {
+      actor: by.actor,
+      action: "runs:retry",
+      subject: name,
+      detail: { skipped: "wait" },
+    });
+    return this.task(project, run, key);
+  }
+
   private async cancelled(
     project: ProjectScope,
     name: string,

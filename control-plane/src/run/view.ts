@@ -31,7 +31,7 @@ export function runSummary(run: RunRecord): RunSummary {
     number: run.number,
     digest: run.digest,
     state: run.state,
-    trigger: json(run.trigger),
+    trigger: json(triggerView(run.trigger)),
     labels: json(run.labels),
     priority: run.priority,
     createdAt: run.created,
@@ -39,6 +39,11 @@ export function runSummary(run: RunRecord): RunSummary {
     endedAt: run.ended,
     failure: failureView(run.failure),
   };
+}
+
+/** What asked for the run, without what only the engine wants. */
+function triggerView({ parent, children: _children, ...shown }: JsonObject): JsonObject {
+  return parent === undefined ? shown : { ...shown, isChild: true };
 }
 
 export const runView = (run: RunRecord): RunView => ({

@@ -4,6 +4,7 @@ import type { Again } from "../engine/again.ts";
 import { advance, openDraft } from "../engine/advance.ts";
 import type { Draft, Surroundings } from "../engine/draft.ts";
 import type { EventOutcome, FinishResult, HistoryItem, RunEvent, TimerKind } from "../engine/event.ts";
+import type { HandOver } from "../engine/hand-over.ts";
 import { compilePlan } from "../engine/plan.ts";
 import { startRun } from "../engine/run-machine.ts";
 import { taskAt, type Run, type TaskRun } from "../engine/snapshot.ts";
@@ -23,6 +24,8 @@ export class EngineFixture {
   readonly history: HistoryItem[] = [];
   /** Timers that stand, by `position:kind`. */
   readonly timers = new Map<string, number>();
+  /** What other runs were told. */
+  readonly handOvers: HandOver[] = [];
   private ids = 0;
   private seq = 0;
 
@@ -133,6 +136,13 @@ export class EngineFixture {
     return this.send({ kind: "timer", position, timer });
   }
 
+  /** Moves the clock to a timer and fires it. */
+  deliver(key: string, timer: TimerKind, body?: JsonObject): EventOutcome {
+    const position = this.position(key);
+    this.nowMs = Math.max(this.nowMs, this.timers.get(`${position}:${timer}`) ?? 0);
+    return this.send({ kind: "timer", position, timer, ...(body === undefined ? {} : { body }) });
+  }
+
   cancel(force = false): EventOutcome {
     return this.send({ kind: "cancel_run", actor: "ana", reason: "enough", force });
   }
@@ -154,6 +164,7 @@ export class EngineFixture {
       dispatch(draft, position, { agentId, session: 1, seq: ++this.seq });
     }
     this.history.push(...draft.history);
+    this.handOvers.push(...draft.handOvers);
     for (const [key, timer] of draft.timers) {
       if (timer.dueMs === undefined) this.timers.delete(key);
       else this.timers.set(key, timer.dueMs);

@@ -19,6 +19,7 @@ import { requestHash } from "../http/request-hash.ts";
 import { RunEnd } from "../run/run-end.ts";
 import { RunService } from "../run/run.service.ts";
 import { WorkflowEditions, type NumberedEdition } from "../workflow/editions.ts";
+import { frozenChildren } from "./children.ts";
 import { completeInputs } from "./inputs.ts";
 import { completeLabels } from "./labels.ts";
 import { priorityOfRun, refusedStart } from "./order.ts";
@@ -66,11 +67,12 @@ export class RunRequestController {
     const priority = priorityOfRun(edition.document, inputs);
     this.limits.admit(project, call.principal, 1, (headers) => void reply.headers(headers));
     const kind = call.request.headers["x-capstan-trigger"] === "manual" ? "manual" : "api";
+    const frozen = await frozenChildren(this.editions, project, edition.document);
     const outcome = await this.commit.start({
       edition,
       inputs,
       labels,
-      trigger: { kind, actor: call.actor },
+      trigger: { kind, actor: call.actor, ...frozen },
       ...(call.idempotencyKey === undefined
         ? {}
         : {
@@ -105,11 +107,12 @@ export class RunRequestController {
       return { inputs, labels: completeLabels(edition.document, inputs, run.labels) };
     });
     this.limits.admit(project, call.principal, asked.length, (headers) => void call.reply.headers(headers));
+    const frozen = await frozenChildren(this.editions, project, edition.document);
     const started = asked.map(async (run, i): Promise<StartedRun> => {
       const outcome = await this.commit.start({
         edition,
         ...run,
-        trigger: { kind: "api", actor: call.actor },
+        trigger: { kind: "api", actor: call.actor, ...frozen },
         ...(call.idempotencyKey === undefined
           ? {}
           : {
@@ -158,6 +161,7 @@ export function runIdOf(outcome: StartOutcome, workflow = "the workflow"): strin
       "This Idempotency-Key was used for another run within the last 24 hours.",
     );
   }
+  if (outcome.kind === "unclaimed") throw new Error("a request claims no row");
   return outcome.runId;
 }
 

@@ -8,6 +8,7 @@ import {
   checkLimits,
   idFromUuid,
   uuidV7,
+  type CanonicalWorkflow,
   type DeployBody,
   type DeployedWorkflow,
   type DeployView,
@@ -23,6 +24,7 @@ import type { WorkflowEditions } from "./editions.ts";
 import { placementPlan } from "./placement-plan.ts";
 import { bundlePaths } from "./bundle-index.ts";
 import { isError, readDocuments, refuseErrors, type ReadDocument, type ReadDocuments } from "./read-documents.ts";
+import { checkSubWorkflows, startedNames } from "./sub-workflows.ts";
 import type { StorePaths } from "./store-paths.ts";
 import type { DeployRecord, WorkflowStore } from "./workflow.store.ts";
 
@@ -83,6 +85,7 @@ export class DeployService {
     refuseErrors(read);
     await this.refuseMissingBundles(project, read.documents);
     await this.refuseMissingCode(project, read);
+    await this.refuseBadStarts(project, read);
     const limited = await this.checkLimits(project, read);
     const planned = await this.plan(project, read.documents, limited);
     if (body.dryRun === true) {
@@ -172,6 +175,18 @@ export class DeployService {
       missing.push(...checkCode({ text: source.source, file: source.file }, bundled));
     }
     refuseErrors({ ...read, problems: [...read.problems, ...missing] });
+  }
+
+  /** Workflows that start others: those are there, take what they are given, and go in no circle. */
+  private async refuseBadStarts(project: ProjectScope, read: ReadDocuments): Promise<void> {
+    const names = read.documents.flatMap((one) => startedNames(one.document));
+    const rows = await this.store.withStarters(project.id, names);
+    const deployed = new Map<string, CanonicalWorkflow>();
+    for (const row of rows) {
+      // Written by deploy from a checked document.
+      deployed.set(row.name, JSON.parse(row.canonical) as CanonicalWorkflow);
+    }
+    refuseErrors({ ...read, problems: [...read.problems, ...checkSubWorkflows(read.documents, deployed)] });
   }
 
   /** Refuses limits that the project does not have; answers the warnings about those that can never be met. */

@@ -1,6 +1,7 @@
 // Who could take each task of a version now, told before it is deployed.
 import {
   actionKindOf,
+  controlPlaneActions,
   hookKeysOf,
   hookNames,
   taskHookNames,
@@ -30,7 +31,8 @@ export function placementPlan(
   ];
   return keys.flatMap((key) => {
     const task = taskOf(document, key);
-    if (task === undefined) return [];
+    // What the control plane carries itself needs no agent.
+    if (task === undefined || controlPlaneActions.has(actionKindOf(task.action))) return [];
     const poolName = task.runsOn?.pool ?? defaultPool;
     const pool = pools.find((candidate) => candidate.name === poolName);
     const labels: Record<string, readonly string[]> = {};

@@ -91,6 +91,8 @@ export interface WorkflowStore {
     projectId: string,
     page: { readonly limit: number; readonly before: string | undefined },
   ): Promise<readonly DeployRecord[]>;
+  /** Active editions by name, and all those that start another workflow. */
+  withStarters(projectId: string, names: readonly string[]): Promise<readonly EditionRow[]>;
   hasBundles(projectId: string, sha256: readonly string[]): Promise<ReadonlySet<string>>;
   addBundle(projectId: string, sha256: string, sizeBytes: number): Promise<boolean>;
 }

@@ -7,6 +7,8 @@ export * from "./project.ts";
 export * from "./workflow.ts";
 export * from "./deploy.ts";
 export * from "./run.ts";
+export * from "./approval.ts";
+export * from "./event.ts";
 export * from "./explain.ts";
 export * from "./log.ts";
 export * from "./agent.ts";

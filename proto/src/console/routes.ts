@@ -12,6 +12,7 @@ import {
   queueSchema,
   revokeBodySchema,
 } from "./agent.ts";
+import { approvalSchema, approveBodySchema, decidedSchema, rejectBodySchema } from "./approval.ts";
 import { meSchema, versionSchema } from "./auth.ts";
 import {
   bundleSchema,
@@ -21,6 +22,7 @@ import {
   validateBodySchema,
   validationSchema,
 } from "./deploy.ts";
+import { sendEventBodySchema, sentEventSchema } from "./event.ts";
 import { explanationSchema, runExplanationSchema } from "./explain.ts";
 import { limitDetailSchema, limitSchema, setLimitBodySchema } from "./limit.ts";
 import { liveQuery } from "./live.ts";
@@ -42,6 +44,7 @@ import {
   runListQuery,
   runSchema,
   runSummarySchema,
+  skipWaitBodySchema,
   startRunBodySchema,
   startBatchBodySchema,
   startBatchResponseSchema,
@@ -438,6 +441,55 @@ export const routes = {
     response: cancelledSchema,
     status: 202,
     errors: ["state_conflict"],
+  },
+  approvalList: {
+    method: "GET",
+    path: `${P}/approvals`,
+    summary: "Approvals that wait, oldest first",
+    permission: "approvals:decide",
+    idempotency: "safe",
+    response: page(approvalSchema),
+  },
+  taskApprove: {
+    method: "POST",
+    path: `${T}/actions/approve`,
+    summary: "Approve, with the values of the form; a repeat by the same person is harmless",
+    permission: "approvals:decide",
+    idempotency: "yes",
+    body: approveBodySchema,
+    response: decidedSchema,
+    errors: ["state_conflict", "inputs_invalid"],
+  },
+  taskReject: {
+    method: "POST",
+    path: `${T}/actions/reject`,
+    summary: "Reject; one rejection decides",
+    permission: "approvals:decide",
+    idempotency: "yes",
+    body: rejectBodySchema,
+    response: decidedSchema,
+    errors: ["state_conflict"],
+  },
+  taskSkipWait: {
+    method: "POST",
+    path: `${T}/actions/skip_wait`,
+    summary: "End a wait for a time or an event now",
+    permission: "runs:retry",
+    idempotency: "yes",
+    body: skipWaitBodySchema,
+    response: taskRunSchema,
+    errors: ["state_conflict"],
+  },
+  eventSend: {
+    method: "POST",
+    path: `${P}/events`,
+    summary: "Tell an event, plain or as a CloudEvent, to the tasks that wait for it",
+    permission: "runs:start",
+    idempotency: "key",
+    body: sendEventBodySchema,
+    response: sentEventSchema,
+    status: 202,
+    errors: ["idempotency_key_reused", "body_too_large", "media_type_refused"],
   },
   eventStream: {
     method: "GET",

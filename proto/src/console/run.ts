@@ -234,6 +234,7 @@ export const cancelBodySchema = z.strictObject({
   graceMs: z.number().int().min(0).max(3_600_000).optional(),
 });
 export const cancelTaskBodySchema = z.strictObject({ reason: z.string().max(2000).optional() });
+export const skipWaitBodySchema = z.strictObject({ reason: z.string().max(2000).optional() });
 /** Repeats are harmless: `already` says that it was cancelling or had ended so. */
 export const cancelledSchema = z.object({ run: z.string(), state: z.string(), already: z.boolean() });
 export type Cancelled = z.infer<typeof cancelledSchema>;

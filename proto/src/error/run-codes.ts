@@ -186,4 +186,23 @@ export const runCodes = errorEntries({
       "The process that carries attempts on the agent's host ended; the processes of its attempts were ended with it.",
     do: "Look in the agent's log and in the host's kernel log for the cause, most often memory.",
   },
+  wait_timeout: {
+    title: "what was waited for did not come in time",
+    retryable: false,
+    meaning: "The timeout of a wait for an event passed, and the task says onTimeout: fail.",
+    do: "Look whether the event was sent, with its exact type; raise the timeout, or write onTimeout: continue.",
+  },
+  approval_rejected: {
+    title: "a person said no",
+    retryable: false,
+    meaning: "An approval was rejected, or its timeout passed without an answer.",
+    do: "Read the comment with the task. To go on after a rejection write onReject: continue.",
+  },
+  child_failed: {
+    title: "the run of another workflow ended badly",
+    retryable: true,
+    meaning:
+      "A task started a run of another workflow, and that run failed, timed out, was cancelled or could not start.",
+    do: "Open the child run that is named with the task. A retry starts a new one where retry.causes has child.",
+  },
 });

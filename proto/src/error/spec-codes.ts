@@ -340,4 +340,34 @@ export const specCodes = errorEntries({
       "An output is declared `data: public` although the task reads data of a class, and nothing says who takes the class away and why.",
     do: "Add `declassify: { from, reason }` to the output, or take `data: public` away.",
   },
+  unknown_workflow: {
+    title: "there is no such workflow",
+    status: 422,
+    retryable: false,
+    meaning:
+      "A task starts a workflow, or a version of one, that is neither deployed in this project nor among the files.",
+    do: "Deploy the other workflow with this one, or check its name.",
+  },
+  workflow_cycle: {
+    title: "workflows start each other in a circle",
+    status: 422,
+    retryable: false,
+    meaning: "A workflow starts another one that starts it again, so that no run of either would end.",
+    do: "Take one of the named tasks out of the circle.",
+  },
+  breaks_caller: {
+    title: "a deployed workflow that starts this one would break",
+    status: 422,
+    retryable: false,
+    meaning:
+      "The new version asks for inputs that its caller does not give, or no longer has outputs that its caller reads.",
+    do: "Deploy the caller in the same set, or keep the input optional and the output there.",
+  },
+  unknown_principal: {
+    title: "there is nobody of that name",
+    status: 422,
+    retryable: false,
+    meaning: "An approval names a user who is no member of the project, a role that does not exist, or a group.",
+    do: "Name a member as user:NAME or a role as role:NAME.",
+  },
 });

@@ -12,6 +12,7 @@ export interface ExpressionContext {
   readonly needs?: JsonObject;
   readonly trigger?: JsonObject;
   readonly attempt?: JsonObject;
+  readonly event?: JsonObject;
   readonly item?: JsonValue;
   readonly index?: number;
   /** The same index of the task that this one is chained to. */

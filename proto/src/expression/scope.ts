@@ -20,6 +20,7 @@ export const rootNames = [
   "item",
   "index",
   "prev",
+  "event",
   "secrets",
   "agent",
   "attempt",

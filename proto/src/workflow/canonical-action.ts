@@ -1,6 +1,7 @@
 // Actions in their long form.
 import { canonicalText } from "../expression/template.ts";
 import type { CanonicalAction, Notifier } from "./canonical.ts";
+import { approvalOf, waitOf, workflowActionOf } from "./control-action.ts";
 import type { HookSource } from "./hook-schema.ts";
 import { dynamicJson, present } from "./present.ts";
 import { parseSize } from "./scalar-schema.ts";
@@ -85,8 +86,16 @@ function agentActionOf(source: Pick<TaskSource, AgentActionName | "notify">): Ca
   return source.notify === undefined ? undefined : { notify: notifierOf(source.notify) };
 }
 
+function controlActionOf(source: Pick<TaskSource, "wait" | "approval" | "workflow">): CanonicalAction | undefined {
+  const { wait, approval, workflow } = source;
+  if (wait !== undefined) return { wait: waitOf(wait) };
+  if (approval !== undefined) return { approval: approvalOf(approval) };
+  return workflow === undefined ? undefined : { workflow: workflowActionOf(workflow) };
+}
+
 /** The action of a task. One that this release does not run was refused; an empty `run` stands in its place. */
-export const actionOf = (source: TaskSource): CanonicalAction => agentActionOf(source) ?? { run: {} };
+export const actionOf = (source: TaskSource): CanonicalAction =>
+  agentActionOf(source) ?? controlActionOf(source) ?? { run: {} };
 
 export function hookActionOf(source: HookSource): CanonicalAction {
   const { slack, email, pagerduty, opsgenie, webhook } = source;

@@ -195,6 +195,44 @@ export type Notifier =
   | { readonly opsgenie: OpsgenieNotifier }
   | { readonly webhook: WebhookNotifier };
 
+/** One of `for`, `until` and `event`; a literal `for` is `forMs`. */
+export interface WaitAction {
+  readonly forMs?: number;
+  readonly for?: Expr | Text;
+  /** ISO 8601 with a zone. */
+  readonly until?: DynamicText;
+  readonly event?: {
+    readonly type: DynamicText;
+    /** Sees `event` beside the rest. */
+    readonly if?: Expr;
+    readonly timeoutMs?: number;
+    readonly onTimeout?: "fail" | "continue";
+  };
+}
+
+/** A question to people; `form` is what an answer carries. */
+export interface ApprovalAction {
+  readonly title: DynamicText;
+  readonly message?: DynamicText;
+  /** `user:ana`, `role:operator`. */
+  readonly from: readonly string[];
+  readonly need?: number;
+  readonly form?: Readonly<Record<string, ValueDeclaration>>;
+  readonly timeoutMs?: number;
+  readonly onTimeout?: "reject" | "approve";
+  readonly onReject?: "fail" | "continue";
+  readonly allowStarter?: boolean;
+  readonly remindEveryMs?: number;
+}
+
+/** A run of another workflow; its inputs are the task's `with`. */
+export interface WorkflowAction {
+  readonly name: string;
+  /** `active`, or a digest. */
+  readonly version?: string;
+  readonly wait?: boolean;
+}
+
 /** What a task does; exactly one key. */
 export type CanonicalAction =
   | { readonly run: RunAction }
@@ -202,8 +240,11 @@ export type CanonicalAction =
   | { readonly node: NodeAction }
   | { readonly http: HttpAction }
   | { readonly sql: SqlAction }
-  | { readonly notify: Notifier };
-export type ActionKind = "run" | "python" | "node" | "http" | "sql" | "notify";
+  | { readonly notify: Notifier }
+  | { readonly wait: WaitAction }
+  | { readonly approval: ApprovalAction }
+  | { readonly workflow: WorkflowAction };
+export type ActionKind = "run" | "python" | "node" | "http" | "sql" | "notify" | "wait" | "approval" | "workflow";
 
 export interface CanonicalRetry {
   /** All tries, the first too. */
@@ -382,7 +423,9 @@ export function actionKindOf(action: CanonicalAction): ActionKind {
   if ("node" in action) return "node";
   if ("http" in action) return "http";
   if ("sql" in action) return "sql";
-  return "notify";
+  if ("wait" in action) return "wait";
+  if ("approval" in action) return "approval";
+  return "workflow" in action ? "workflow" : "notify";
 }
 
 export const isExpr = (value: unknown): value is Expr =>

@@ -16,45 +16,23 @@ import {
   type CanonicalTask,
   type CanonicalWorkflow,
   type Expr,
-  type ValueDeclaration,
 } from "./canonical.ts";
 import { forEachExpression } from "./context-names.ts";
+import { classesOf, declarationOf } from "./declaration.ts";
 import { chainOf } from "./mapping.ts";
 import type { HookSource } from "./hook-schema.ts";
 import { withDefaults } from "./merge-defaults.ts";
 import type { RunsOnSource } from "./placement.ts";
 import type { RetrySource } from "./retry-policy.ts";
 import { dynamicJson, dynamicText, mapped, optional, present } from "./present.ts";
-import { parseSize } from "./scalar-schema.ts";
 import type { WorkflowSource } from "./schema.ts";
 import type { TaskSource } from "./task-schema.ts";
-import type { DeclarationSource } from "./value-schema.ts";
 
 const ms = (text: string): number => parseDuration(text) ?? 0;
 
 const condition = (value: string | boolean): Expr => ({
   $expr: typeof value === "boolean" ? String(value) : normalizedExpression(bareExpression(value).source),
 });
-
-/** A declaration in its long form. */
-export function declarationOf(source: DeclarationSource): ValueDeclaration {
-  if (typeof source === "string") return { type: source };
-  const { items, properties, additionalProperties, maxSize, default: given, data, ...rest } = source;
-  return present({
-    ...rest,
-    items: optional(items, declarationOf),
-    properties: optional(properties, (map) => mapped(map, declarationOf)),
-    additionalProperties:
-      typeof additionalProperties === "boolean" ? additionalProperties : optional(additionalProperties, declarationOf),
-    maxSize: optional(maxSize, parseSize),
-    default: given === undefined ? undefined : dynamicJson(given),
-    data: optional(data as string | readonly string[] | undefined, classesOf), // by the schema
-  }) as ValueDeclaration; // the schema has checked the rest of the keys
-}
-
-/** One class or several, as a sorted list. */
-const classesOf = (given: string | readonly string[]): readonly string[] =>
-  [...new Set(typeof given === "string" ? [given] : given)].sort();
 
 const retryOf = (source: RetrySource): CanonicalRetry => {
   const { delay, maxDelay, ...rest } = source;

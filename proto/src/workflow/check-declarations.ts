@@ -18,6 +18,18 @@ export function checkDeclarations(document: CanonicalWorkflow, problems: Problem
   for (const [id, task] of Object.entries(document.tasks)) {
     for (const [name, declaration] of Object.entries(task.outputs ?? {}))
       checkDeclaration(declaration, ["tasks", id, "outputs", name], problems);
+    if (!("approval" in task.action)) continue;
+    for (const [name, declaration] of Object.entries(task.action.approval.form ?? {})) {
+      const path = ["tasks", id, "approval", "form", name];
+      checkDeclaration(declaration, path, problems);
+      if (holdsExpression(declaration.default)) {
+        problems.add({
+          code: "bad_value",
+          detail: `the default of ${name} in a form is a value, not an expression`,
+          path: [...path, "default"],
+        });
+      }
+    }
   }
 }
 

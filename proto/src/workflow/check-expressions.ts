@@ -2,14 +2,8 @@
 import { checkExpression } from "../expression/guard.ts";
 import { referencesOf, statusCallsIn } from "../expression/references.ts";
 import type { Scope } from "../expression/scope.ts";
-import { parseTree, type ASTNode } from "../expression/syntax.ts";
-import {
-  bareExpression,
-  normalizedExpression,
-  parseTemplate,
-  soleExpression,
-  type TemplateExpression,
-} from "../expression/template.ts";
+import { parseTree } from "../expression/syntax.ts";
+import { bareExpression, parseTemplate, soleExpression, type TemplateExpression } from "../expression/template.ts";
 import { checkAbsent, type Add } from "./check-absent.ts";
 import { isDynamicField } from "./canonical-action.ts";
 import { hookNames, taskHookNames, type CanonicalWorkflow, type HookName } from "./canonical.ts";
@@ -20,6 +14,7 @@ import type { WorkflowSource } from "./schema.ts";
 import { scopeAt, scopeFor, type Declarations, type Place } from "./scope-of.ts";
 import { sureAtEnd } from "./sure.ts";
 import type { TaskSource } from "./task-schema.ts";
+import { isWholeSecret } from "./whole-secret.ts";
 
 type Path = readonly (string | number)[];
 
@@ -138,6 +133,8 @@ export class ExpressionChecker {
         task: id,
       });
     this.#inherited(id, task, sure);
+    if (task.wait !== undefined) this.#wait(id, task.wait, [...path, "wait"], sure);
+    this.#approval(id, task.approval, [...path, "approval"], sure);
     if (task.if !== undefined) this.#condition(task.if, [...path, "if"], "if", sure, id);
     this.#lists(task, path, sure);
     if (canonical?.if !== undefined) this.#constant(id, canonical);
@@ -153,6 +150,27 @@ export class ExpressionChecker {
       const wanted: Wanted = typeof list === "string" ? "list" : "any";
       this.#tree(list, { ...spot, wanted, path: [...path, "matrix", key] });
     }
+  }
+
+  #approval(task: string, given: TaskSource["approval"], path: Path, sure: (task: string) => boolean): void {
+    const spot = control(sure, task);
+    if (typeof given === "string") return this.#text(given, { ...spot, path });
+    for (const field of ["title", "message"] as const) {
+      const value = given?.[field];
+      if (value !== undefined) this.#text(value, { ...spot, path: [...path, field] });
+    }
+  }
+
+  #wait(task: string, given: NonNullable<TaskSource["wait"]>, path: Path, sure: (task: string) => boolean): void {
+    const spot = control(sure, task);
+    if (typeof given === "string") return this.#text(given, { ...spot, path });
+    for (const field of ["for", "until"] as const) {
+      const value = given[field];
+      if (value !== undefined) this.#text(value, { ...spot, path: [...path, field] });
+    }
+    if (given.event === undefined) return;
+    this.#text(given.event.type, { ...spot, path: [...path, "event", "type"] });
+    if (given.event.if !== undefined) this.#condition(given.event.if, [...path, "event", "if"], "event", sure, task);
   }
 
   /** `env` and `runsOn`, of which `defaults` may give a part. */
@@ -221,8 +239,13 @@ export class ExpressionChecker {
     task?: string,
   ): void {
     const within = task === undefined ? { place, sure } : { place, sure, task };
+    // What a child gets is evaluated by the control plane, which has no secret.
+    const isChild = "workflow" in source && source.workflow !== undefined && task !== undefined;
+    const spot = isChild
+      ? { ...control(sure, task), wanted: "any" as const }
+      : { ...within, wanted: "any" as const, secrets: true };
     for (const [name, value] of Object.entries(source.with ?? {}))
-      this.#tree(value, { ...within, wanted: "any", path: [...path, "with", name], secrets: true });
+      this.#tree(value, { ...spot, path: [...path, "with", name] });
     for (const action of actionFields) this.#fields(action, source[action], [...path, action], within);
     for (const notifier of notifiers)
       this.#fields(notifier, source.notify?.[notifier], [...path, "notify", notifier], within);
@@ -380,21 +403,14 @@ export class ExpressionChecker {
   }
 }
 
-const isSecretPath = (node: ASTNode): boolean =>
-  (node.op === "." || node.op === "[]") && node.args[0].op === "id" && node.args[0].args === "secrets";
-
-function isWholeSecret(tree: ASTNode): boolean {
-  if (isSecretPath(tree)) return true;
-  if (tree.op !== "?:") return false;
-  const [condition, yes, no] = tree.args;
-  return (
-    isWholeSecret(yes) &&
-    isWholeSecret(no) &&
-    !referencesOf(normalizedExpression(sourceOf(condition))).some(({ root }) => root === "secrets")
-  );
-}
-
-const sourceOf = (node: ASTNode): string => node.input.slice(node.range.start, node.range.end);
+/** The fields of a task that no agent carries out. */
+const control = (sure: (task: string) => boolean, task: string): Omit<Spot, "path"> => ({
+  place: "control",
+  wanted: "text",
+  secrets: false,
+  sure,
+  task,
+});
 
 const textTypes: ReadonlySet<string> = new Set([
   "string",

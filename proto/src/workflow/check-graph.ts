@@ -4,6 +4,7 @@ import { literalFields, shortField, type AgentActionName } from "./canonical-act
 import type { CanonicalWorkflow } from "./canonical.ts";
 import { checkMapping } from "./check-mapping.ts";
 import { defaultGraceMs, defaultLeaseMs } from "./defaults.ts";
+import { checkApproval, checkWait, checkWorkflow } from "./check-control.ts";
 import { findCycle } from "./edges.ts";
 import type { ProblemList } from "./problems.ts";
 import { checkSla } from "./check-sla.ts";
@@ -66,7 +67,7 @@ function checkTask(id: string, task: TaskSource, ids: readonly string[], problem
     problems.add({
       code: "no_action",
       detail: `${id} says nothing to do`,
-      hint: "give it one of run, python, node, http, sql, notify",
+      hint: "give it one of run, python, node, http, sql, notify, workflow, approval, wait",
       path,
       atKey: true,
     });
@@ -80,6 +81,9 @@ function checkTask(id: string, task: TaskSource, ids: readonly string[], problem
   } else {
     checkFields(action, task[action], [...path, action], problems);
     checkPythonEnvironment(task.python, [...path, "python"], problems);
+    if (task.wait !== undefined) checkWait(task.wait, [...path, "wait"], problems);
+    if (task.approval !== undefined) checkApproval(task.approval, [...path, "approval"], problems);
+    if (task.workflow !== undefined) checkWorkflow(task.workflow, [...path, "workflow"], problems);
     checkApplicable(id, action, task, problems);
   }
   for (const [index, need] of (task.needs ?? []).entries()) {
@@ -146,6 +150,15 @@ function checkApplicable(id: string, action: ActionName, task: TaskSource, probl
       problems.add({
         code: "not_applicable",
         detail: `${key} does not apply to ${action}, which runs on no agent`,
+        path: ["tasks", id, key],
+        atKey: true,
+      });
+    }
+    for (const key of action === "workflow" ? (["outputs"] as const) : (["outputs", "with"] as const)) {
+      if (task[key] === undefined) continue;
+      problems.add({
+        code: "not_applicable",
+        detail: `${key} does not apply to ${action}, whose outputs are its own`,
         path: ["tasks", id, key],
         atKey: true,
       });

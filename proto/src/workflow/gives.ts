@@ -1,5 +1,5 @@
 // Outputs that an action has by itself, with their types; they need no declaration.
-import type { CanonicalAction, ValueDeclaration } from "./canonical.ts";
+import type { ApprovalAction, CanonicalAction, ValueDeclaration } from "./canonical.ts";
 
 const http: Readonly<Record<string, ValueDeclaration>> = {
   status: { type: "integer" },
@@ -18,11 +18,42 @@ const sql = {
   none: { rowCount: { type: "integer" } },
 } satisfies Readonly<Record<string, Readonly<Record<string, ValueDeclaration>>>>;
 const notify: Readonly<Record<string, ValueDeclaration>> = { delivered: { type: "boolean" } };
+/** The event is null where the time ran out and the task goes on all the same. */
+const waited: Readonly<Record<string, ValueDeclaration>> = {
+  event: { type: "object", nullable: true },
+  at: { type: "string" },
+};
+const decided: Readonly<Record<string, ValueDeclaration>> = {
+  decision: { type: "string", enum: ["approved", "rejected"] },
+  /** Who decided; several approvers with commas between them. */
+  by: { type: "string" },
+  at: { type: "string" },
+  comment: { type: "string" },
+  form: { type: "object" },
+};
+/** Beside the outputs of the child, which only a deploy knows. */
+const child: Readonly<Record<string, ValueDeclaration>> = { runId: { type: "string" } };
 const nothing: Readonly<Record<string, ValueDeclaration>> = {};
 
 /** Names and types of what an action gives. `nullable` stands for any type. */
 export function givesOf(action: CanonicalAction): Readonly<Record<string, ValueDeclaration>> {
   if ("http" in action) return action.http.saveAs === undefined ? http : httpWithFile;
   if ("sql" in action) return sql[action.sql.result ?? "rows"];
+  if ("wait" in action) return action.wait.event === undefined ? nothing : waited;
+  if ("approval" in action) return decidedWith(action.approval);
+  if ("workflow" in action) return child;
   return "notify" in action ? notify : nothing;
+}
+
+const forms = new WeakMap<ApprovalAction, Readonly<Record<string, ValueDeclaration>>>();
+
+/** Made once for each action: types are found by the declaration itself. */
+function decidedWith(approval: ApprovalAction): Readonly<Record<string, ValueDeclaration>> {
+  if (approval.form === undefined) return decided;
+  const known = forms.get(approval) ?? {
+    ...decided,
+    form: { type: "object" as const, properties: approval.form, additionalProperties: false },
+  };
+  forms.set(approval, known);
+  return known;
 }

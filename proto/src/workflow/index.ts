@@ -16,7 +16,7 @@ export {
 export { controlPlaneActions } from "./task-kind.ts";
 export { scopeAt, scopeFor, scopeOf, type Declarations, type Place } from "./scope-of.ts";
 export { conditionNames, contextNames, forEachExpression, pickContext, secretNames } from "./context-names.ts";
-export { graphOf, type Graph } from "./edges.ts";
+export { findCycle, graphOf, type Graph } from "./edges.ts";
 export { canonicalJsonOf, digestOf } from "./digest.ts";
 export { labelText, labelsWantedBy } from "./python-environment.ts";
 export { checkCode } from "./check-code.ts";
@@ -26,6 +26,7 @@ export { formatProblem, problemsMax, type DocumentProblem } from "./problems.ts"
 export { workflowJsonSchema, workflowSchema as workflowDocumentSchema, type WorkflowSource } from "./schema.ts";
 export { parseSecretReference, type SecretReference } from "./secret-reference.ts";
 export {
+  checkForm,
   checkInputs,
   checkOutputs,
   parseInputText,

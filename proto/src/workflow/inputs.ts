@@ -71,6 +71,13 @@ export function checkInputs(
   return { inputs, problems };
 }
 
+/** The answer to an approval against its form: checked like the inputs of a run. Pointers are into the form: `/reason`. */
+export const checkForm = (
+  task: string,
+  form: Readonly<Record<string, ValueDeclaration>>,
+  given: JsonObject,
+): CheckedInputs => checkInputs({ version: 1, name: `the form of ${task}`, inputs: form, tasks: {} }, given);
+
 type Evaluated = { readonly value: JsonValue; readonly problem?: undefined } | { readonly problem: ValueProblem };
 
 function defaultOf(

@@ -17,7 +17,7 @@ import { chainOf, isMapped } from "./mapping.ts";
 import { parseHookKey } from "./task-of.ts";
 
 /** Where an expression of a document can stand. */
-export type Place = "default" | "run" | "task" | "if" | "list" | "runsOn" | "output" | HookName;
+export type Place = "default" | "run" | "task" | "if" | "list" | "runsOn" | "output" | "control" | "event" | HookName;
 
 /** What a scope is made from: a canonical document has it, and a checker that has none yet can give it too. */
 export interface Declarations {
@@ -88,6 +88,8 @@ const phrases: Readonly<Record<Place, string>> = {
   runsOn: "in runsOn",
   list: "in the list of a task",
   output: "in the outputs of the run",
+  control: "in a task that no agent carries out",
+  event: "in the condition of an event",
   onStart: "in onStart",
   onSuccess: "in onSuccess",
   onFailure: "in onFailure",
@@ -109,7 +111,9 @@ function makeScope(document: Declarations, place: Place, scopes: ReadonlyMap<Pla
     roots["tasks"] = sibling?.roots["tasks"] ?? tasksShape(document);
   }
   if (place === "if") roots["needs"] = needsShape;
-  if (place === "task" || place === "if" || place === "list") roots["trigger"] = triggerShape;
+  if (place === "task" || place === "if" || place === "list" || place === "control" || place === "event")
+    roots["trigger"] = triggerShape;
+  if (place === "event") roots["event"] = eventShape;
   if (place === "task" || place.startsWith("on")) {
     roots["attempt"] = attemptShape;
     roots["secrets"] = secretsShape(document);
@@ -161,7 +165,9 @@ function outputsShape(document: Declarations, id: string): ObjectShape {
       fields[name] = { shape: shapeOf(declaration) };
     }
   }
-  return { kind: "object", noun: "an output", fields };
+  // What a child gives is known to a deploy alone.
+  const open = task !== undefined && "workflow" in task.action;
+  return { kind: "object", noun: "an output", fields, ...(open ? { open } : {}) };
 }
 
 /** Outputs by index; a plain list where an index may end without them. */
@@ -183,6 +189,19 @@ const needsShape: ObjectShape = {
   fields: Object.fromEntries(
     ["total", "succeeded", "failed", "skipped", "cancelled"].map((name) => [name, { shape: intShape }]),
   ),
+};
+
+/** `data` is whatever the sender wrote. */
+const eventShape: ObjectShape = {
+  kind: "object",
+  fields: {
+    id: { shape: stringShape },
+    type: { shape: stringShape },
+    source: { shape: stringShape, optional: true },
+    subject: { shape: stringShape, optional: true },
+    at: { shape: timestampShape },
+    data: { shape: dynShape },
+  },
 };
 
 const attemptShape: ObjectShape = {

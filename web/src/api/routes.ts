@@ -20,6 +20,9 @@ export type ConsoleRoute =
   | "runPause"
   | "runResume"
   | "runRetry"
+  | "approvalList"
+  | "taskApprove"
+  | "taskReject"
   | "eventStream";
 
 export const consoleRoutes = {
@@ -36,5 +39,8 @@ export const consoleRoutes = {
   runPause: { method: "POST", path: "/api/v1/projects/{project}/runs/{run}/actions/pause" },
   runResume: { method: "POST", path: "/api/v1/projects/{project}/runs/{run}/actions/resume" },
   runRetry: { method: "POST", path: "/api/v1/projects/{project}/runs/{run}/actions/retry" },
+  approvalList: { method: "GET", path: "/api/v1/projects/{project}/approvals" },
+  taskApprove: { method: "POST", path: "/api/v1/projects/{project}/runs/{run}/tasks/{task}/actions/approve" },
+  taskReject: { method: "POST", path: "/api/v1/projects/{project}/runs/{run}/tasks/{task}/actions/reject" },
   eventStream: { method: "GET", path: "/api/v1/projects/{project}/events/stream" },
 } as const satisfies PathsOf<ConsoleRoute>;

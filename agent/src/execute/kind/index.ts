@@ -57,7 +57,8 @@ async function prepareAction(context: ExecutorContext, action: CanonicalAction, 
   if ("node" in action) return await prepareNode(context, action.node, resolver, host);
   if ("http" in action) return await prepareHttp(context, action.http, resolver);
   if ("sql" in action) return await prepareSql(context, action.sql, resolver, host);
-  return await prepareNotify(context, action.notify, resolver, settings);
+  if ("notify" in action) return await prepareNotify(context, action.notify, resolver, settings);
+  throw new Error("the control plane carries this task itself and offers it to nobody");
 }
 
 /**

@@ -19,6 +19,7 @@ import { LogStreamEntity } from "./log-stream.entity.ts";
 import { MemberEntity } from "./member.entity.ts";
 import { PoolEntity } from "./pool.entity.ts";
 import { ProjectEntity } from "./project.entity.ts";
+import { ProjectEventEntity } from "./project-event.entity.ts";
 import { QueuedTaskEntity } from "./queued-task.entity.ts";
 import { RunEntity } from "./run.entity.ts";
 import { RunGroupEntity } from "./run-group.entity.ts";
@@ -55,6 +56,7 @@ export const entities = [
   MemberEntity,
   PoolEntity,
   ProjectEntity,
+  ProjectEventEntity,
   QueuedTaskEntity,
   RunEntity,
   RunEventEntity,

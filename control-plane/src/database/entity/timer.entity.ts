@@ -17,4 +17,12 @@ export class TimerEntity {
 
   @Column({ name: "due_at", type: "timestamptz" })
   dueAt!: Date;
+
+  /** Comes back with the timer's event. */
+  @Column({ type: "jsonb", nullable: true })
+  body!: object | null;
+
+  /** What else it waits for: `event:order.paid`, `approval`. */
+  @Column({ type: "text", nullable: true })
+  awaits!: string | null;
 }

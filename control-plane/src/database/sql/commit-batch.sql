@@ -16,6 +16,7 @@
 --      alone reads are not MATERIALIZED: that would be one more copy of each.
 --  B6. A live attempt is a row of live_attempts; its end moves it to attempts, which is written once.
 --  B7. What an attempt takes of limits is taken under their locks (limit-lock.sql) and freed by the batch that ends it.
+--  B8. A start with a claim deletes the row that asked for it; where another has deleted it, the run is not made.
 WITH
 --{starts}
 start AS (
@@ -60,9 +61,22 @@ run_moved_told AS (
   SELECT p, r, fs, h, it FROM run_moved WHERE it IS NOT NULL
 ),
 --{/}
+--{starts&claims}
+claimed AS (
+  DELETE FROM timers x USING start n
+  WHERE n.cw IS NOT NULL AND n.r NOT IN (SELECT r FROM refused)
+    AND x.project_id = n.p AND x.run_id = n.cw AND x.position = n.co AND x.kind = n.ck
+  RETURNING n.r AS r
+),
+--{/}
 --{starts}
 startable AS (
   SELECT * FROM start WHERE r NOT IN (SELECT r FROM refused)
+--{/}
+--{starts&claims}
+    AND (cw IS NULL OR r IN (SELECT r FROM claimed))
+--{/}
+--{starts}
 ),
 --{/}
 --{starts&keys}
@@ -214,9 +228,10 @@ timer AS (
   WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
 ),
 timer_set AS (
-  INSERT INTO timers (project_id, run_id, position, kind, due_at)
-  SELECT p, r, o, k, du FROM timer WHERE du IS NOT NULL
-  ON CONFLICT (project_id, run_id, position, kind) DO UPDATE SET due_at = excluded.due_at
+  INSERT INTO timers (project_id, run_id, position, kind, due_at, body, awaits)
+  SELECT p, coalesce(tr, r), o, k, du, b, aw FROM timer WHERE du IS NOT NULL
+  ON CONFLICT (project_id, run_id, position, kind) DO UPDATE
+    SET due_at = excluded.due_at, body = excluded.body, awaits = excluded.awaits
 ),
 timer_cleared AS (
   DELETE FROM timers x USING timer t

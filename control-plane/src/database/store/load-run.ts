@@ -8,7 +8,16 @@ import {
   type TaskRunState,
 } from "@capstan/proto";
 import type { Plan } from "../../engine/plan.ts";
-import type { Cancel, Effect, LiveAttempt, NeedCounts, Run, RunFailure, TaskRun } from "../../engine/snapshot.ts";
+import type {
+  Cancel,
+  Effect,
+  Suspension,
+  LiveAttempt,
+  NeedCounts,
+  Run,
+  RunFailure,
+  TaskRun,
+} from "../../engine/snapshot.ts";
 import { noTries } from "../../engine/task-machine.ts";
 import { groupsFromRows } from "./load-groups.ts";
 
@@ -45,6 +54,7 @@ interface Counters {
   readonly mark?: TaskRun["mark"];
   readonly flags?: TaskRun["flags"];
   readonly times?: TaskRun["times"];
+  readonly suspension?: Suspension;
   readonly effect?: Effect;
   readonly eventSeq?: number;
   readonly map?: { readonly base: number; readonly total: number; readonly stopped?: boolean };
@@ -168,6 +178,7 @@ function taskFromRow(row: TaskRow, live: LiveRow | undefined): TaskRun {
     mark: counters.mark,
     flags: counters.flags,
     times: counters.times,
+    suspension: counters.suspension,
     effect: counters.effect ?? (row.state === "succeeded" ? "ok" : undefined),
     outputs: row.outputs ?? undefined,
     failure: row.failure ?? undefined,

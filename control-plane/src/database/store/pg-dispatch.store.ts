@@ -123,8 +123,14 @@ export class PgDispatchStore implements DispatchStore {
   }
 
   async dueTimers(limit: number): Promise<readonly DueTimer[]> {
-    const { rows } = await this.pool.query<PlaceRow & { kind: DueTimer["kind"] }>(statement("due-timers", [limit]));
-    return rows.map((row) => ({ ...placeOf(row), kind: row.kind }));
+    const { rows } = await this.pool.query<PlaceRow & { kind: DueTimer["kind"]; body: DueTimer["body"] | null }>(
+      statement("due-timers", [limit]),
+    );
+    return rows.map((row) => ({ ...placeOf(row), kind: row.kind, body: row.body ?? undefined }));
+  }
+
+  async dropTimer(timer: DueTimer): Promise<void> {
+    await this.pool.query(statement("drop-timer", [timer.projectId, timer.runId, timer.position, timer.kind]));
   }
 
   async previousOutcome(projectId: string, runId: string): Promise<RunState | undefined> {

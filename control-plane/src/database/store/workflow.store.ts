@@ -224,6 +224,17 @@ export class PgWorkflowStore implements WorkflowStore {
     );
   }
 
+  async withStarters(projectId: string, names: readonly string[]): Promise<readonly EditionRow[]> {
+    const rows = await this.rows<EditionColumns>(
+      projectId,
+      `SELECT ${editionColumns} ${fromVersions}
+        WHERE w.project_id = $1 AND w.retired_at IS NULL AND v.digest = w.active_digest
+          AND (w.name = ANY ($2) OR strpos(v.canonical, '"workflow":{') > 0)`,
+      [projectId, names],
+    );
+    return rows.map(editionOf);
+  }
+
   async hasBundles(projectId: string, sha256: readonly string[]): Promise<ReadonlySet<string>> {
     if (sha256.length === 0) return new Set();
     const rows = await this.rows<{ sha256: string }>(

@@ -141,6 +141,7 @@ export function RunPage({ project, name }: { readonly project: string; readonly 
             run={view}
             task={selected}
             onSelect={select}
+            onChanged={refresh}
           />
         )}
       </div>

@@ -6,6 +6,7 @@ import { api } from "../../api/client.ts";
 import { attemptEnded, stateLooks, taskRunEnded } from "../../lib/states.ts";
 import { Span } from "../../ui/clock.tsx";
 import { StateMark } from "../../ui/state-mark.tsx";
+import { ApprovalPanel } from "./approval-panel.tsx";
 import { IndexList } from "./index-list.tsx";
 import { LogView } from "./log-view.tsx";
 import { ProblemNotice } from "./problem-notice.tsx";
@@ -17,11 +18,13 @@ export function TaskPanel({
   run,
   task,
   onSelect,
+  onChanged,
 }: {
   readonly project: string;
   readonly run: RunView;
   readonly task: TaskRunView;
   readonly onSelect: (task: string) => void;
+  readonly onChanged: () => void;
 }) {
   const params = { project, run: run.name, task: task.task };
   const [chosen, setChosen] = useState<number>();
@@ -82,6 +85,9 @@ export function TaskPanel({
           {explained.data.do === null ? null : <p className="text-ink-soft">{explained.data.do}</p>}
         </div>
       )}
+      {task.state === "suspended" && task.action === "approval" ? (
+        <ApprovalPanel project={project} run={run.name} task={task.task} onAnswered={onChanged} />
+      ) : null}
       {attempt?.failure == null || attempt.failure.message === run.failure?.message ? null : (
         <p className="rounded-md border border-bad/50 bg-bad-soft px-3 py-2 break-words whitespace-pre-wrap">
           {attempt.failure.message} <span className="font-mono text-xs text-ink-soft">{attempt.failure.code}</span>
