@@ -83,7 +83,7 @@ const documents: readonly BadDocument[] = [
   },
   {
     what: "a key of a later release",
-    text: `${head}tasks:\n  a: { run: "true", forEach: "\${{ [1] }}" }\n`,
+    text: `${head}tasks:\n  a: { container: { image: alpine } }\n`,
     says: ["not_supported", "not supported yet"],
   },
   {

@@ -8,14 +8,14 @@ import { readSources } from "./sources.ts";
 
 const hasPython = spawnSync("python3", ["--version"]).status === 0;
 
-const problemsOf = async (withMap: string, python: string): Promise<unknown[]> => {
+const problemsOf = async (withMap: string, python: string, action = "load:run"): Promise<unknown[]> => {
   const root = mkdtempSync(join(tmpdir(), "capstan-python-"));
   try {
     mkdirSync(join(root, "workflows"));
     writeFileSync(join(root, "load.py"), python);
     writeFileSync(
       join(root, "workflows", "w.yaml"),
-      `version: 1\nname: w\ntasks:\n  t:\n    python: load:run\n    with: ${withMap}\n`,
+      `version: 1\nname: w\ntasks:\n  t:\n    python: ${action}\n    with: ${withMap}\n`,
     );
     return (await readSources(["workflows"], root)).flatMap(checkPythonCalls);
   } finally {
@@ -46,3 +46,17 @@ test.runIf(hasPython)("a module that cannot be imported is told with Python's ow
     expect.objectContaining({ code: "python_describe", detail: expect.stringContaining("nothing_of_that_name") }),
   ]);
 });
+
+test.runIf(hasPython)(
+  "a package that only the task's own environment has is no mistake; a missing module of the code is",
+  async () => {
+    const own = "{ call: load:run, environment: { kind: venv, requirements: r.txt } }";
+    expect(await problemsOf("{ source: a }", `import nothing_of_that_name\n${python}`, own)).toEqual([]);
+    expect(await problemsOf("{ sorce: a, source: b }", python, own)).toEqual([
+      expect.objectContaining({ code: "with_mismatch" }),
+    ]);
+    expect(await problemsOf("{ source: a }", "import load.parts\n", own)).toEqual([
+      expect.objectContaining({ code: "python_describe" }),
+    ]);
+  },
+);

@@ -1,9 +1,12 @@
 // `python: module:function` against the function's own signature: what `with` must and may hold.
 //  Y1. The module is imported on the author's own machine, in a process of its own, with a time limit; never in ours.
 //  Y2. A host without python3 checks nothing here, and nothing fails for it.
+//  Y3. A task with an environment of its own may need packages that only its agent has: then its signature is not known
+//      here. A module of the author's own code that is missing is still a mistake.
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
-import { readWorkflow, type Problem } from "@capstan/proto";
+import { readWorkflow, type CanonicalAction, type Problem } from "@capstan/proto";
 import { isMap, LineCounter, parseDocument, type Node } from "yaml";
 import { z } from "zod";
 import { packageFolder } from "../dev/package-path.ts";
@@ -42,6 +45,15 @@ function describeFunction(call: string, root: string): Described | string {
   } catch {
     return "its module prints while it is imported";
   }
+}
+
+const hasEnvironment = (action: CanonicalAction): boolean =>
+  "python" in action && action.python.environment !== undefined && action.python.environment.kind !== "system";
+
+/** True where the import failed for a package that is no part of the code at `root`. */
+function lacksPackage(error: string, root: string): boolean {
+  const [name] = /^ModuleNotFoundError: No module named '([\w.]+)'/.exec(error)?.[1]?.split(".") ?? [];
+  return name !== undefined && !existsSync(join(root, name)) && !existsSync(join(root, `${name}.py`));
 }
 
 const hasPython = (): boolean => spawnSync("python3", ["--version"], { stdio: "ignore" }).status === 0;
@@ -93,6 +105,7 @@ export function checkPythonCalls(source: WorkflowSource): Problem[] {
     };
     const described = describeFunction(call, root);
     if (typeof described === "string") {
+      if (hasEnvironment(task.action) && lacksPackage(described, root)) continue;
       report(
         "python_describe",
         `${call} in ${relative(process.cwd(), root) || "."} cannot be described: ${described}`,
