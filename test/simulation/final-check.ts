@@ -24,7 +24,10 @@ function meaningOf(run: StoredRun, position: number): Means {
       return planTask.allowFailure ? "good" : "stopped";
     default: {
       if (task.re?.code === "skipped_by_task") return "left_out";
-      const behind = planTask.needs.map((need) => meaningOf(run, need));
+      // What had ended when it was skipped; a need that failed later changes nothing about it.
+      const behind = planTask.needs
+        .filter((need) => (run.tasks[need]?.en ?? Number.POSITIVE_INFINITY) <= (task.en ?? 0))
+        .map((need) => meaningOf(run, need));
       if (behind.includes("bad")) return "bad";
       return behind.includes("stopped") ? "stopped" : "left_out";
     }

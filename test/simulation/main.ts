@@ -1,11 +1,17 @@
-// `npm run sim`: many seeds, or one with its trace. A failing seed prints the command that replays it.
-import { readFileSync } from "node:fs";
+// `npm run sim`: many seeds, or one with its trace; planted bugs; shrinking. A failing seed prints what replays it.
+import { readFileSync, writeFileSync } from "node:fs";
+import { plant } from "./plant.ts";
+import { runMutants } from "./run-mutants.ts";
 import { settingsOf, type Overrides } from "./settings.ts";
-import { simulate } from "./simulate.ts";
+import { shrink } from "./shrink.ts";
 
-const usage = `npm run sim -- --seeds A..B [--counts]     many seeds
-npm run sim -- --seed N [--trace] [--with '{"runs":1}']   one, with settings of its own
-npm run sim -- --replay FILE [--trace]      a regression
+const usage = `npm run sim -- --seeds A..B [--counts]                many seeds
+npm run sim -- --seed N [--trace] [--with '{"runs":1}']   one seed, with settings of its own
+npm run sim -- --replay FILE [--trace]                    a kept regression
+npm run sim -- --seeds A..B --shrink FILE                 keep the first failure, made small
+npm run sim -- … --mutant M01                             the same with a planted bug
+npm run sim -- --mutants [M01,M02] [--evidence FILE]      every planted bug until it is killed
+npm run sim -- --engine                                   decisions of the engine alone per second of CPU
 `;
 const failuresMax = 10;
 /** One seed in so many is run twice, and its two traces are compared. */
@@ -14,7 +20,8 @@ const twiceEvery = 100;
 const words = process.argv.slice(2);
 const valueOf = (name: string): string | undefined => {
   const at = words.indexOf(name);
-  return at < 0 ? undefined : words[at + 1];
+  const value = at < 0 ? undefined : words[at + 1];
+  return value?.startsWith("--") === true ? undefined : value;
 };
 const write = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -42,39 +49,62 @@ function readJob(): Job {
   return { from, to, overrides };
 }
 
-const { from, to, overrides } = readJob();
-const print = words.includes("--trace") ? write : undefined;
-let seeds = 0;
-let failed = 0;
-let events = 0;
-let executions = 0;
-const counts = new Map<string, number>();
-const before = process.cpuUsage();
-for (let seed = from; seed <= to && failed < failuresMax; seed++) {
-  const result = await simulate(seed, print === undefined ? { overrides } : { overrides, print });
-  seeds++;
-  events += result.events;
-  executions += result.executions;
-  for (const [what, count] of result.counts) counts.set(what, (counts.get(what) ?? 0) + count);
-  let problem = result.violation?.message;
-  if (problem === undefined && seed % twiceEvery === 0) {
-    const again = await simulate(seed, { overrides });
-    if (again.traceHash !== result.traceHash) problem = "the same seed gave another trace";
+async function runSeeds({ from, to, overrides }: Job): Promise<number> {
+  const mutant = valueOf("--mutant");
+  const isPlanted = mutant === undefined ? () => true : plant(mutant);
+  // Imported late, so that a bug can be planted before.
+  const { simulate } = await import("./simulate.ts");
+  if (!isPlanted()) throw new Error(`the file of ${mutant} is not part of the simulation`);
+  const keep = valueOf("--shrink");
+  const print = words.includes("--trace") ? write : undefined;
+  const most = mutant === undefined && keep === undefined ? failuresMax : 1;
+  const counts = new Map<string, number>();
+  let [seeds, failed, events, executions] = [0, 0, 0, 0];
+  const before = process.cpuUsage();
+  for (let seed = from; seed <= to && failed < most; seed++) {
+    const result = await simulate(seed, print === undefined ? { overrides } : { overrides, print });
+    seeds++;
+    events += result.events;
+    executions += result.executions;
+    for (const [what, count] of result.counts) counts.set(what, (counts.get(what) ?? 0) + count);
+    let problem = result.violation?.message;
+    if (problem === undefined && seed % twiceEvery === 0) {
+      const again = await simulate(seed, { overrides });
+      if (again.traceHash !== result.traceHash) problem = "the same seed gave another trace";
+    }
+    if (problem === undefined) continue;
+    failed++;
+    write(`seed ${seed} at ${((result.violation?.atMs ?? 0) / 1000).toFixed(1)} s: ${problem}`);
+    write(`  npm run sim -- --seed ${seed} --trace${mutant === undefined ? "" : ` --mutant ${mutant}`}`);
+    if (keep === undefined) continue;
+    const small = await shrink(simulate, seed, overrides);
+    writeFileSync(keep, `${JSON.stringify({ ...(mutant === undefined ? {} : { mutant }), ...small }, undefined, 2)}\n`);
+    write(`kept in ${keep}: ${small.invariant} with ${JSON.stringify(small.overrides)}`);
   }
-  if (problem === undefined) continue;
-  failed++;
-  write(`seed ${seed} at ${((result.violation?.atMs ?? 0) / 1000).toFixed(1)} s: ${problem}`);
-  write(`  npm run sim -- --seed ${seed} --trace`);
+  const used = process.cpuUsage(before);
+  const seconds = (used.user + used.system) / 1e6;
+  if (words.includes("--counts")) {
+    const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [what, count] of sorted) write(`${String(count).padStart(9)} ${what}`);
+  }
+  if (print !== undefined) write(JSON.stringify({ ...settingsOf(from), ...overrides }));
+  write(
+    `${seeds} seeds, ${failed} failed, ${events} events, ${executions} executions, ` +
+      `${seconds.toFixed(1)} s of CPU, ${(seeds / seconds).toFixed(0)} seeds/s`,
+  );
+  return failed > 0 ? 1 : 0;
 }
-const used = process.cpuUsage(before);
-const seconds = (used.user + used.system) / 1e6;
-if (words.includes("--counts")) {
-  const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
-  for (const [what, count] of sorted) write(`${String(count).padStart(9)} ${what}`);
+
+async function runEngine(): Promise<number> {
+  const { measureEngine } = await import("./engine-speed.ts");
+  const { decisions, perSecond } = measureEngine(5);
+  write(`${decisions} decisions, ${perSecond} a second of CPU`);
+  return 0;
 }
-if (print !== undefined) write(JSON.stringify({ ...settingsOf(from), ...overrides }));
-write(
-  `${seeds} seeds, ${failed} failed, ${events} events, ${executions} executions, ` +
-    `${seconds.toFixed(1)} s of CPU, ${(seeds / seconds).toFixed(0)} seeds/s`,
-);
-process.exit(failed > 0 ? 1 : 0);
+
+if (words.includes("--engine")) process.exitCode = await runEngine();
+else process.exitCode = words.includes("--mutants")
+  ? await runMutants(valueOf("--mutants"), valueOf("--evidence"), write)
+  : await runSeeds(readJob());
+// Promises of killed processes of the simulation are left; nothing waits for them.
+process.exit();

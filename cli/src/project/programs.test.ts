@@ -210,6 +210,7 @@ const capstan = (...args: readonly string[]): { code: number | null; stdout: str
   const done = spawnSync(process.execPath, ["--conditions=capstan-source", main, ...args], {
     cwd: root,
     encoding: "utf8",
+    env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "/", NO_COLOR: "1" },
   });
   return { code: done.status, stdout: done.stdout, stderr: done.stderr };
 };

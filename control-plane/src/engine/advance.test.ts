@@ -318,3 +318,16 @@ test("a hook with a condition is asked after a cancel too, and runs", () => {
   expect(run.run.state).toBe("cancelled");
   expect(run.states).toMatchObject({ "hooks.onCancel.0": "dispatched", "hooks.onEnd.0": "skipped" });
 });
+
+test("the timer of an earlier wait, seen by another replica, does not end the wait that followed it", () => {
+  const run = new EngineFixture({ tasks: { a: script({ retry: { attempts: 3, delayMs: 10_000, jitter: 0 } }) } });
+  run.fail("a");
+  run.retry("a");
+  run.fail("a");
+  const stale = { kind: "timer", position: 0, timer: "retry" } as const;
+  expect(run.send(stale)).toEqual({ kind: "duplicate" });
+  expect(run.states).toEqual({ a: "retrying" });
+  expect(run.timers.has("0:retry")).toBe(true);
+  run.retry("a");
+  expect(run.states).toEqual({ a: "dispatched" });
+});

@@ -149,8 +149,12 @@ function skipWait(draft: Draft, event: Extract<RunEvent, { kind: "skip_wait" }>)
 
 function fire(draft: Draft, event: Extract<RunEvent, { kind: "timer" }>): EventOutcome {
   const { position, timer, body } = event;
-  draft.clearTimer(position, timer);
   const task = draft.task(position);
+  // Another replica saw the timer of an earlier wait; this wait has its own, which stays.
+  if (timer === "retry" && task?.state === "retrying" && (task.dueMs ?? 0) > draft.around.nowMs) {
+    return { kind: "duplicate" };
+  }
+  draft.clearTimer(position, timer);
   switch (timer) {
     case "cleanup":
       return endCleanup(draft);
