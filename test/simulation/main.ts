@@ -103,8 +103,9 @@ async function runEngine(): Promise<number> {
 }
 
 if (words.includes("--engine")) process.exitCode = await runEngine();
-else process.exitCode = words.includes("--mutants")
-  ? await runMutants(valueOf("--mutants"), valueOf("--evidence"), write)
-  : await runSeeds(readJob());
+else
+  process.exitCode = words.includes("--mutants")
+    ? await runMutants(valueOf("--mutants"), valueOf("--evidence"), write)
+    : await runSeeds(readJob());
 // Promises of killed processes of the simulation are left; nothing waits for them.
 process.exit();

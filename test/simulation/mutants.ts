@@ -84,7 +84,7 @@ export const mutants: readonly Mutant[] = [
     id: "M09",
     what: "what a batch could not be known to have done is believed not to have been done",
     file: `${commit}/commit-loop.ts`,
-    find: "      if (pending.runId !== \"\") this.cache.drop(pending.runId);\n",
+    find: '      if (pending.runId !== "") this.cache.drop(pending.runId);\n',
     replace: "",
     equivalent: "the same runs are dropped a few lines above, where they were decided; the version is compared besides",
   },
@@ -327,7 +327,7 @@ export const mutants: readonly Mutant[] = [
     what: "what was overdue stops whichever attempt is there",
     file: `${engine}/advance.ts`,
     find: 'if (live?.id !== event.attemptId || live.epoch !== event.epoch) return { kind: "duplicate" };',
-    replace: "if (live?.epoch === -1) return { kind: \"duplicate\" };",
+    replace: 'if (live?.epoch === -1) return { kind: "duplicate" };',
   },
   {
     id: "M45",
@@ -335,7 +335,8 @@ export const mutants: readonly Mutant[] = [
     file: `${engine}/advance.ts`,
     find: "if (draft.run.deadlineMs > draft.around.nowMs ||",
     replace: "if (draft.run.deadlineMs < 0 ||",
-    equivalent: "deadlines are found by the database's clock before they are told; only a jump of that clock in between shows",
+    equivalent:
+      "deadlines are found by the database's clock before they are told; only a jump of that clock in between shows",
   },
   {
     id: "M46",
@@ -414,7 +415,8 @@ export const mutants: readonly Mutant[] = [
     what: "offers leave in any order",
     file: `${gateway}/slot-ledger.ts`,
     find: "    if (seq !== this.#nextToSend) {\n      this.#waiting.set(seq, offer);\n      return;\n    }",
-    replace: "    if (seq !== this.#nextToSend) {\n      this.#leave(seq, offer, out);\n      this.#waiting.set(seq, undefined);\n      return;\n    }",
+    replace:
+      "    if (seq !== this.#nextToSend) {\n      this.#leave(seq, offer, out);\n      this.#waiting.set(seq, undefined);\n      return;\n    }",
   },
   {
     id: "M59",
@@ -493,7 +495,8 @@ export const mutants: readonly Mutant[] = [
     what: "a renewal after the stop has begun counts",
     file: "agent/src/runner/lease-table.ts",
     find: 'if (entry.phase === "live" && base.monoMs > entry.base.monoMs) entry.base = base;',
-    replace: 'if (base.monoMs > entry.base.monoMs) {\n        entry.base = base;\n        entry.phase = "live";\n      }',
+    replace:
+      'if (base.monoMs > entry.base.monoMs) {\n        entry.base = base;\n        entry.phase = "live";\n      }',
     equivalent:
       "a stop that has begun is not undone by it: the program has its signal and the runner its timer; no second stop is due before the first has ended",
   },
@@ -516,7 +519,8 @@ export const mutants: readonly Mutant[] = [
     what: "a restarted agent forgets what it had taken",
     file: `${here}/agent.ts`,
     find: "    for (const one of host.carried.values()) {\n      const { attempt, epoch } = one.offer;",
-    replace: "    for (const one of [...host.carried.values()].slice(0, 0)) {\n      const { attempt, epoch } = one.offer;",
+    replace:
+      "    for (const one of [...host.carried.values()].slice(0, 0)) {\n      const { attempt, epoch } = one.offer;",
   },
   {
     id: "M79",
@@ -545,6 +549,7 @@ export const mutants: readonly Mutant[] = [
     what: "a held attempt is not listed in the heartbeat until it runs",
     file: `${here}/agent.ts`,
     find: "    return Array.from(this.held.values(), ({ attempt, epoch })",
-    replace: '    return Array.from([...this.held.values()].filter((one) => one.phase !== "taken"), ({ attempt, epoch })',
+    replace:
+      '    return Array.from([...this.held.values()].filter((one) => one.phase !== "taken"), ({ attempt, epoch })',
   },
 ];

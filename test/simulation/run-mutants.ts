@@ -39,16 +39,20 @@ export async function runMutants(
     const done = spawnSync(process.execPath, words, { encoding: "utf8" });
     const found = /^seed (\d+) at .*? s: (\S+?):/m.exec(done.stdout);
     const seed = found?.[1] === undefined ? undefined : Number(found[1]);
-    const by = found?.[2] ?? (done.status === 0 ? "" : `the process ended with ${done.status}: ${done.stderr.slice(-300)}`);
+    const by =
+      found?.[2] ?? (done.status === 0 ? "" : `the process ended with ${done.status}: ${done.stderr.slice(-300)}`);
     outcomes.push({ id: mutant.id, what: mutant.what, killedAtSeed: seed, by });
     const survives = mutant.equivalent !== undefined;
     const ok = survives ? seed === undefined && done.status === 0 : seed !== undefined;
     if (!ok) failed++;
-    const told = seed === undefined ? (survives ? "equivalent" : `ALIVE after ${most} ${by}`) : `killed at ${seed} by ${by}`;
+    const told =
+      seed === undefined ? (survives ? "equivalent" : `ALIVE after ${most} ${by}`) : `killed at ${seed} by ${by}`;
     write(`${ok ? "✓" : "✗"} ${mutant.id} ${told.padEnd(24)} ${mutant.what}`);
   }
   const killed = outcomes.filter((one) => one.killedAtSeed !== undefined).length;
-  write(`${chosen.length} planted bugs: ${killed} killed, ${outcomes.length - killed} not, ${failed} otherwise than listed`);
+  write(
+    `${chosen.length} planted bugs: ${killed} killed, ${outcomes.length - killed} not, ${failed} otherwise than listed`,
+  );
   if (evidence !== undefined) {
     mkdirSync(dirname(evidence), { recursive: true });
     const record = { schema: "capstan.evidence/1", campaign: "mutants", seedsMax, outcomes, killed, failed };

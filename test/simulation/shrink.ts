@@ -27,15 +27,29 @@ export async function shrink(simulate: typeof simulateType, seed: number, start:
     message = violation.message;
     return true;
   };
-  for (let changed = true; changed && tries < triesMax; ) {
+  for (let changed = true; changed && tries < triesMax;) {
     changed = false;
-    for (const key of ["horizonMs", "faults", "runs", "agents", "replicas", "workflows", "tasksMax", "slots"] as const) {
+    for (const key of [
+      "horizonMs",
+      "faults",
+      "runs",
+      "agents",
+      "replicas",
+      "workflows",
+      "tasksMax",
+      "slots",
+    ] as const) {
       for (;;) {
         const now = settingsOf(seed, best)[key];
         const least = key === "faults" ? 0 : key === "horizonMs" ? 2000 : 1;
         const half = Math.max(least, Math.floor(now / 2));
         if (half < now && (await breaks({ ...best, [key]: half }))) changed = true;
-        else if (key !== "horizonMs" && now - 1 >= least && half < now - 1 && (await breaks({ ...best, [key]: now - 1 }))) {
+        else if (
+          key !== "horizonMs" &&
+          now - 1 >= least &&
+          half < now - 1 &&
+          (await breaks({ ...best, [key]: now - 1 }))
+        ) {
           changed = true;
         } else break;
       }

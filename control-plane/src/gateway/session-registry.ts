@@ -53,6 +53,8 @@ export class SessionRegistry implements Sessions {
   /** A session became live or changed its labels. An older one of the same agent is closed. */
   enter(session: OfferingSession): void {
     const older = this.byAgent.get(session.agentId);
+    // Frames may be read late: one that becomes live after its successor is the older of the two.
+    if (older !== undefined && older.session > session.session) return session.supersede();
     this.byAgent.set(session.agentId, session);
     this.version++;
     if (older !== undefined && older !== session) older.supersede();
