@@ -58,6 +58,8 @@ const knownParts = [
   "timers",
   "lanes",
   "kinds",
+  // For the loop of timers, which is woken by it; not written.
+  "isDue",
 ];
 const epochMs = 1_750_000_000_000;
 
