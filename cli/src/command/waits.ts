@@ -43,16 +43,16 @@ export function registerWaits(program: Command, context: (command: Command) => C
     .command("send")
     .summary("tell an event")
     .argument("<type>", "such as order.paid")
-    .option("--data <json>", "what it carries, as JSON or @FILE")
+    .option("--body <json>", "what it carries, as JSON or @FILE")
     .option("--id <id>", "the sender's own id; a repeat is the same event")
     .addHelpText("before", `Examples:\n  capstan events send order.paid --data '{"order": 7}'\n`)
-    .action(async (type: string, flags: { readonly data?: string; readonly id?: string }, command: Command) => {
+    .action(async (type: string, flags: { readonly body?: string; readonly id?: string }, command: Command) => {
       const ctx = context(command);
       const sent = await ctx.client().call("eventSend", {
         params: {},
         body: {
           type,
-          ...(flags.data === undefined ? {} : { data: json(flags.data) as null }), // JSON, which is what it takes
+          ...(flags.body === undefined ? {} : { data: json(flags.body) as null }), // JSON, which is what it takes
           ...(flags.id === undefined ? {} : { id: flags.id }),
         },
       });
