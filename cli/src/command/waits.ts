@@ -10,7 +10,7 @@ function json(text: string): unknown {
   try {
     return JSON.parse(source);
   } catch (error) {
-    throw new AppError("usage", `--data needs JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new AppError("usage", `--body needs JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
@@ -45,7 +45,7 @@ export function registerWaits(program: Command, context: (command: Command) => C
     .argument("<type>", "such as order.paid")
     .option("--body <json>", "what it carries, as JSON or @FILE")
     .option("--id <id>", "the sender's own id; a repeat is the same event")
-    .addHelpText("before", `Examples:\n  capstan events send order.paid --data '{"order": 7}'\n`)
+    .addHelpText("before", `Examples:\n  capstan events send order.paid --body '{"order": 7}'\n`)
     .action(async (type: string, flags: { readonly body?: string; readonly id?: string }, command: Command) => {
       const ctx = context(command);
       const sent = await ctx.client().call("eventSend", {
