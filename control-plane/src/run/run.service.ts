@@ -30,6 +30,7 @@ import { makeCursor, readCursor } from "../http/cursor.ts";
 import type { ProjectScope } from "../http/request-context.ts";
 import type { WorkflowEditions } from "../workflow/editions.ts";
 import type { RunFilter, RunRecord, RunStore, TaskRecord } from "./run.store.ts";
+import { inReadingOrder } from "./reading-order.ts";
 import { attemptView, eventView, mappedView, runSummary, runView, taskRunView } from "./view.ts";
 
 export interface RunPage {
@@ -107,7 +108,7 @@ export class RunService {
     const document = await this.documentOf(project, found);
     const tasks = await this.plannedTasks(project, found);
     const counts = await this.mappedViews(project, found, tasks);
-    return tasks
+    return inReadingOrder(tasks, document)
       .filter((task) => states === undefined || states.includes(task.state))
       .map((task) => taskRunView(task, document, counts.get(task.key)));
   }

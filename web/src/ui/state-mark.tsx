@@ -1,3 +1,18 @@
+import {
+  Ban,
+  Check,
+  Circle,
+  CircleDashed,
+  CircleDot,
+  CircleHelp,
+  CirclePause,
+  CircleSlash,
+  Hourglass,
+  RotateCw,
+  Square,
+  X,
+  type LucideIcon,
+} from "lucide-react";
 import { cn } from "../lib/cn.ts";
 import { stateLooks, type AnyState, type StateTone } from "../lib/states.ts";
 
@@ -15,6 +30,27 @@ const toneText: Record<StateTone, string> = {
   lost: "text-lost",
 };
 
+// Drawn, not written: which fonts a machine has decides whether a written symbol shows, and in which colour.
+const icons: Record<AnyState, LucideIcon> = {
+  waiting: Circle,
+  queued: CircleDashed,
+  dispatched: CircleDashed,
+  offered: CircleDashed,
+  running: CircleDot,
+  finishing: CircleDot,
+  retrying: RotateCw,
+  suspended: CirclePause,
+  paused: CirclePause,
+  cancelling: CircleSlash,
+  succeeded: Check,
+  failed: X,
+  rejected: X,
+  timed_out: Hourglass,
+  cancelled: Square,
+  skipped: Ban,
+  lost: CircleHelp,
+};
+
 /** Symbol and word of a state; `symbolOnly` keeps the word for screen readers. */
 export function StateMark({
   state,
@@ -26,13 +62,12 @@ export function StateMark({
   readonly className?: string;
 }) {
   const look = stateLooks[state];
+  const Icon = icons[state];
   return (
     <span
       className={cn("inline-flex items-center gap-1.5 font-medium whitespace-nowrap", toneText[look.tone], className)}
     >
-      <span aria-hidden="true" className="inline-block w-[1.1em] text-center">
-        {look.symbol}
-      </span>
+      <Icon aria-hidden="true" className="size-[1.1em] shrink-0" />
       <span className={symbolOnly ? "sr-only" : undefined}>{look.word}</span>
     </span>
   );

@@ -17,11 +17,12 @@ import { TaskPanel } from "./task-panel.tsx";
 
 type TaskPage = RouteResponse<"taskList">;
 
-/** What a visitor most likely came for: what failed, else what runs, else what ended last, else the first. */
+/** What a visitor most likely came for: what failed, else what waits for a person, else what runs, else what ended last, else the first. */
 export function firstTask(run: RunView, tasks: readonly TaskRunView[]): TaskRunView | undefined {
   return (
     tasks.find((task) => task.task === run.failure?.task) ??
     tasks.find((task) => task.state === "failed" || task.state === "timed_out") ??
+    tasks.find((task) => task.state === "suspended" && task.action === "approval") ??
     tasks.find((task) => task.state === "running") ??
     tasks.findLast((task) => task.state === "succeeded" && !task.hook) ??
     tasks[0]
