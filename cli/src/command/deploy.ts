@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import type { DeployedWorkflow } from "@capstan/proto";
 import type { Context } from "../context.ts";
-import type { Column } from "../output/table.ts";
+import { printable, type Column } from "../output/table.ts";
 import { changesOf, changesText } from "../project/changes.ts";
 import { deploy, packSources, problemLine } from "../project/deploy.ts";
 import { noSources, readSources } from "../project/sources.ts";
@@ -8,6 +9,22 @@ import { noSources, readSources } from "../project/sources.ts";
 interface DeployFlags {
   readonly dryRun?: boolean;
   readonly message?: string;
+}
+
+type Place = DeployedWorkflow["placement"][number];
+
+/** Why nobody could take a task, and who would be nearest. */
+function lackText({ reason, pool, nearest }: Place): string {
+  const lacks = nearest === null ? "" : `; the nearest, ${nearest.agent}, lacks ${nearest.lacks}`;
+  return printable(`${reason ?? ""} in pool ${pool}${lacks}`);
+}
+
+/** Who could take a task. */
+function agentsText({ agents, agentsMatching, agentsOnline, dynamic }: Place): string {
+  const more = agentsMatching > agents.length ? ` and ${agentsMatching - agents.length} more` : "";
+  const online = agentsOnline < agentsMatching ? `, ${agentsOnline} online` : "";
+  const asked = dynamic ? " (labels that depend on inputs are asked when it runs)" : "";
+  return printable(`${agents.join(", ")}${more}${online}${asked}`);
 }
 
 /** `capstan deploy`: workflow files and their code to the control plane, all or none. */
@@ -45,9 +62,10 @@ export function registerDeploy(program: Command, context: (command: Command) => 
       ctx.out.list(done.workflows, columns, (row) => row.workflow, done);
       for (const row of done.workflows) {
         for (const warning of row.warnings) ctx.out.talk(`! ${problemLine(warning)}`);
-        for (const place of row.placement)
-          if (place.reason !== null)
-            ctx.out.talk(`! ${row.workflow}/${place.task}: ${place.reason} in pool ${place.pool}`);
+        for (const place of row.placement) {
+          if (place.reason !== null) ctx.out.talk(`! ${row.workflow}/${place.task}: ${lackText(place)}`);
+          else if (done.dryRun) ctx.out.talk(`  ${row.workflow}/${place.task}: ${agentsText(place)}`);
+        }
       }
       const count = (result: Row["result"]): number => done.workflows.filter((row) => row.result === result).length;
       const verb = done.dryRun ? "Would deploy" : "Deployed";

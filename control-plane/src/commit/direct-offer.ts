@@ -4,7 +4,7 @@
 //      statement asserts it again (commit-batch B4). Never where a limit is involved: those are taken by a claim.
 //  O2. A slot taken here is given back if the commit does not make the attempt.
 import { orderOf } from "../engine/order.ts";
-import type { Run } from "../engine/snapshot.ts";
+import type { Run, TaskRun } from "../engine/snapshot.ts";
 import { dispatch } from "../engine/task-machine.ts";
 import { indexContext } from "../engine/context.ts";
 import type { Draft } from "../engine/draft.ts";
@@ -39,12 +39,8 @@ export function placeReady(
     const task = draft.task(position);
     if (task?.state !== "queued") continue;
     const planTask = draft.planTask(position);
-    const lane = laneOf(
-      draft.run,
-      planTask,
-      pools,
-      indexContext(draft.run, position, (at) => draft.task(at)),
-    );
+    const taskOf = (at: number): TaskRun | undefined => draft.task(at);
+    const lane = laneOf(draft.run, planTask, pools, indexContext(draft.run, position, taskOf), taskOf);
     const slot =
       mayOfferDirectly && lane.limits === undefined && !backlog.has(lane.laneId)
         ? sessions.take(lane, planTask.leaseMs, task.avoid)

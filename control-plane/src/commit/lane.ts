@@ -1,10 +1,18 @@
 // Lanes: what a task run asks of an agent, as one row per distinct selector. The id follows from the content, so a
 // replica needs no look-up and two replicas cannot disagree.
 import { createHash } from "node:crypto";
-import { evaluateText, labelsWantedBy, scopeFor, type DynamicText, type ExpressionContext } from "@capstan/proto";
+import {
+  evaluateText,
+  labelsWantedBy,
+  scopeFor,
+  type CanonicalRunsOn,
+  type DynamicText,
+  type ExpressionContext,
+} from "@capstan/proto";
 import type { Lane } from "../dispatch/sessions.ts";
 import type { PlanTask } from "../engine/plan.ts";
-import type { Run } from "../engine/snapshot.ts";
+import type { Preference } from "../engine/placement.ts";
+import { taskAt, type Run, type TaskRun } from "../engine/snapshot.ts";
 import type { LimitDemand } from "../engine/limit.ts";
 import { demandsOf } from "../engine/limit-demand.ts";
 
@@ -20,7 +28,8 @@ export function laneOf(
   run: Run,
   planTask: PlanTask,
   pools: ReadonlyMap<string, string>,
-  index: Pick<ExpressionContext, "item" | "index"> = {},
+  index: IndexContext = {},
+  task: (position: number) => TaskRun | undefined = (position) => taskAt(run, position),
 ): Lane {
   const known = literal.get(planTask)?.get(run.projectId);
   if (known !== undefined) return known;
@@ -28,7 +37,9 @@ export function laneOf(
   const pool = planTask.task.runsOn?.pool ?? defaultPool;
   const poolId = pools.get(pool) ?? nobody;
   const limits = demandsOf(run, planTask, index);
-  const laneId = laneIdOf(run.projectId, poolId, planTask, labels, limits);
+  const expr = planTask.task.runsOn?.expr?.$expr;
+  const prefer = preferencesOf(run, planTask, index, task);
+  const laneId = laneIdOf(run.projectId, poolId, planTask, { labels, limits, expr, prefer });
   const lane: Lane = {
     projectId: run.projectId,
     laneId,
@@ -36,9 +47,11 @@ export function laneOf(
     executor: planTask.executor,
     labels,
     slots: planTask.slots,
+    ...(expr === undefined ? {} : { expr }),
+    ...(prefer === undefined ? {} : { prefer }),
     ...(limits.length === 0 ? {} : { limits }),
   };
-  if (isLiteral && planTask.task.concurrency === undefined && poolId !== nobody) {
+  if (isLiteral && prefer === undefined && planTask.task.concurrency === undefined && poolId !== nobody) {
     const byProject = literal.get(planTask) ?? new Map<string, Lane>();
     byProject.set(run.projectId, lane);
     literal.set(planTask, byProject);
@@ -47,10 +60,12 @@ export function laneOf(
 }
 
 /** The part of a lane that is hashed and stored. */
-export const selectorOf = (lane: Lane): Pick<Lane, "executor" | "labels" | "slots" | "limits"> => ({
+export const selectorOf = (lane: Lane): Pick<Lane, "executor" | "labels" | "slots" | "expr" | "prefer" | "limits"> => ({
   executor: lane.executor,
   labels: lane.labels,
   slots: lane.slots,
+  ...(lane.expr === undefined ? {} : { expr: lane.expr }),
+  ...(lane.prefer === undefined ? {} : { prefer: lane.prefer }),
   ...(lane.limits === undefined ? {} : { limits: lane.limits }),
 });
 
@@ -59,16 +74,19 @@ export const selectorHash = (lane: Lane): string =>
     .update(JSON.stringify(selectorOf(lane)))
     .digest("hex");
 
+/** `item` and `index` of an index of a mapped task. */
+type IndexContext = Pick<ExpressionContext, "item" | "index">;
+type Labels = Record<string, readonly string[]>;
+
 function labelsOf(
   run: Run,
   planTask: PlanTask,
-  { item, index }: Pick<ExpressionContext, "item" | "index">,
-): { labels: Record<string, readonly string[]>; isLiteral: boolean } {
-  const written = labelsWantedBy(planTask.task);
-  const labels: Record<string, readonly string[]> = {};
+  { item, index }: IndexContext,
+  written: CanonicalRunsOn["labels"] = labelsWantedBy(planTask.task),
+): { labels: Labels; isLiteral: boolean } {
+  const labels: Labels = {};
   let isLiteral = true;
-  for (const name of Object.keys(written).sort()) {
-    const value = written[name];
+  for (const [name, value] of Object.entries(written ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     const all: readonly unknown[] = Array.isArray(value) ? value : [value];
     labels[name] = all.map((one) => {
       if (typeof one === "string") return one;
@@ -86,21 +104,66 @@ function labelsOf(
   return { labels, isLiteral };
 }
 
+/** What makes an agent better; a `sameAs` whose task has had no agent says nothing. */
+function preferencesOf(
+  run: Run,
+  planTask: PlanTask,
+  index: IndexContext,
+  task: (position: number) => TaskRun | undefined,
+): readonly Preference[] | undefined {
+  const written = planTask.task.runsOn?.prefer;
+  if (written === undefined) return undefined;
+  return written.flatMap(({ labels, sameAs, weight }): Preference[] => {
+    const agentId = sameAs === undefined ? undefined : agentOf(run, sameAs, index, task);
+    if (sameAs !== undefined && agentId === undefined) return [];
+    return [
+      {
+        ...(labels === undefined ? {} : { labels: labelsOf(run, planTask, index, labels).labels }),
+        ...(agentId === undefined ? {} : { agentId }),
+        weight,
+      },
+    ];
+  });
+}
+
+/** The agent of a task's last attempt; of a mapped one, that of the same index. */
+function agentOf(
+  run: Run,
+  key: string,
+  { index }: IndexContext,
+  task: (position: number) => TaskRun | undefined,
+): string | undefined {
+  const position = run.plan.positionOf.get(key);
+  const other = position === undefined ? undefined : task(position);
+  if (other?.map === undefined || index === undefined) return other?.agentId;
+  return index < other.map.items.length ? task(other.map.base + index)?.agentId : undefined;
+}
+
 function laneIdOf(
   projectId: string,
   poolId: string,
   planTask: PlanTask,
-  labels: Readonly<Record<string, readonly string[]>>,
-  limits: readonly LimitDemand[],
+  asks: {
+    readonly labels: Labels;
+    readonly limits: readonly LimitDemand[];
+    readonly expr: string | undefined;
+    readonly prefer: readonly Preference[] | undefined;
+  },
 ): string {
+  const { labels, limits, expr, prefer } = asks;
   // Work that waits for a limit stands in a lane of its own, so that it keeps nobody back who does not need the limit.
+  const more = {
+    ...(limits.length === 0 ? {} : { limits }),
+    ...(expr === undefined ? {} : { expr }),
+    ...(prefer === undefined ? {} : { prefer }),
+  };
   const asked = [
     projectId,
     poolId,
     planTask.executor,
     labels,
     planTask.slots,
-    ...(limits.length === 0 ? [] : [limits]),
+    ...(Object.keys(more).length === 0 ? [] : [more]),
   ];
   const hash = createHash("sha256").update(JSON.stringify(asked)).digest("hex");
   return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;

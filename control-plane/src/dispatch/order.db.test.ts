@@ -24,6 +24,7 @@ const dispatcher = new DispatchLoop(
 afterEach(async () => {
   await dispatcher.loop.stop();
   await owner.query("DELETE FROM task_queue");
+  backlog.replace([]);
   agent.free = 0;
   sessions.offers.length = 0;
 });
@@ -114,4 +115,49 @@ test("what waits rises by a level each quarter of an hour, and never above the f
   expect(await waited(16)).toBe(4);
   expect(await waited(46)).toBe(2);
   expect(await waited(500)).toBe(1);
+});
+
+test("an agent that is preferred and free gets the work; another one does where it is not", async () => {
+  const other = await fixture.addAgent(0, { zone: "b" });
+  const first = await fixture.deploy({
+    version: 1,
+    name: "prefers",
+    tasks: { a: task({ runsOn: { prefer: [{ labels: { zone: "b" }, weight: 10 }] } }) },
+  });
+  const places = async (freeA: number, freeB: number): Promise<boolean[]> => {
+    agent.free = freeA;
+    other.free = freeB;
+    sessions.offers.length = 0;
+    await start(first);
+    return sessions.offers.map((one) => one.slot.agentId === other.agentId);
+  };
+  expect(await places(5, 1)).toEqual([true]);
+  expect(await places(5, 0)).toEqual([false]);
+  sessions.agents.splice(sessions.agents.indexOf(other), 1);
+});
+
+test("sameAs sends a task to the agent of the other one", async () => {
+  const agents = [agent, await fixture.addAgent(0), await fixture.addAgent(0)];
+  const edition = await fixture.deploy({
+    version: 1,
+    name: "together",
+    tasks: {
+      a: task(),
+      b: task({ needs: ["a"], runsOn: { prefer: [{ sameAs: "a", weight: 1 }] } }),
+    },
+  });
+  const [, , last] = agents;
+  if (last === undefined) throw new Error("no third agent");
+  last.free = 1;
+  await start(edition);
+  const [given] = sessions.offers;
+  for (const one of agents) one.free = 5;
+  await loop.submit(fixture.projectId, given?.attempt.runId ?? "", {
+    kind: "attempt_finished",
+    attemptId: given?.attempt.attemptId ?? "",
+    epoch: given?.attempt.epoch ?? 0,
+    by: { agentId: last.agentId, session: last.session },
+    result: { outcome: "succeeded" },
+  });
+  expect(sessions.offers.map((one) => one.slot.agentId)).toEqual([last.agentId, last.agentId]);
 });

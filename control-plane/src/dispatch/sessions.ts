@@ -1,6 +1,7 @@
 // The port by which commit and dispatch reach agents. `gateway` implements it; losing what it sends is harmless (the row
 // is the truth, and the agent's inventory or the lease repairs it).
 import type { JsonObject } from "@capstan/proto";
+import type { Preference } from "../engine/placement.ts";
 import type { LimitDemand } from "../engine/limit.ts";
 import type { Slot } from "../engine/event.ts";
 
@@ -12,6 +13,10 @@ export interface LaneSelector {
   /** Label → accepted values (any of them). */
   readonly labels: Readonly<Record<string, readonly string[]>>;
   readonly slots: number;
+  /** CEL over `agent`, which must hold. */
+  readonly expr?: string;
+  /** Which agents are better than others that match and are free. */
+  readonly prefer?: readonly Preference[];
   /** What each attempt takes of limits, in the order of their keys; absent where it takes none. */
   readonly limits?: readonly LimitDemand[];
 }

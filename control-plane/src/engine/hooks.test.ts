@@ -120,3 +120,27 @@ test("the hooks of a mapped task are of the whole: one failure of it, however ma
   run.fail("each.1");
   expect(run.states).toEqual({ each: "failed", "each.hooks.onFailure.0": "dispatched" });
 });
+
+test("a hook whose agent would have to be sent more than an offer carries is told, and never offered", () => {
+  const text = "x".repeat(200 * 1024);
+  const large = script({ outputs: { text: { type: "string" } } });
+  const run = new EngineFixture({
+    tasks: { a: large, b: large },
+    hooks: {
+      onSuccess: [
+        {
+          action: { run: { script: "true" } },
+          env: {
+            A: { $expr: 'tasks.a.?outputs.?text.orValue("")' },
+            B: { $expr: 'tasks.b.?outputs.?text.orValue("")' },
+          },
+        },
+      ],
+    },
+  });
+  run.finish("a", { outputs: { text } });
+  run.finish("b", { outputs: { text } });
+  expect(run.run.state).toBe("succeeded");
+  expect(run.task("hooks.onSuccess.0")).toMatchObject({ state: "failed", failure: { code: "expression_failed" } });
+  expect(run.history.some((item) => item.type === "hook_failed")).toBe(true);
+});

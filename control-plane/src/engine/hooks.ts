@@ -5,7 +5,7 @@
 //  K3. A hook waits at most a day for an agent; one that fails or finds none is told as `hook_failed`.
 import type { HookName } from "@capstan/proto";
 import type { Draft } from "./draft.ts";
-import { consider, newTaskRun, queue } from "./task-machine.ts";
+import { consider, newTaskRun } from "./task-machine.ts";
 
 const noNeeds = { open: 0, ok: 0, tolerated: 0, fail: 0, cancel: 0, skip: 0 } as const;
 
@@ -35,6 +35,6 @@ export function startCalledHooks(draft: Draft): void {
 function startHook(draft: Draft, position: number): void {
   if (draft.task(position) !== undefined) return;
   draft.make(newTaskRun(draft, position, noNeeds));
-  if (draft.planTask(position).task.if === undefined) queue(draft, position);
-  else consider(draft, position);
+  // Its condition, and whether what it is to be sent can be sent at all, as for a task.
+  consider(draft, position);
 }

@@ -264,7 +264,13 @@ function queued(scene: Scene, task: TaskRecord, head: Head): Explanation {
     return { ...head, code, since, detail: `${task.key} has been queued${age}. ${reasonText(code)}`, do: null };
   }
   const selector = row.selector as unknown as LaneSelector; // written by the commit stage
-  const wanted = { poolId: row.poolId, executor: selector.executor, labels: selector.labels, slots: selector.slots };
+  const wanted = {
+    poolId: row.poolId,
+    executor: selector.executor,
+    labels: selector.labels,
+    slots: selector.slots,
+    ...(selector.expr === undefined ? {} : { expr: selector.expr }),
+  };
   const funnel = funnelOf(wanted, row.pool, scene.agents);
   const limit =
     funnel.reason === undefined || funnel.reason === "agents_busy"

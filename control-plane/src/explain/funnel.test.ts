@@ -52,3 +52,21 @@ test("an agent without python3 is said to lack just that", () => {
   expect(reason).toBe("no_agent_matches");
   expect(nearest?.lacks).toContain("python3");
 });
+
+test("what runsOn.expr asks for is a step of its own, and what the nearest agent lacks", () => {
+  const funnel = funnelOf({ ...wanted, expr: "double(agent.labels.mem_gb) >= 32.0" }, "onprem", [
+    agent("small", { labels: { os: "linux", mem_gb: "8" } }),
+    agent("other", { labels: { os: "mac", mem_gb: "64" } }),
+  ]);
+  expect(funnel.reason).toBe("no_agent_matches");
+  expect(funnel.steps.slice(-4).map(({ step, count }) => [step, count])).toEqual([
+    ["double(agent.labels.mem_gb) >= 32.0", 0],
+    ["online", 0],
+    ["not draining", 0],
+    ["with a free slot", 0],
+  ]);
+  expect(funnel.nearest).toEqual({
+    agent: "small",
+    lacks: "what runsOn.expr asks for: double(agent.labels.mem_gb) >= 32.0",
+  });
+});

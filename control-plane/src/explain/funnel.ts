@@ -49,10 +49,17 @@ export function funnelOf(
       left.filter((agent) => mismatch(one, agent)?.kind !== "label"),
     );
   }
-  const matching = narrow(
+  left = narrow(
     `can execute ${wanted.executor}`,
-    left.filter((agent) => mismatch(wanted, agent) === undefined),
+    left.filter((agent) => agent.executors.includes(wanted.executor)),
   );
+  const matching =
+    wanted.expr === undefined
+      ? left
+      : narrow(
+          wanted.expr,
+          left.filter((agent) => mismatch(wanted, agent) === undefined),
+        );
   const online = narrow(
     "online",
     matching.filter((agent) => agent.online),
@@ -102,8 +109,13 @@ function nearestOf(
       const accepted = wanted.labels[label] ?? [];
       return mismatch({ poolId: agent.poolId, executor: "", labels: { [label]: accepted } }, agent)?.kind === "label";
     });
+    const alone: Wanted = { poolId: agent.poolId, labels: {}, executor: wanted.executor };
+    const fails = wanted.expr !== undefined && mismatch({ ...alone, expr: wanted.expr }, agent)?.kind === "expr";
     const missing =
-      labels.length + (agent.poolId === wanted.poolId ? 0 : 1) + (agent.executors.includes(wanted.executor) ? 0 : 1);
+      (fails ? 1 : 0) +
+      labels.length +
+      (agent.poolId === wanted.poolId ? 0 : 1) +
+      (agent.executors.includes(wanted.executor) ? 0 : 1);
     if (best === undefined || missing < best.missing)
       best = { agent: agent.name, missing, lacks: lackText(first, poolName) };
   }
@@ -118,6 +130,8 @@ function lackText(lack: Mismatch, poolName: string): string {
       const has = lack.found === undefined ? "" : `; it has ${lack.label}=${lack.found}`;
       return `${labelText(lack.label, lack.wanted)}${has}`;
     }
+    case "expr":
+      return `what runsOn.expr asks for: ${lack.expr}`;
     case "executor":
       return lack.executor === "python"
         ? "python3 (3.9 or newer, found at the agent's start)"

@@ -118,6 +118,7 @@ const placedBy = (
   projectId: session.identity.projectId,
   poolId: session.identity.poolId,
   labels: { ...hello.labels.self, ...hello.labels.facts, ...pinned },
-  executors: new Set(hello.executors.map((one) => one.kind)),
+  name: session.identity.name,
+  executors: hello.executors.map((one) => one.kind),
   slots: hello.slots,
 });

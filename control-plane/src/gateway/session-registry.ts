@@ -4,6 +4,7 @@
 //  G3. Nothing here is the truth: a lost offer or cancel is repaired by inventory, `held` or the lease.
 import { realScheduler, type Scheduler } from "../dispatch/scheduler.ts";
 import type { Lane, OfferedAttempt, Sessions, Slot } from "../dispatch/sessions.ts";
+import { preferenceOf } from "../engine/placement.ts";
 import type { CancelOrder } from "./cancels.ts";
 import { fitsLane, type PlacedAgent } from "./placed-agent.ts";
 
@@ -105,12 +106,15 @@ export class SessionRegistry implements Sessions {
     if (view.exhaustedAt === this.capacity) return undefined;
     const count = view.fits.length;
     const nowMs = this.nowMs();
+    const { prefer } = lane;
     let best: OfferingSession | undefined;
+    let bestWeight = 0;
     let avoided: OfferingSession | undefined;
     let anyFree = false;
     let choices = 0;
     const start = view.next++;
-    for (let i = 0; i < count && choices < choicesMax; i++) {
+    // Where some agents are better than others, all that are free are looked at.
+    for (let i = 0; i < count && (choices < choicesMax || prefer !== undefined); i++) {
       const session = view.fits[(start + i) % count];
       if (session === undefined || session.available < lane.slots) continue;
       anyFree = true;
@@ -120,7 +124,11 @@ export class SessionRegistry implements Sessions {
         continue;
       }
       choices++;
-      if (best === undefined || session.available > best.available) best = session;
+      const weight = prefer === undefined ? 0 : preferenceOf(prefer, { ...session.placed, agentId: session.agentId });
+      const isBetter = weight > bestWeight || (weight === bestWeight && session.available > (best?.available ?? 0));
+      if (best !== undefined && !isBetter) continue;
+      best = session;
+      bestWeight = weight;
     }
     const chosen = best ?? avoided;
     if (chosen === undefined) {

@@ -37,7 +37,7 @@ const faultsMax = 10;
 const faultWindowMs = 60_000;
 const lastGoodbyeMs = 60_000;
 
-const notPlaced: PlacedAgent = { projectId: "", poolId: "", labels: {}, executors: new Set(), slots: 0 };
+const notPlaced: PlacedAgent = { projectId: "", poolId: "", name: "", labels: {}, executors: [], slots: 0 };
 
 /** What becomes of a frame that is whole and in order (`route.ts`). */
 export type FrameHandler = (session: AgentSession, frame: AgentFrame) => void;

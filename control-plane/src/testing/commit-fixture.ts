@@ -76,6 +76,8 @@ export async function commitFixture(database: {
     addAgent: async (slots, labels = {}) => {
       const agent: MemoryAgent = {
         agentId: newId(),
+        name: "agent",
+        slots,
         session: 1_000_000_001,
         poolId,
         labels,

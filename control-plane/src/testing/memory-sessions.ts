@@ -1,9 +1,9 @@
 // Sessions without sockets: agents that take what is offered and hand it to the test. For tests of commit and dispatch,
 // and for the simulator.
-import { matches } from "../engine/placement.ts";
+import { matches, preferenceOf, type Candidate } from "../engine/placement.ts";
 import type { Lane, OfferedAttempt, Sessions, Slot } from "../dispatch/sessions.ts";
 
-export interface MemoryAgent {
+export interface MemoryAgent extends Candidate {
   readonly agentId: string;
   readonly session: number;
   readonly poolId: string;
@@ -28,7 +28,9 @@ export class MemorySessions implements Sessions {
 
   take(lane: Lane, _leaseMs: number, avoid: readonly string[]): Slot | undefined {
     const fits = this.agents.filter((agent) => agent.free >= lane.slots && matches(lane, agent));
-    const agent = fits.find((one) => !avoid.includes(one.agentId)) ?? fits[0];
+    const weightOf = (one: MemoryAgent): number => preferenceOf(lane.prefer ?? [], one);
+    const best = fits.filter((one) => !avoid.includes(one.agentId)).toSorted((a, b) => weightOf(b) - weightOf(a));
+    const agent = best[0] ?? fits[0];
     if (agent === undefined) return undefined;
     agent.free -= lane.slots;
     agent.seq += 1;

@@ -44,7 +44,13 @@ export function placementPlan(
       else labels[label] = texts;
     }
     const funnel = funnelOf(
-      { poolId: pool?.id ?? "", executor: actionKindOf(task.action), labels, slots: slotsOf(task) },
+      {
+        poolId: pool?.id ?? "",
+        executor: actionKindOf(task.action),
+        labels,
+        slots: slotsOf(task),
+        ...(task.runsOn?.expr === undefined ? {} : { expr: task.runsOn.expr.$expr }),
+      },
       poolName,
       agents,
     );
@@ -56,6 +62,7 @@ export function placementPlan(
         agentsMatching: funnel.matching.length,
         agents: funnel.matching.slice(0, 3).map((agent) => agent.name),
         reason: funnel.reason === "agents_busy" ? null : (funnel.reason ?? null),
+        nearest: funnel.nearest ?? null,
         dynamic,
       },
     ];

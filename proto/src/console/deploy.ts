@@ -46,6 +46,8 @@ export const taskPlacementSchema = z.object({
   agents: z.array(z.string()),
   /** Why nobody could, as a reason code; null where somebody can. */
   reason: z.string().nullable(),
+  /** Where nobody matches: the agent that lacks least, and what it lacks. */
+  nearest: z.object({ agent: z.string(), lacks: z.string() }).nullable(),
   /** Labels that depend on the run's inputs are only known when it runs. */
   dynamic: z.boolean(),
 });

@@ -17,6 +17,8 @@ export interface ExpressionContext {
   readonly index?: number;
   /** The same index of the task that this one is chained to. */
   readonly prev?: JsonObject;
+  /** What placement knows of an agent: only in `runsOn.expr`. */
+  readonly agent?: JsonObject;
   /** Names only, put there by the evaluation itself. */
   readonly secrets?: JsonObject;
 }

@@ -265,6 +265,16 @@ export interface CanonicalRetry {
 export interface CanonicalRunsOn {
   readonly pool?: string;
   readonly labels?: Readonly<Record<string, DynamicText | readonly DynamicText[]>>;
+  /** A condition over `agent`; an error means no. */
+  readonly expr?: Expr;
+  readonly prefer?: readonly CanonicalPreference[];
+}
+
+/** Among agents that match and are free: those with these labels, or the one that had another task's last attempt. */
+export interface CanonicalPreference {
+  readonly labels?: Readonly<Record<string, DynamicText | readonly DynamicText[]>>;
+  readonly sameAs?: string;
+  readonly weight: number;
 }
 
 /** A named limit of the project and how much of it one attempt takes. */

@@ -15,6 +15,7 @@ import {
   type CanonicalRunsOn,
   type CanonicalTask,
   type CanonicalWorkflow,
+  type DynamicText,
   type Expr,
 } from "./canonical.ts";
 import { forEachExpression } from "./context-names.ts";
@@ -39,12 +40,22 @@ const retryOf = (source: RetrySource): CanonicalRetry => {
   return present({ ...rest, delayMs: optional(delay, ms), maxDelayMs: optional(maxDelay, ms) }) as CanonicalRetry; // same keys, durations in ms
 };
 
+type LabelSource = Readonly<Record<string, string | readonly string[]>>;
+const labelTexts = (labels: LabelSource): Record<string, DynamicText | readonly DynamicText[]> =>
+  mapped(labels, (value) => (typeof value === "string" ? dynamicText(value) : value.map(dynamicText)));
+
 function runsOnOf(source: RunsOnSource): CanonicalRunsOn {
-  const { pool, expr: _expr, prefer: _prefer, ...labels } = source;
-  const texts = mapped(labels as Readonly<Record<string, string | readonly string[]>>, (value) =>
-    typeof value === "string" ? dynamicText(value) : value.map(dynamicText),
-  ); // what is not ours is a label
-  return present({ pool, labels: Object.keys(texts).length === 0 ? undefined : texts }) as CanonicalRunsOn;
+  const { pool, expr, prefer, ...labels } = source;
+  const texts = labelTexts(labels as LabelSource); // what is not ours is a label
+  return present({
+    pool,
+    labels: Object.keys(texts).length === 0 ? undefined : texts,
+    expr: optional(expr, condition),
+    prefer:
+      prefer === undefined || prefer.length === 0
+        ? undefined
+        : prefer.map((one) => present({ ...one, labels: optional(one.labels, labelTexts) })),
+  }) as CanonicalRunsOn; // every key of the canonical form, from the same key of the source
 }
 
 /** No limit at all is the same as an empty list. */

@@ -14,12 +14,10 @@ import type { WorkflowSource } from "./schema.ts";
 import { scopeAt, scopeFor, type Declarations, type Place } from "./scope-of.ts";
 import { sureAtEnd } from "./sure.ts";
 import type { TaskSource } from "./task-schema.ts";
+import { partProblem, wholeProblem, type Wanted } from "./wanted.ts";
 import { isWholeSecret } from "./whole-secret.ts";
 
 type Path = readonly (string | number)[];
-
-/** What a field takes: any JSON, text, text or a list of it, a whole number, a value for the environment, a list. */
-type Wanted = "any" | "text" | "texts" | "integer" | "env" | "list";
 
 interface Spot {
   readonly place: Place;
@@ -193,20 +191,26 @@ export class ExpressionChecker {
       }
     }
     if (task.runsOn !== null) {
-      for (const [name, value] of Object.entries({ ...given?.runsOn, ...task.runsOn })) {
-        if (name === "expr" || name === "prefer") continue;
-        if (name === "pool") this.#literal(value, at(task.runsOn, "runsOn", name), "pool");
-        else
-          this.#tree(value, {
-            place: "runsOn",
-            wanted: "text",
-            path: at(task.runsOn, "runsOn", name),
-            secrets: false,
-            sure: never,
-            task: id,
-          });
-      }
+      for (const [name, value] of Object.entries({ ...given?.runsOn, ...task.runsOn }))
+        this.#runsOn(name, value, at(task.runsOn, "runsOn", name), id);
     }
+  }
+
+  /** One key of `runsOn`: of ours, or a label. */
+  #runsOn(name: string, value: unknown, path: Path, task?: string): void {
+    if (name === "expr") return this.#condition(String(value), path, "agent", never);
+    if (name === "pool") return this.#literal(value, path, "pool");
+    const spot = {
+      place: "runsOn",
+      wanted: "text",
+      secrets: false,
+      sure: never,
+      ...(task === undefined ? {} : { task }),
+    } as const;
+    if (name !== "prefer") return this.#tree(value, { ...spot, path });
+    // Of a preference, the labels may hold expressions; which task `sameAs` names is asked with the graph.
+    for (const [index, one] of (Array.isArray(value) ? value : []).entries())
+      this.#tree((one as { readonly labels?: unknown }).labels, { ...spot, path: [...path, index, "labels"] }); // by the schema
   }
 
   #hooks(name: HookName, entries: readonly HookSource[] | undefined, at: Path, sure: (task: string) => boolean): void {
@@ -217,16 +221,8 @@ export class ExpressionChecker {
         this.#fields(notifier, entry[notifier], [...path, notifier], { place: name, sure });
       for (const [variable, value] of Object.entries(entry.env ?? {}))
         this.#tree(value, { place: name, wanted: "env", path: [...path, "env", variable], secrets: true, sure });
-      for (const [label, value] of Object.entries(entry.runsOn ?? {})) {
-        if (label !== "pool" && label !== "expr" && label !== "prefer")
-          this.#tree(value, {
-            place: "runsOn",
-            wanted: "text",
-            path: [...path, "runsOn", label],
-            secrets: false,
-            sure: never,
-          });
-      }
+      for (const [label, value] of Object.entries(entry.runsOn ?? {}))
+        this.#runsOn(label, value, [...path, "runsOn", label]);
       if (entry.if !== undefined) this.#condition(entry.if, [...path, "if"], name, sure);
     }
   }
@@ -411,31 +407,3 @@ const control = (sure: (task: string) => boolean, task: string): Omit<Spot, "pat
   sure,
   task,
 });
-
-const textTypes: ReadonlySet<string> = new Set([
-  "string",
-  "int",
-  "double",
-  "bool",
-  "dyn",
-  "google.protobuf.Timestamp",
-  "google.protobuf.Duration",
-  "Secret",
-]);
-const plainType = (type: string): string => /^optional<(.*)>$/.exec(type)?.[1] ?? type;
-
-function partProblem(type: string): string | undefined {
-  const plain = plainType(type);
-  // A secret within a text has been reported already, by what it is.
-  return textTypes.has(plain) ? undefined : `${plain} cannot stand within a text`;
-}
-
-function wholeProblem(type: string, wanted: Wanted): string | undefined {
-  const plain = plainType(type);
-  if (wanted === "any" || plain === "dyn") return undefined;
-  if (wanted === "integer") return plain === "int" ? undefined : `a whole number is needed here, not ${plain}`;
-  if (wanted === "list") return plain.startsWith("list") ? undefined : `a list is needed here, not ${plain}`;
-  if (wanted === "texts" && plain.startsWith("list")) return undefined;
-  if (wanted === "env" && plain === "File") return undefined;
-  return textTypes.has(plain) ? undefined : `text is needed here, not ${plain}; toJSON(x) makes one`;
-}

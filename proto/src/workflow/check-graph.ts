@@ -3,6 +3,7 @@ import { guess } from "../expression/nearest.ts";
 import { literalFields, shortField, type AgentActionName } from "./canonical-action.ts";
 import type { CanonicalWorkflow } from "./canonical.ts";
 import { checkMapping } from "./check-mapping.ts";
+import { checkPreferences } from "./check-preferences.ts";
 import { defaultGraceMs, defaultLeaseMs } from "./defaults.ts";
 import { checkApproval, checkWait, checkWorkflow } from "./check-control.ts";
 import { findCycle } from "./edges.ts";
@@ -44,6 +45,7 @@ export function checkGraph(source: WorkflowSource, document: CanonicalWorkflow, 
     }
   }
   checkSla(document, problems);
+  checkPreferences(source, problems);
   const known = new Set(ids);
   const needs = new Map(
     Object.entries(document.tasks).map(([id, task]) => [id, task.needs.filter((need) => known.has(need))]),

@@ -18,8 +18,6 @@ export const unsupportedKeys = [
   "assets",
   "outputs.*.sealed",
   "defaults.isolation",
-  "defaults.runsOn.expr",
-  "defaults.runsOn.prefer",
   "defaults.resources.cpu",
   "defaults.resources.memory",
   "defaults.resources.gpu",
@@ -36,8 +34,6 @@ export const unsupportedKeys = [
   "tasks.*.azureBatch",
   "tasks.*.celery",
   "tasks.*.uses",
-  "tasks.*.runsOn.expr",
-  "tasks.*.runsOn.prefer",
   "tasks.*.resources.cpu",
   "tasks.*.resources.memory",
   "tasks.*.resources.gpu",
@@ -45,8 +41,6 @@ export const unsupportedKeys = [
   "tasks.*.outputs.*.declassify.approvers",
   "hooks.*.*.container",
   "hooks.*.*.uses",
-  "hooks.*.*.runsOn.expr",
-  "hooks.*.*.runsOn.prefer",
 ] as const;
 
 /** Keys of a declared value, at any depth. */

@@ -17,7 +17,18 @@ import { chainOf, isMapped } from "./mapping.ts";
 import { parseHookKey } from "./task-of.ts";
 
 /** Where an expression of a document can stand. */
-export type Place = "default" | "run" | "task" | "if" | "list" | "runsOn" | "output" | "control" | "event" | HookName;
+export type Place =
+  | "default"
+  | "run"
+  | "task"
+  | "if"
+  | "list"
+  | "runsOn"
+  | "agent"
+  | "output"
+  | "control"
+  | "event"
+  | HookName;
 
 /** What a scope is made from: a canonical document has it, and a checker that has none yet can give it too. */
 export interface Declarations {
@@ -87,6 +98,7 @@ const phrases: Readonly<Record<Place, string>> = {
   if: "in the condition of a task",
   runsOn: "in runsOn",
   list: "in the list of a task",
+  agent: "in runsOn.expr",
   output: "in the outputs of the run",
   control: "in a task that no agent carries out",
   event: "in the condition of an event",
@@ -101,6 +113,7 @@ const phrases: Readonly<Record<Place, string>> = {
 };
 
 function makeScope(document: Declarations, place: Place, scopes: ReadonlyMap<Place, Scope>): Scope {
+  if (place === "agent") return { place: phrases[place], roots: { agent: agentShape }, statusFunctions: false };
   const inputs = inputsShape(document);
   const roots: Record<string, Shape> = { vars: { kind: "object", noun: "a declared variable", fields: {} } };
   if (place !== "default") roots["inputs"] = inputs;
@@ -182,6 +195,16 @@ const countsShape: ObjectShape = {
   fields: Object.fromEntries(
     ["total", "succeeded", "failed", "skipped", "cancelled"].map((name) => [name, { shape: intShape }]),
   ),
+};
+
+/** What placement knows of an agent. */
+const agentShape: ObjectShape = {
+  kind: "object",
+  fields: {
+    labels: { shape: { kind: "map", value: stringShape } },
+    name: { shape: stringShape },
+    slots: { shape: intShape },
+  },
 };
 
 const needsShape: ObjectShape = {

@@ -20,8 +20,6 @@ const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
   assets: [{ uri: "s3://lake/orders" }],
   "outputs.*.sealed": true,
   "defaults.isolation": "L1",
-  "defaults.runsOn.expr": "true",
-  "defaults.runsOn.prefer": [{ labels: { os: "linux" }, weight: 1 }],
   "defaults.resources.cpu": 1,
   "defaults.resources.memory": "1Gi",
   "defaults.resources.gpu": 1,
@@ -38,8 +36,6 @@ const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
   "tasks.*.azureBatch": { account: "a", batchPool: "b", commandLine: "c" },
   "tasks.*.celery": { broker: "amqp://x", task: "t" },
   "tasks.*.uses": "aws/s3-upload@1",
-  "tasks.*.runsOn.expr": "true",
-  "tasks.*.runsOn.prefer": [{ labels: { os: "linux" }, weight: 1 }],
   "tasks.*.resources.cpu": 1,
   "tasks.*.resources.memory": "1Gi",
   "tasks.*.resources.gpu": 1,
@@ -47,8 +43,6 @@ const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
   "tasks.*.outputs.*.declassify.approvers": ["group:privacy"],
   "hooks.*.*.container": { image: "i" },
   "hooks.*.*.uses": "aws/s3-upload@1",
-  "hooks.*.*.runsOn.expr": "true",
-  "hooks.*.*.runsOn.prefer": [{ labels: { os: "linux" }, weight: 1 }],
 };
 
 const rows: [string, unknown][] = [

@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { mismatch, preferenceOf, type Candidate } from "./placement.ts";
+
+const agent = (part: Partial<Candidate> = {}): Candidate => ({
+  poolId: "p",
+  name: "big-1",
+  slots: 8,
+  labels: { mem_gb: "64", zone: "onprem" },
+  executors: ["run"],
+  ...part,
+});
+const wanted = (expr: string) => ({ poolId: "p", executor: "run", labels: {}, expr });
+
+test.each([
+  ["double(agent.labels.mem_gb) >= 32.0", undefined],
+  ["double(agent.labels.mem_gb) >= 128.0", "expr"],
+  ['agent.name.startsWith("big-")', undefined],
+  ["agent.slots >= 8", undefined],
+  ["agent.slots > 8", "expr"],
+  // A label that is not there, and one that is no number, mean no.
+  ["double(agent.labels.gpu_gb) >= 1.0", "expr"],
+  ["double(agent.labels.zone) >= 1.0", "expr"],
+  ['agent.labels.zone == "onprem" || double(agent.labels.gpu_gb) >= 1.0', undefined],
+] as const)("%s → %s", (expr, kind) => {
+  expect(mismatch(wanted(expr), agent())?.kind).toBe(kind);
+});
+
+test("the weights of all preferences that an agent meets count together", () => {
+  const preferences = [
+    { labels: { zone: ["onprem"] }, weight: 10 },
+    { labels: { zone: ["cloud", "onprem"], mem_gb: ["64"] }, weight: 5 },
+    { agentId: "a", weight: 50 },
+    { labels: { zone: ["cloud"] }, weight: 100 },
+  ];
+  const { labels } = agent();
+  expect(preferenceOf(preferences, { agentId: "b", labels })).toBe(15);
+  expect(preferenceOf(preferences, { agentId: "a", labels })).toBe(65);
+});
