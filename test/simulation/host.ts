@@ -35,7 +35,6 @@ export interface HostParts {
   readonly random: Random;
   readonly ledger: Ledger;
   readonly rate: number;
-  /** Slowest proof of death after SIGKILL that the product still allows for. */
   readonly unmasked: boolean;
   readonly programOf: (offer: OfferedAttempt) => Program;
   readonly runIdOf: (offer: OfferedAttempt) => string;
@@ -50,6 +49,9 @@ export interface RunnerListener {
 }
 
 const tickMs = 250;
+/** From SIGKILL until the tree is gone, at most; in unmasked seeds as long as the product still allows for. */
+const killMs = 800;
+const killUnmaskedMs = 4600;
 /** Lets the looks at a lease be few: between them nothing can become due. */
 const lookEarlyMs = 300;
 
@@ -75,6 +77,14 @@ export class Host {
     this.name = name;
     this.parts = parts;
     this.wallJumpMs = parts.random.between(-86_400_000, 86_400_000);
+  }
+
+  /**
+   * After the host was paused, its tasks may run this long before they are gone: the next look at the clocks finds their
+   * leases over (docs/protocol.md, "A suspicious pause").
+   */
+  get wakeMs(): number {
+    return tickMs + (this.parts.unmasked ? killUnmaskedMs : killMs) + 10;
   }
 
   clocks(): ClockReading {
@@ -263,7 +273,7 @@ export class Host {
 
   /** From SIGKILL until the tree is proven gone. */
   private provenMs(): number {
-    return this.parts.unmasked ? 4600 : this.parts.random.between(1, 800);
+    return this.parts.unmasked ? killUnmaskedMs : this.parts.random.between(1, killMs);
   }
 
   private died(one: Carried): void {

@@ -20,9 +20,6 @@ export interface Execution {
   outputs: JsonObject | undefined;
 }
 
-/** After a host was paused, its tasks may run this long before they are stopped (docs/protocol.md, "A suspicious pause"). */
-const wakeMs = 260;
-
 export class Ledger {
   readonly all: Execution[] = [];
   private readonly world: World;
@@ -85,7 +82,7 @@ export class Ledger {
 
   /** The host woke up: what it still runs counts again, after the time that it has for stopping. */
   woke(host: Host): void {
-    this.world.after(wakeMs + 1, () => {
+    this.world.after(host.wakeMs + 1, () => {
       for (const execution of this.all) {
         if (execution.host === host && execution.endedMs === undefined) {
           this.checkOverlap(`${execution.runId} ${execution.taskKey}`);
@@ -100,7 +97,7 @@ export class Ledger {
         one.endedMs === undefined &&
         !one.mayOverlap &&
         !one.host.isPaused &&
-        this.world.nowMs - one.host.wokeMs > wakeMs,
+        this.world.nowMs - one.host.wokeMs > one.host.wakeMs,
     );
     if (live.length > 1) {
       const who = live.map((one) => `${one.host.name} epoch ${one.epoch}`).join(" and ");

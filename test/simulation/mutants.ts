@@ -107,7 +107,7 @@ export const mutants: readonly Mutant[] = [
     id: "M12",
     what: "an event that changes nothing is answered from a cached snapshot",
     file: `${commit}/commit-loop.ts`,
-    find: 'if (!pending.isFresh) return "doubted";',
+    find: 'if (!pending.isFresh && pending.events.length > 0) return "doubted";',
     replace: "",
   },
   {
@@ -157,8 +157,8 @@ export const mutants: readonly Mutant[] = [
     id: "M20",
     what: "a failure after its time was over keeps its class",
     file: `${engine}/attempt-machine.ts`,
-    find: 'result?.failure?.class === "timeout"\n      ? result.failure',
-    replace: "result?.failure !== undefined\n      ? result.failure",
+    find: 'which === "timeout" && result?.failure?.class === "timeout" ? result.failure',
+    replace: 'which === "timeout" && result?.failure !== undefined ? result.failure',
   },
   {
     id: "M21",
@@ -349,8 +349,8 @@ export const mutants: readonly Mutant[] = [
     id: "M47",
     what: "a resumed run leaves what it held",
     file: `${engine}/pause.ts`,
-    find: '  draft.tell({ type: "run.resumed", from: "paused", to: current.from, actor });\n  releaseHeld(draft);\n',
-    replace: '  draft.tell({ type: "run.resumed", from: "paused", to: current.from, actor });\n',
+    find: "  setRunMarks(draft);\n  releaseHeld(draft);\n",
+    replace: "  setRunMarks(draft);\n",
   },
   // Leases, dispatch, sessions.
   {
@@ -444,8 +444,8 @@ export const mutants: readonly Mutant[] = [
     id: "M62",
     what: "a lane that was found empty once is never looked at again",
     file: `${dispatch}/dispatch-loop.ts`,
-    find: "backlog.replace(await store.lanesWithWork());",
-    replace: "await store.lanesWithWork();",
+    find: "      backlog.replace(waiting);\n",
+    replace: "",
   },
   {
     id: "M63",

@@ -1,62 +1,153 @@
 // Every planted bug, each in a process of its own, until a seed kills it. What nobody kills is an invariant that is missing
 // or a world that is too tame; what stands in the list as equivalent must survive.
-import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+//  P1. A kill counts only where the same seed passes without the bug.
+//  P2. A bug whose text no longer stands in the source is a failure of the list, and the others are run.
+//  P3. A process that needs too much memory, or too long for one seed, has killed its bug: it never settles.
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { mutants } from "./mutants.ts";
+import { seedsThatKilled, type MutantResult } from "./evidence.ts";
+import { mutants, type Mutant } from "./mutants.ts";
 import { planted } from "./plant.ts";
 
 /** The budget of one mutant, as testing.md has it. */
 const seedsMax = 5000;
 /** Seeds for those that nothing can show. */
 const seedsOfEquivalents = 300;
+const memoryMiB = 700;
+const stuckMs = 240_000;
 const main = fileURLToPath(new URL("main.ts", import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-interface Outcome {
-  readonly id: string;
-  readonly what: string;
-  readonly killedAtSeed: number | undefined;
-  readonly by: string;
+export interface MutantsRequest {
+  /** Ids, with commas; undefined for all. */
+  readonly only: string | undefined;
+  /** So many of them, chosen by `salt`. */
+  readonly sample: number | undefined;
+  readonly salt: string;
+  readonly seedsMax: number | undefined;
+  /** When this time has passed no other bug is begun. */
+  readonly secondsMax: number | undefined;
+  readonly jobs: number;
 }
 
-/** @returns the exit code */
 export async function runMutants(
-  only: string | undefined,
-  evidence: string | undefined,
+  request: MutantsRequest,
   write: (text: string) => void,
-): Promise<number> {
-  const wanted = only?.split(",");
-  const chosen = mutants.filter((mutant) => wanted === undefined || wanted.includes(mutant.id));
-  // A stale list is found before anything is run.
-  for (const mutant of chosen) planted(mutant, readFileSync(root + mutant.file, "utf8"));
-  const outcomes: Outcome[] = [];
-  let failed = 0;
-  for (const mutant of chosen) {
-    const most = mutant.equivalent === undefined ? seedsMax : seedsOfEquivalents;
-    const words = ["--conditions=capstan-source", main, "--mutant", mutant.id, "--seeds", `1..${most}`];
-    const done = spawnSync(process.execPath, words, { encoding: "utf8" });
-    const found = /^seed (\d+) at .*? s: (\S+?):/m.exec(done.stdout);
-    const seed = found?.[1] === undefined ? undefined : Number(found[1]);
-    const by =
-      found?.[2] ?? (done.status === 0 ? "" : `the process ended with ${done.status}: ${done.stderr.slice(-300)}`);
-    outcomes.push({ id: mutant.id, what: mutant.what, killedAtSeed: seed, by });
-    const survives = mutant.equivalent !== undefined;
-    const ok = survives ? seed === undefined && done.status === 0 : seed !== undefined;
-    if (!ok) failed++;
-    const told =
-      seed === undefined ? (survives ? "equivalent" : `ALIVE after ${most} ${by}`) : `killed at ${seed} by ${by}`;
-    write(`${ok ? "✓" : "✗"} ${mutant.id} ${told.padEnd(24)} ${mutant.what}`);
-  }
-  const killed = outcomes.filter((one) => one.killedAtSeed !== undefined).length;
+): Promise<readonly MutantResult[]> {
+  const chosen = chosenOf(request);
+  const hints = seedsThatKilled();
+  const endsMs = performance.now() + (request.secondsMax ?? Number.POSITIVE_INFINITY) * 1000;
+  const results: MutantResult[] = [];
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let mutant = chosen[next++]; mutant !== undefined; mutant = chosen[next++]) {
+      const { id, what } = mutant;
+      const one: MutantResult =
+        performance.now() > endsMs
+          ? { id, what, outcome: "not_run" }
+          : await runOne(mutant, hints.get(id) ?? new Set(), request.seedsMax ?? seedsMax);
+      results.push(one);
+      if (one.outcome !== "not_run") write(lineOf(one));
+    }
+  };
+  await Promise.all(Array.from({ length: request.jobs }, work));
+  const count = (outcome: MutantResult["outcome"]): number => results.filter((one) => one.outcome === outcome).length;
   write(
-    `${chosen.length} planted bugs: ${killed} killed, ${outcomes.length - killed} not, ${failed} otherwise than listed`,
+    `${results.length} planted bugs: ${count("killed")} killed, ${count("alive")} alive, ${count("equivalent")} equivalent, ` +
+      `${count("stale")} stale, ${count("not_run")} not run`,
   );
-  if (evidence !== undefined) {
-    mkdirSync(dirname(evidence), { recursive: true });
-    const record = { schema: "capstan.evidence/1", campaign: "mutants", seedsMax, outcomes, killed, failed };
-    writeFileSync(evidence, `${JSON.stringify(record, undefined, 2)}\n`);
+  return results.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function chosenOf({ only, sample, salt }: MutantsRequest): readonly Mutant[] {
+  const wanted = only?.split(",");
+  const all = mutants.filter((mutant) => wanted === undefined || wanted.includes(mutant.id));
+  if (sample === undefined) return all;
+  // Another part of the list for each commit, so that in time all of it is run.
+  let hash = 0;
+  for (let i = 0; i < salt.length; i++) hash = (Math.imul(hash, 31) + salt.charCodeAt(i)) >>> 0;
+  return Array.from({ length: Math.min(sample, all.length) }, (_, i) => all[(hash + i * 7) % all.length]).flatMap(
+    (one) => one ?? [],
+  );
+}
+
+function lineOf({ id, what, outcome, seed, by, seeds }: MutantResult): string {
+  const ok = outcome === "killed" || outcome === "equivalent";
+  const told =
+    outcome === "killed"
+      ? `killed at ${seed} by ${by}`
+      : outcome === "alive"
+        ? `ALIVE after ${seeds}`
+        : outcome.toUpperCase();
+  return `${ok ? "✓" : "✗"} ${id} ${told.padEnd(24)} ${what}${outcome === "stale" ? `: ${by}` : ""}`;
+}
+
+async function runOne(mutant: Mutant, hints: ReadonlySet<number>, most: number): Promise<MutantResult> {
+  const { id, what } = mutant;
+  try {
+    planted(mutant, readFileSync(root + mutant.file, "utf8"));
+  } catch (error) {
+    return { id, what, outcome: "stale", by: error instanceof Error ? error.message : String(error) };
   }
-  return failed > 0 ? 1 : 0;
+  for (const seed of hints) {
+    const found = await firstKill(id, seed, seed);
+    if (found !== undefined) return { id, what, outcome: "killed", ...found };
+  }
+  const survives = mutant.equivalent !== undefined;
+  const to = survives ? Math.min(seedsOfEquivalents, most) : most;
+  const found = await firstKill(id, 1, to);
+  if (found === undefined) return { id, what, outcome: survives ? "equivalent" : "alive", seeds: to };
+  return { id, what, outcome: "killed", ...found };
+}
+
+/** P1: the first seed that breaks an invariant with the bug, and none without it. */
+async function firstKill(
+  id: string,
+  from: number,
+  to: number,
+): Promise<{ readonly seed: number; readonly by: string } | undefined> {
+  for (let at = from; at <= to;) {
+    const found = await simulate(["--seeds", `${at}..${to}`, "--mutant", id]);
+    if (found === undefined) return undefined;
+    const without = await simulate(["--seed", String(found.seed)]);
+    if (without === undefined) return found;
+    at = found.seed + 1;
+  }
+  return undefined;
+}
+
+/** Runs seeds in a process of its own; the first that breaks an invariant. */
+function simulate(words: readonly string[]): Promise<{ readonly seed: number; readonly by: string } | undefined> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(
+      process.execPath,
+      [`--max-old-space-size=${memoryMiB}`, "--conditions=capstan-source", main, ...words, "--progress"],
+      { stdio: ["ignore", "pipe", "pipe"] },
+    );
+    let output = "";
+    let complaints = "";
+    let seed = 0;
+    const wait = (): NodeJS.Timeout => setTimeout(() => child.kill("SIGKILL"), stuckMs);
+    let stuck = wait();
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      for (const [, begun] of text.matchAll(/^begins (\d+)$/gm)) {
+        seed = Number(begun);
+        clearTimeout(stuck);
+        stuck = wait();
+      }
+      complaints = (complaints + text).slice(-2000);
+    });
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      clearTimeout(stuck);
+      const [, failed, by] = /^seed (\d+) at .*? s: (\S+?):/m.exec(output) ?? [];
+      if (failed !== undefined && by !== undefined) resolve({ seed: Number(failed), by });
+      else if (code === 0) resolve(undefined);
+      else if (signal !== null || /heap out of memory/.test(complaints))
+        resolve({ seed, by: "I23 (it never settles)" });
+      else reject(new Error(`a simulation ended with ${code ?? signal} at seed ${seed}: ${complaints}`));
+    });
+  });
 }

@@ -37,8 +37,6 @@ export function advance(draft: Draft, event: RunEvent): EventOutcome {
       if (task?.state !== "queued" || isHeld(task) || draft.ready.includes(event.position))
         return { kind: "duplicate" };
       dispatch(draft, event.position, event);
-      // Set when it came to the queue (`commit/direct-offer.ts`).
-      if (draft.planTask(event.position).hook !== undefined) draft.clearTimer(event.position, "queue_timeout");
       return { kind: "accepted" };
     }
     case "timer": {

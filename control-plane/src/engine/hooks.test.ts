@@ -71,6 +71,18 @@ test("a hook for which no agent comes within a day is given up, and told", () =>
   expect(isSettled(run.run)).toBe(true);
 });
 
+test("a hook that was held in the queue by a pause leaves no timer behind when it is offered at once", () => {
+  const run = new EngineFixture({ tasks: { a: script({ hooks: { onSuccess: [hook] } }), b: script() } });
+  const position = run.position("a.hooks.onSuccess.0");
+  run.send({ kind: "pause_run", actor: "ana", reason: "" });
+  run.finish("a");
+  // As the queue has it since before the pause.
+  run.timers.set(`${position}:queue_timeout`, run.nowMs + 86_400_000);
+  run.send({ kind: "resume_run", actor: "ana" });
+  expect(run.states["a.hooks.onSuccess.0"]).toBe("dispatched");
+  expect(run.timers.has(`${position}:queue_timeout`)).toBe(false);
+});
+
 test("onRecovery: a success after a run that was none; not after a success, not for the first run", () => {
   const succeeded = (): EngineFixture => {
     const run = new EngineFixture({ tasks: { a: script() }, hooks: { onRecovery: [hook], onSuccess: [hook] } });

@@ -12,7 +12,7 @@ import type { Effect, LiveAttempt, NeedCounts, TaskRun, Tries } from "./snapshot
 import type { Slot } from "./event.ts";
 import { beginSuspended, endSuspension, suspend } from "./suspended.ts";
 import type { Verdict } from "./verdict.ts";
-import { forgetTimers, timeQueued } from "./task-timers.ts";
+import { endHookWait, forgetTimers, timeQueued } from "./task-timers.ts";
 
 export const noTries: Tries = { paid: 0, lost: 0, setup: 0, rejected: 0, unstarted: 0 };
 
@@ -168,6 +168,7 @@ export function dispatch(draft: Draft, position: number, slot: Slot): LiveAttemp
     reason: undefined,
   });
   draft.makeAttempt(live, position);
+  endHookWait(draft, position);
   draft.tell({
     type: "task.dispatched",
     task: draft.nameOf(position),

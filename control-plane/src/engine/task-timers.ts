@@ -3,7 +3,7 @@
 import type { Draft } from "./draft.ts";
 import type { TimerKind } from "./event.ts";
 import type { PlanTask } from "./plan.ts";
-import type { TaskRun } from "./snapshot.ts";
+import { taskAt, type TaskRun } from "./snapshot.ts";
 
 const kinds = ["queue_timeout", "timeout_total", "late_start", "late_duration"] as const satisfies readonly TimerKind[];
 
@@ -39,9 +39,19 @@ export function timeStarted(draft: Draft, position: number): void {
   draft.setTimer(position, "late_duration", durationMs);
 }
 
+/**
+ * When a hook leaves the queue, whoever takes it out. Its timer is set when it comes there (`commit/direct-offer.ts`), so
+ * only what was queued before this decision can have one.
+ */
+export function endHookWait(draft: Draft, position: number): void {
+  if (draft.planTask(position).hook === undefined || draft.before === undefined) return;
+  if (taskAt(draft.before, position)?.state === "queued") draft.clearTimer(position, "queue_timeout");
+}
+
 /** When it has ended: none of its timers means anything any more. */
 export function forgetTimers(draft: Draft, position: number): void {
   const planTask = draft.planTask(position);
+  endHookWait(draft, position);
   if (!planTask.isTimed) return;
   for (const kind of kinds) if (isAsked(planTask, kind)) draft.clearTimer(position, kind);
 }
