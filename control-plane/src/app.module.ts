@@ -14,6 +14,7 @@ import { admissionLoop } from "./commit/admission-loop.ts";
 import { COMMIT } from "./commit/commit.ts";
 import { CommitLoop } from "./commit/commit-loop.ts";
 import { COMMIT_SIGNALS, CommitSignals } from "./commit/commit-signals.ts";
+import { HELD_WORKFLOWS, HeldWorkflows, heldWorkflowsLoop } from "./commit/held-workflows.ts";
 import { LiveIndex } from "./commit/live-index.ts";
 import { makeIdSource } from "./commit/id-source.ts";
 import { deadlineLoop, timerLoop, type SpecialTimer } from "./commit/timer-loop.ts";
@@ -134,8 +135,10 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const backlog = new Backlog();
   const live = new LiveIndex();
   const signals = new CommitSignals();
+  const held = new HeldWorkflows(dispatchStore, signals);
+  await untilReachable(() => held.look(), reach);
   const commit = new CommitLoop(
-    { store: commitStore, sessions, backlog, clock, live, signals, log: log.child({ component: "commit" }) },
+    { store: commitStore, sessions, backlog, clock, live, signals, held, log: log.child({ component: "commit" }) },
     { publicUrl: () => site.url(), newId, isUnavailable },
   );
   const dispatchLog = log.child({ component: "dispatch" });
@@ -146,7 +149,11 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const workflowStore = new PgWorkflowStore(pools.api, cold);
   const editions = new WorkflowEditions(workflowStore);
   const childStarter = new ChildStarter(commit, commitStore, editions);
-  const loops: Loop[] = [leaseClockLoop(dispatchStore, clock, dispatchLog), dispatch.loop];
+  const loops: Loop[] = [
+    leaseClockLoop(dispatchStore, clock, dispatchLog),
+    heldWorkflowsLoop(held, dispatchLog),
+    dispatch.loop,
+  ];
   const sweeps = new PgSweepStore(pools.engine);
   if (config.roles.has("loops")) {
     loops.push(
@@ -260,6 +267,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: HEALTH, useValue: health },
       { provide: COMMIT, useValue: commit },
       { provide: COMMIT_SIGNALS, useValue: signals },
+      { provide: HELD_WORKFLOWS, useValue: held },
       { provide: AUDIT, useValue: audit },
       { provide: WORKFLOW_STORE, useValue: workflowStore },
       { provide: STORE_PATHS, useValue: paths },

@@ -85,6 +85,12 @@ export const permissions = {
     audited: true,
     meaning: "deploy workflows and upload their code",
   },
+  "schedules:write": {
+    roles: ["deployer", "project_admin"],
+    reauth: false,
+    audited: true,
+    meaning: "pause workflows and let them go on",
+  },
   "agents:drain": {
     roles: ["operator", "pool_admin", "project_admin"],
     reauth: false,

@@ -142,6 +142,10 @@ export class SimStores implements CommitStore, DispatchStore, InventoryStore {
     return work({ active: 0, waiting: 0, holders: [] }, (rows) => this.write(rows));
   }
 
+  pausedWorkflows(): Promise<readonly []> {
+    return Promise.resolve([]);
+  }
+
   admissibleRuns(): Promise<readonly []> {
     return Promise.resolve([]);
   }

@@ -1,6 +1,7 @@
 import type { CanonicalWorkflow, WorkflowView } from "@capstan/proto";
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
+import { pausedColumns } from "../output/run-columns.ts";
 import type { Column } from "../output/table.ts";
 import { documentYaml } from "../project/changes.ts";
 
@@ -10,13 +11,18 @@ const columns: readonly Column<WorkflowView>[] = [
   { title: "DIGEST", key: "digest", value: (row) => row.digest.replace("sha256:", "").slice(0, 12) },
   { title: "DEPLOYED", key: "deployedAt", value: (row) => row.deployedAt },
   { title: "BY", key: "deployedBy", value: (row) => row.deployedBy },
+  {
+    title: "PAUSED",
+    key: "pause",
+    value: ({ pause }) => (pause === null ? "" : `by ${pause.actor}${pause.reason === "" ? "" : `: ${pause.reason}`}`),
+  },
   { title: "OWNER", key: "owner", value: (row) => row.owner ?? "", isWide: true },
   { title: "TITLE", key: "title", value: (row) => row.title ?? "", isWide: true },
 ];
 
-/** `capstan workflows list`, `capstan workflows show`. */
+/** `capstan workflows`: list and show them, pause them and let them go on. */
 export function registerWorkflows(program: Command, context: (command: Command) => Context): void {
-  const workflows = program.command("workflows").summary("list and show deployed workflows");
+  const workflows = program.command("workflows").summary("list and show deployed workflows; pause them");
   workflows
     .command("list")
     .summary("deployed workflows")
@@ -24,6 +30,26 @@ export function registerWorkflows(program: Command, context: (command: Command) 
       const ctx = context(command);
       const page = await ctx.client().call("workflowList", { query: { limit: 500 } });
       ctx.out.list(page.data, columns, (row) => row.name, page);
+    });
+  workflows
+    .command("pause")
+    .summary("new runs wait, runs that have begun go on; the same as capstan pause")
+    .argument("<workflow>")
+    .option("--reason <text>", "why; kept with the workflow")
+    .action(async (workflow: string, flags: { readonly reason?: string }, command: Command) => {
+      const ctx = context(command);
+      const body = flags.reason === undefined ? {} : { reason: flags.reason };
+      const done = await ctx.client().call("workflowPause", { params: { workflow }, body });
+      ctx.out.list([done], pausedColumns, (one) => one.workflow);
+    });
+  workflows
+    .command("resume")
+    .summary("runs that wait begin; the same as capstan resume")
+    .argument("<workflow>")
+    .action(async (workflow: string, _flags: object, command: Command) => {
+      const ctx = context(command);
+      const done = await ctx.client().call("workflowResume", { params: { workflow } });
+      ctx.out.list([done], pausedColumns, (one) => one.workflow);
     });
   workflows
     .command("show")

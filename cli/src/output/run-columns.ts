@@ -1,4 +1,4 @@
-import { failureText, formatDuration, type RunSummary, type Steered } from "@capstan/proto";
+import { failureText, formatDuration, type RunSummary, type Steered, type WorkflowPaused } from "@capstan/proto";
 import type { Output } from "./output.ts";
 import { stateSymbol } from "./state.ts";
 import type { Column } from "./table.ts";
@@ -30,4 +30,12 @@ export const steeredColumns: readonly Column<Steered>[] = [
   { title: "RUN", key: "run", value: (one) => one.run },
   { title: "STATE", key: "state", value: (one) => one.state },
   { title: "BEFORE", key: "already", value: (one) => (one.already ? "already" : "") },
+];
+
+/** The same of workflows. */
+export const pausedColumns: readonly Column<WorkflowPaused>[] = [
+  { title: "WORKFLOW", key: "workflow", value: (one) => one.workflow },
+  { title: "STATE", key: "state", value: (one) => one.state },
+  { title: "BEFORE", key: "already", value: (one) => (one.already ? "already" : "") },
+  { title: "WAITING", key: "waiting", value: (one) => String(one.waiting), align: "right" },
 ];

@@ -35,6 +35,7 @@ export const batchColumns = {
     lab: "jsonb",
     tr: "jsonb",
     og: "jsonb",
+    pa: "jsonb",
     cr: "timestamptz",
     st: "timestamptz",
     en: "timestamptz",

@@ -107,7 +107,7 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
   if (start !== undefined) {
     rows.starts.push(startRow(after, start, entry.order, history));
     if (start.idempotency !== undefined) rows.kinds.add("keys");
-    if (start.again !== undefined) rows.kinds.add("runsAgain");
+    if (start.again !== undefined || after.pause !== undefined) rows.kinds.add("runsAgain");
     if (start.claim !== undefined) rows.kinds.add("claims");
   } else {
     const more = runMore(draft.before, after);
@@ -129,14 +129,13 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
   }
   const { joins } = entry;
   if (after.endedMs !== undefined) {
-    if (
-      draft.before?.endedMs === undefined &&
-      draft.before !== undefined &&
-      after.plan.document.concurrency !== undefined
-    )
+    if (draft.before !== undefined && draft.before.endedMs === undefined && mayStandInGroup(draft.before))
       rows.groupsLeft.push({ p, r });
+  } else if (joins !== undefined && after.startedMs !== undefined && after.plan.document.concurrency === undefined) {
+    // It waited only for a pause to end.
+    rows.groupsLeft.push({ p, r });
   } else if (joins !== undefined) {
-    const s = after.state === "queued" ? "waiting" : "active";
+    const s = after.startedMs === undefined ? "waiting" : "active";
     const su = joins.supersede === "none" ? undefined : joins.supersede;
     rows.groups.push({ p, r, k: joins.group.key, c: joins.group.limit, s, su });
   }
@@ -219,6 +218,10 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
   }
 }
 
+/** One that has not begun may have been held without `concurrency`. */
+const mayStandInGroup = (before: Run): boolean =>
+  before.startedMs === undefined || before.plan.document.concurrency !== undefined;
+
 /** What seldom changes about a run: written only by a statement whose batch has such a change. */
 function runMore(before: Run | undefined, after: Run): BatchRow<"advances"> | undefined {
   const isSame =
@@ -276,11 +279,12 @@ function startRow(after: Run, start: StartRun, order: number, history: readonly 
     lab: after.labels,
     tr: after.trigger,
     og: after.origin,
+    pa: after.pause,
     cr: after.createdMs,
     st: after.startedMs,
     en: after.endedMs,
     // The clock of a run that waits for its group stands still.
-    dl: after.state === "queued" ? undefined : after.deadlineMs,
+    dl: after.startedMs === undefined ? undefined : after.deadlineMs,
     ou: after.outputs,
     f: after.failure,
     ca: start.idempotency?.caller,

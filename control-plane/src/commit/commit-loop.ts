@@ -22,13 +22,13 @@ import type { Draft, Surroundings } from "../engine/draft.ts";
 import type { EventOutcome, Reporter, RunEvent } from "../engine/event.ts";
 import { startRun } from "../engine/run-machine.ts";
 import { isSettled, taskAt, type Run } from "../engine/snapshot.ts";
-import { admitNew, mayGoOn, type RunGroup } from "../engine/concurrency.ts";
+import type { RunGroup } from "../engine/concurrency.ts";
 import { addToBatch, emptyBatch, type BatchRows, type GroupJoin } from "./batch.ts";
 import type { Commit, StartOutcome, StartRun } from "./commit.ts";
 import type { CommitLoopOptions, CommitLoopParts, CommitStatus } from "./commit-parts.ts";
 import { entryOf, noHolds, type Decided } from "./decided.ts";
 import { placeReady } from "./direct-offer.ts";
-import { groupedOf, refuseAdmission, refuseStart } from "./grouped-runs.ts";
+import { askGroup, groupedOf, refuseStart } from "./grouped-runs.ts";
 import { grantClaims, limitedClaims, refsOf, type HeldClaims, type LimitedClaim } from "./limited-claims.ts";
 import { Plans } from "./plans.ts";
 import { makeOffer } from "./offer.ts";
@@ -146,7 +146,7 @@ export class CommitLoop implements Commit {
     } catch (error) {
       return this.fail(taken, [], error);
     }
-    const grouped = taken.flatMap((pending) => groupedOf(pending, this.cache.get(pending.runId)));
+    const grouped = taken.flatMap((pending) => groupedOf(pending, this.cache.get(pending.runId), this.isHeld(pending)));
     const limited = taken.filter((pending) => this.claimsOf(pending).length > 0);
     if (limited.length + grouped.length === 0) return this.carryPlain(taken);
     // What takes of limits or joins a group waits for their locks; the others do not wait with it.
@@ -169,6 +169,13 @@ export class CommitLoop implements Commit {
     await this.carry(doubted);
   }
 
+  /** True where it may not begin now: its workflow is paused, or the run that asks for it. */
+  private isHeld({ start, runId }: PendingRun): boolean {
+    if (start?.request.paused !== undefined) return true;
+    const workflowId = start?.request.edition.workflowId ?? this.cache.get(runId)?.workflowId;
+    return workflowId !== undefined && this.parts.held?.has(workflowId) === true;
+  }
+
   /** G7. One run at a time: what it decides rests on who stands in the group, itself included. */
   private async carryGrouped(pending: PendingRun, group: RunGroup): Promise<void> {
     let decided: readonly Decided[] = [];
@@ -178,20 +185,10 @@ export class CommitLoop implements Commit {
     let accepted: ReadonlyMap<string, number | undefined>;
     try {
       accepted = await this.parts.store.withGroup({ ...pending, key: group.key }, async (state, write) => {
-        const admission = pending.start === undefined ? undefined : admitNew(group, state);
-        // What a retry re-uses is not kept while it waits, so a retry that would have to wait is refused.
-        if (admission?.kind === "wait" && pending.start?.request.again !== undefined) {
-          refusal = { code: "limit_reached", group, state };
-          return new Map();
-        }
-        if (admission?.kind === "refused") {
-          refusal = { code: admission.code, group, state };
-          return new Map();
-        }
-        if (admission === undefined && !mayGoOn(group, state) && !refuseAdmission(pending, group.key)) return new Map();
-        const supersede = admission?.kind === "wait" ? admission.supersede : "none";
-        const joins = { group, supersede, waits: admission?.kind === "wait" };
-        ({ decided, doubted } = this.decideAll([pending], undefined, joins));
+        const answer = askGroup(pending, group, state, this.isHeld(pending));
+        if (answer.kind === "refused") refusal = { code: answer.code, group, state };
+        if (answer.kind !== "decide") return new Map();
+        ({ decided, doubted } = this.decideAll([pending], undefined, answer.joins));
         rows = this.rowsOf(decided);
         return decided.length === 0 ? new Map() : write(rows);
       });

@@ -6,6 +6,7 @@ import type { Scheduler } from "../dispatch/scheduler.ts";
 import type { Sessions } from "../dispatch/sessions.ts";
 import type { CommitSignals } from "./commit-signals.ts";
 import type { CommitStore } from "./commit.store.ts";
+import type { HeldWorkflows } from "./held-workflows.ts";
 import type { LiveIndex } from "./live-index.ts";
 
 export interface CommitLoopOptions {
@@ -28,6 +29,8 @@ export interface CommitLoopParts {
   readonly live: LiveIndex;
   readonly signals: CommitSignals;
   readonly log: Logger;
+  /** Whose new runs wait; nobody's unless said. */
+  readonly held?: Pick<HeldWorkflows, "has">;
 }
 
 export interface CommitStatus {

@@ -30,6 +30,8 @@ export interface StartRun {
   readonly runId?: string;
   /** No later deadline than this, Unix ms. */
   readonly deadlineMs?: number;
+  /** Where the run that asks for it is paused: it begins when that one goes on. */
+  readonly paused?: { readonly actor: string; readonly reason: string } | undefined;
   /** The timer that asks for this run. It goes in the same commit; where it has gone already, no run is made. */
   readonly claim?: { readonly runId: string; readonly position: number; readonly kind: TimerKind };
 }

@@ -1,7 +1,9 @@
-// Starts and admissions of runs with `concurrency`: which group they belong to, and what a refusal is told.
-import { groupOf, type RunGroup } from "../engine/concurrency.ts";
+// Starts and admissions of runs that have to wait for something, their concurrency group or the end of a pause: which group
+// they belong to, what becomes of them there, and what a refusal is told.
+import { admitNew, groupOf, heldGroup, mayGoOn, type RunGroup } from "../engine/concurrency.ts";
 import type { Run } from "../engine/snapshot.ts";
 import type { CommitStore, HeldGroup } from "./commit.store.ts";
+import type { GroupJoin } from "./batch.ts";
 import type { PendingRun } from "./pending.ts";
 import { answerUsedKeys } from "./used-keys.ts";
 
@@ -9,22 +11,42 @@ import { answerUsedKeys } from "./used-keys.ts";
 export function groupedOf(
   pending: PendingRun,
   run: Run | undefined,
+  isHeld: boolean,
 ): readonly { readonly pending: PendingRun; readonly group: RunGroup }[] {
   try {
-    const group = groupOfPending(pending, run);
+    const group = groupOfPending(pending, run, isHeld);
     return group === undefined ? [] : [{ pending, group }];
   } catch {
     return []; // The key was evaluated when the run was asked for; whatever is wrong now, the decision says it.
   }
 }
 
-function groupOfPending(pending: PendingRun, run: Run | undefined): RunGroup | undefined {
+function groupOfPending(pending: PendingRun, run: Run | undefined, isHeld: boolean): RunGroup | undefined {
   if (pending.start !== undefined) {
     const { edition, inputs } = pending.start.request;
-    return groupOf(edition.document, edition.workflowId, inputs);
+    const group = groupOf(edition.document, edition.workflowId, inputs);
+    return group ?? (isHeld ? heldGroup(edition.workflowId) : undefined);
   }
   if (run === undefined || !pending.events.some(({ event }) => event.kind === "admit")) return undefined;
-  return groupOf(run.plan.document, run.workflowId, run.inputs);
+  return groupOf(run.plan.document, run.workflowId, run.inputs) ?? heldGroup(run.workflowId);
+}
+
+export type GroupAnswer =
+  | { readonly kind: "refused"; readonly code: "limit_reached" | "queue_full" }
+  | { readonly kind: "nothing" }
+  | { readonly kind: "decide"; readonly joins: GroupJoin & { readonly waits: boolean } };
+
+/** What becomes of a start or an admission, by its group as it stands under its lock. */
+export function askGroup(pending: PendingRun, group: RunGroup, state: HeldGroup, isHeld: boolean): GroupAnswer {
+  if (pending.start === undefined) {
+    const mayBegin = !isHeld && mayGoOn(group, state);
+    if (!mayBegin && !refuseAdmission(pending, group.key)) return { kind: "nothing" };
+    return { kind: "decide", joins: { group, supersede: "none", waits: false } };
+  }
+  const admission = admitNew(group, state, isHeld);
+  if (admission.kind === "refused") return admission;
+  const waits = admission.kind === "wait";
+  return { kind: "decide", joins: { group, supersede: waits ? admission.supersede : "none", waits } };
 }
 
 /** Answers a start that was refused. A key that was used before comes first: then the answer is that run. */
@@ -48,7 +70,7 @@ export async function refuseStart(
 }
 
 /** Takes the admission out of a pending run whose group has no room after all. True: other events are left. */
-export function refuseAdmission(pending: PendingRun, key: string): boolean {
+function refuseAdmission(pending: PendingRun, key: string): boolean {
   for (let at = pending.events.length - 1; at >= 0; at--) {
     if (pending.events[at]?.event.kind !== "admit") continue;
     const [admission] = pending.events.splice(at, 1);

@@ -15,7 +15,7 @@ export class Plans {
   }
 
   newRun(request: StartRun): NewRun {
-    const { edition, inputs, labels, trigger, runId, deadlineMs } = request;
+    const { edition, inputs, labels, trigger, runId, deadlineMs, paused } = request;
     const order = orderOf(edition.document, inputs);
     return {
       projectId: edition.projectId,
@@ -27,6 +27,7 @@ export class Plans {
       trigger,
       runId,
       deadlineMs,
+      paused,
       ...(request.again === undefined ? {} : { again: request.again }),
       priority: order.kind === "order" ? order.priority : defaultPriority,
     };

@@ -61,12 +61,14 @@ export interface DispatchStore {
   endedLeases(limit: number): Promise<readonly OverdueAttempt[]>;
   /** Live attempts that should have been stopped by their timeout long ago. */
   overdueBackstops(limit: number): Promise<readonly OverdueAttempt[]>;
-  /** Of each concurrency group that has room, the oldest run that waits. */
+  /** Workflows that are paused, of all projects. */
+  pausedWorkflows(): Promise<readonly string[]>;
+  /** Of each concurrency group that has room, the oldest runs that wait; none of a paused workflow. */
   admissibleRuns(limit: number): Promise<readonly { readonly projectId: string; readonly runId: string }[]>;
   dueTimers(limit: number): Promise<readonly DueTimer[]>;
   /** How the last run of the same workflow before this one ended; undefined where none has. */
   previousOutcome(projectId: string, runId: string): Promise<RunState | undefined>;
-  /** Takes away a timer of a run that does not exist. */
+  /** Takes away a timer of a run that does not exist, unless a parent has asked for that run. */
   dropTimer(timer: DueTimer): Promise<void>;
   /** Runs whose deadline has passed and that are not being cancelled. */
   overdueRuns(limit: number): Promise<readonly { readonly projectId: string; readonly runId: string }[]>;

@@ -35,6 +35,11 @@ export interface RunOrigin {
   readonly attempt: number;
   /** Of a retry: the time that the origin was for. */
   readonly scheduledMs?: number;
+  /** Of a retry that had to wait: how it begins. A file that is gone by then fails the task that reads it. */
+  readonly kept?: {
+    readonly reused: readonly (readonly [position: number, reuse: Reuse])[];
+    readonly marks: readonly (readonly [position: number, mark: Mark])[];
+  };
 }
 
 /** Where a re-used task run was executed. */
@@ -55,6 +60,18 @@ export interface Again {
   readonly origin: RunOrigin;
   readonly reused: ReadonlyMap<number, Reuse>;
   readonly marks: ReadonlyMap<number, Mark>;
+}
+
+/** The origin of a run that has to wait, with all that its beginning needs. */
+export function keepAgain({ origin, reused, marks }: Again): RunOrigin {
+  if (reused.size + marks.size === 0) return origin;
+  return { ...origin, kept: { reused: [...reused], marks: [...marks] } };
+}
+
+/** How a run that waited begins; undefined for one that repeats nothing. */
+export function keptAgain(origin: RunOrigin | undefined): Again | undefined {
+  if (origin?.kept === undefined) return undefined;
+  return { origin, reused: new Map(origin.kept.reused), marks: new Map(origin.kept.marks) };
 }
 
 export interface AgainRequest {

@@ -35,9 +35,22 @@ export type Admission =
   | { readonly kind: "wait"; readonly supersede: Superseded }
   | { readonly kind: "refused"; readonly code: "limit_reached" | "queue_full" };
 
-/** What becomes of a run that is asked for. */
-export function admitNew(group: RunGroup, state: GroupState): Admission {
-  if (state.waiting === 0 && state.active < group.limit) return { kind: "start" };
+/**
+ * The group of a run without `concurrency` that may not begin yet, because its workflow or its parent is paused: there is
+ * room for all of them as soon as they may.
+ */
+export const heldGroup = (workflowId: string): RunGroup => ({
+  key: `held:${workflowId}`,
+  limit: heldMax,
+  onLimit: "queue",
+  queuedMax: heldMax,
+});
+const heldMax = 1_000_000;
+
+/** What becomes of a run that is asked for. One that is held waits, and sends nobody away who goes on. */
+export function admitNew(group: RunGroup, state: GroupState, isHeld = false): Admission {
+  if (state.waiting === 0 && state.active < group.limit)
+    return isHeld ? { kind: "wait", supersede: "none" } : { kind: "start" };
   switch (group.onLimit) {
     case "queue":
       if (state.waiting >= group.queuedMax) return { kind: "refused", code: "queue_full" };
@@ -45,7 +58,7 @@ export function admitNew(group: RunGroup, state: GroupState): Admission {
     case "skip":
       return { kind: "refused", code: "limit_reached" };
     case "cancelRunning":
-      return { kind: "wait", supersede: "all" };
+      return { kind: "wait", supersede: isHeld ? "waiting" : "all" };
     case "replaceQueued":
       return { kind: "wait", supersede: "waiting" };
   }

@@ -1,7 +1,7 @@
 // The run: how it starts, is cancelled, runs out of time, and what it ends as (docs/language.md, "Cancel and time's up"
 // and "Outcome of a run").
 import { isTaskRunEnded, type JsonObject, type RunState } from "@capstan/proto";
-import type { Again } from "./again.ts";
+import { keepAgain, keptAgain, type Again } from "./again.ts";
 import { runOutputs } from "./context.ts";
 import { cancelChild, parentOf, tellParent } from "./child.ts";
 import { Draft, type Surroundings } from "./draft.ts";
@@ -10,7 +10,7 @@ import { reuseGroup, settleGroups, stopGroup } from "./mapping.ts";
 import { startCalledHooks, startHooks } from "./hooks.ts";
 import { forgetRunMarks, setRunMarks } from "./late.ts";
 import { endMarked } from "./marked.ts";
-import { endPause, releaseHeld } from "./pause.ts";
+import { endPause, pauseRun, releaseHeld } from "./pause.ts";
 import { endSuspension } from "./suspended.ts";
 import type { Plan } from "./plan.ts";
 import type { Cancel, Run, RunFailure, TaskRun } from "./snapshot.ts";
@@ -32,6 +32,8 @@ export interface NewRun {
   readonly runId?: string | undefined;
   /** No later deadline than this. */
   readonly deadlineMs?: number | undefined;
+  /** By whom its parent was paused: it begins when that one goes on. It has to wait, then. */
+  readonly paused?: { readonly actor: string; readonly reason: string } | undefined;
 }
 
 const noNeeds = { open: 0, ok: 0, tolerated: 0, fail: 0, cancel: 0, skip: 0 } as const;
@@ -41,10 +43,10 @@ const noNeeds = { open: 0, ok: 0, tolerated: 0, fail: 0, cancel: 0, skip: 0 } as
  * without task runs until its group has room (concurrency.ts).
  */
 export function startRun(request: NewRun, around: Surroundings, waits = false): Draft {
-  const { again, runId, deadlineMs, ...asked } = request;
+  const { again, runId, deadlineMs, paused, ...asked } = request;
   const run: Run = {
     ...asked,
-    origin: again?.origin,
+    origin: waits && again !== undefined ? keepAgain(again) : again?.origin,
     id: runId ?? around.newId(),
     number: 0,
     state: "queued",
@@ -69,11 +71,12 @@ export function startRun(request: NewRun, around: Surroundings, waits = false): 
   draft.tell({ type: "run.queued", to: "queued" });
   tellParent(draft, "start");
   if (!waits) beginRun(draft, again);
+  else if (paused !== undefined) pauseRun(draft, paused);
   return draft;
 }
 
 /** A queued run goes on: its clock starts, and its task runs are made. */
-export function beginRun(draft: Draft, again?: Again): void {
+export function beginRun(draft: Draft, again = keptAgain(draft.run.origin)): void {
   const { run, around } = draft;
   const { plan } = run;
   // A child may not have more time than its parent, also where it had to wait for its group.

@@ -103,6 +103,17 @@ export class ExplainService {
       };
     }
     const wait = record.state === "queued" ? await this.limits.groupWait(project.id, record.id) : undefined;
+    if (wait?.pause !== undefined) {
+      const { actor, reason, atMs } = wait.pause;
+      return {
+        ...head,
+        code: "workflow_paused",
+        since: record.created,
+        detail: `${name} waits, because ${record.workflow} is paused${pauseWords(wait.pause)}.`,
+        evidence: { by: actor, why: reason, since: new Date(atMs).toISOString(), ahead: wait.ahead },
+        do: `let it go on: capstan resume ${record.workflow}`,
+      };
+    }
     if (wait !== undefined) {
       const { code, detail, evidence } = groupReason(name, wait);
       // JSON of ours; the schema's type is the same without readonly.

@@ -22,8 +22,10 @@ export interface PicturedLimit {
   readonly holders: readonly LimitHolder[];
 }
 
-/** A run that waits for its concurrency group. */
+/** A run that waits for its concurrency group, or for its workflow to go on. */
 export interface PicturedWait {
+  /** Of its workflow; undefined where that is not paused. */
+  readonly pause: { readonly actor: string; readonly reason: string; readonly atMs: number } | undefined;
   readonly capacity: number;
   readonly superseded: boolean;
   /** Runs that wait before it. */

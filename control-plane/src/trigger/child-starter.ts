@@ -60,6 +60,7 @@ export class ChildStarter {
       },
       runId: String(body["runId"]),
       deadlineMs: parent.deadlineMs,
+      paused: pausedBy(parent),
       claim: { runId: parentId, position, kind },
     });
     if (outcome.kind === "limit_reached" || outcome.kind === "queue_full") {
@@ -81,6 +82,13 @@ export class ChildStarter {
     }
     return childEdition(this.editions, project, asked);
   }
+}
+
+/** A parent that was paused between its wish and now; what pauses it later is told to the child as to any other. */
+function pausedBy({ state, pause }: Run): { readonly actor: string; readonly reason: string } | undefined {
+  return state === "paused" && pause?.current !== undefined
+    ? { actor: pause.current.actor, reason: pause.current.reason }
+    : undefined;
 }
 
 const isObject = (value: JsonValue | undefined): value is JsonObject =>

@@ -90,6 +90,17 @@ test("a cancel of the parent reaches its child by a row, although the process di
   expect(await deliver(parent.childId)).toBe(0);
 });
 
+test("a pause of the parent that comes before its child is made waits for the child", async () => {
+  const parent = await parentWithTimer();
+  await loop.submit(projectId, parent.runId, { kind: "pause_run", actor: "ana", reason: "" });
+  const told = (await dispatchStore.dueTimers(100)).filter((one) => one.runId === parent.childId);
+  expect(told.map((one) => one.kind)).toEqual(["parent_pause"]);
+  for (const one of told) await dispatchStore.dropTimer(one); // as where the run is not found
+  expect((await startChild(parent)).kind).toBe("started");
+  expect(await deliver(parent.childId)).toBe(1);
+  expect(await stateOf(parent.childId)).toBe("paused");
+});
+
 test("a child's end reaches its parent by a row", async () => {
   const parent = await parentWithTimer();
   await startChild(parent);

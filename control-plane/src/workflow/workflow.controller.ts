@@ -9,8 +9,10 @@ import {
   type VersionDetail,
   type VersionRow,
   type WorkflowDetail,
+  type WorkflowPaused,
   type WorkflowView,
 } from "@capstan/proto";
+import { HELD_WORKFLOWS, type HeldWorkflows } from "../commit/held-workflows.ts";
 import { Call, type CallOf } from "../http/call.ts";
 import { makeCursor, readCursor } from "../http/cursor.ts";
 import { Handles } from "../http/handle.ts";
@@ -20,9 +22,39 @@ import { WORKFLOW_STORE, type VersionRecord, type WorkflowRow, type WorkflowStor
 @Controller()
 export class WorkflowController {
   private readonly store: WorkflowStore;
+  private readonly held: HeldWorkflows;
 
-  constructor(@Inject(WORKFLOW_STORE) store: WorkflowStore) {
+  constructor(@Inject(WORKFLOW_STORE) store: WorkflowStore, @Inject(HELD_WORKFLOWS) held: HeldWorkflows) {
     this.store = store;
+    this.held = held;
+  }
+
+  @Handles("workflowPause")
+  pause(@Call("workflowPause") { project, params, body, actor }: CallOf<"workflowPause">): Promise<WorkflowPaused> {
+    return this.setPause(project, params.workflow, { actor, reason: body.reason ?? "" }, actor);
+  }
+
+  @Handles("workflowResume")
+  resume(@Call("workflowResume") { project, params, actor }: CallOf<"workflowResume">): Promise<WorkflowPaused> {
+    return this.setPause(project, params.workflow, undefined, actor);
+  }
+
+  private async setPause(
+    project: ProjectScope,
+    name: string,
+    pause: { readonly actor: string; readonly reason: string } | undefined,
+    actor: string,
+  ): Promise<WorkflowPaused> {
+    const change = await this.store.setPause(project.id, name, pause, actor);
+    if (change === undefined) return unknownWorkflow(project, name);
+    // From here on this replica begins none of its runs, or begins those that wait.
+    await this.held.look();
+    return {
+      workflow: name,
+      state: pause === undefined ? "active" : "paused",
+      already: !change.changed,
+      waiting: change.waiting,
+    };
   }
 
   @Handles("workflowList")
@@ -110,6 +142,7 @@ const workflowView = (row: WorkflowRow, document: CanonicalWorkflow): WorkflowVi
   deployedAt: at(row.deployedMs),
   deployedBy: row.deployedBy,
   createdAt: at(row.createdMs),
+  pause: row.pause === undefined ? null : { actor: row.pause.actor, reason: row.pause.reason, at: at(row.pause.atMs) },
   lastRuns: row.lastRuns.map((run) => ({
     id: idFromUuid("run", run.id),
     name: runName(row.name, run.number),

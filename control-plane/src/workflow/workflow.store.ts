@@ -17,6 +17,8 @@ export interface WorkflowRow extends EditionRow {
   readonly deployedMs: number;
   readonly deployedBy: string;
   readonly sourceFile: string;
+  /** Undefined for one that is not paused. */
+  readonly pause: WorkflowPause | undefined;
   /** Newest first, at most 14. */
   readonly lastRuns: readonly {
     readonly id: string;
@@ -25,6 +27,19 @@ export interface WorkflowRow extends EditionRow {
     readonly createdMs: number;
     readonly endedMs: number | undefined;
   }[];
+}
+
+export interface WorkflowPause {
+  readonly actor: string;
+  readonly reason: string;
+  readonly atMs: number;
+}
+
+/** What changed by pausing a workflow or letting it go on. */
+export interface PauseChange {
+  readonly changed: boolean;
+  /** Runs of it that wait to begin. */
+  readonly waiting: number;
 }
 
 export interface VersionRecord extends EditionRow {
@@ -91,6 +106,13 @@ export interface WorkflowStore {
     projectId: string,
     page: { readonly limit: number; readonly before: string | undefined },
   ): Promise<readonly DeployRecord[]>;
+  /** Pauses a workflow, or lets it go on, with its audit record; undefined where there is none of that name. */
+  setPause(
+    projectId: string,
+    name: string,
+    pause: { readonly actor: string; readonly reason: string } | undefined,
+    actor: string,
+  ): Promise<PauseChange | undefined>;
   /** Active editions by name, and all those that start another workflow. */
   withStarters(projectId: string, names: readonly string[]): Promise<readonly EditionRow[]>;
   hasBundles(projectId: string, sha256: readonly string[]): Promise<ReadonlySet<string>>;

@@ -56,11 +56,13 @@ import {
 } from "./run.ts";
 import { signInRoutes } from "./sign-in-routes.ts";
 import {
+  pauseWorkflowBodySchema,
   versionDetailSchema,
   versionListQuery,
   versionRowSchema,
   workflowDetailSchema,
   workflowListQuery,
+  workflowPausedSchema,
   workflowSchema,
 } from "./workflow.ts";
 
@@ -164,6 +166,23 @@ export const routes = {
     permission: "workflows:read",
     idempotency: "safe",
     response: workflowDetailSchema,
+  },
+  workflowPause: {
+    method: "POST",
+    path: `${W}/actions/pause`,
+    summary: "Pause a workflow: new runs of it wait, runs that have begun go on; repeats are harmless",
+    permission: "schedules:write",
+    idempotency: "yes",
+    body: pauseWorkflowBodySchema,
+    response: workflowPausedSchema,
+  },
+  workflowResume: {
+    method: "POST",
+    path: `${W}/actions/resume`,
+    summary: "Let a paused workflow go on: its waiting runs begin; repeats are harmless",
+    permission: "schedules:write",
+    idempotency: "yes",
+    response: workflowPausedSchema,
   },
   versionList: {
     method: "GET",

@@ -25,6 +25,8 @@ export const workflowSchema = z.object({
   deployedAt: timeSchema,
   deployedBy: z.string(),
   createdAt: timeSchema,
+  /** Who holds its new runs back; null for one that is not paused. */
+  pause: z.object({ actor: z.string(), reason: z.string(), at: timeSchema }).nullable(),
   /** At most 14. */
   lastRuns: z.array(lastRunSchema),
 });
@@ -64,6 +66,19 @@ export const versionDetailSchema = versionRowSchema.extend({
   source: z.string(),
 });
 export type VersionDetail = z.infer<typeof versionDetailSchema>;
+
+export const pauseWorkflowBodySchema = z.strictObject({ reason: z.string().max(2000).optional() });
+
+/** What pausing a workflow or letting it go on came to. */
+export const workflowPausedSchema = z.object({
+  workflow: z.string(),
+  state: z.enum(["paused", "active"]),
+  /** It was so before. */
+  already: z.boolean(),
+  /** Runs of it that wait to begin. */
+  waiting: z.number().int(),
+});
+export type WorkflowPaused = z.infer<typeof workflowPausedSchema>;
 
 export const workflowListQuery = z.strictObject({ ...pageQuery, q: z.string().max(200).optional() });
 export const versionListQuery = z.strictObject(pageQuery);

@@ -108,7 +108,7 @@ run_made AS (
     inputs, labels, trigger, created_at, started_at, ended_at, deadline_at, outputs, failure
 --{/}
 --{starts&runsAgain}
-    , origin
+    , origin, pause
 --{/}
 --{starts}
     )
@@ -116,7 +116,7 @@ run_made AS (
     n.inp, n.lab, n.tr, n.cr, n.st, n.en, n.dl, n.ou, n.f
 --{/}
 --{starts&runsAgain}
-    , n.og
+    , n.og, n.pa
 --{/}
 --{starts}
   FROM started n JOIN numbered b ON b.p = n.p AND b.w = n.w

@@ -157,19 +157,27 @@ export class PgLimitStore implements LimitStore, LimitPicture {
   }
 
   async groupWait(projectId: string, runId: string): Promise<PicturedWait | undefined> {
-    const rows = await this.rows<Omit<PicturedWait, "holders"> & { readonly key: string } & pg.QueryResultRow>(
+    const rows = await this.rows<
+      Omit<PicturedWait, "holders" | "pause"> & {
+        readonly key: string;
+        readonly pause: PicturedWait["pause"] | null;
+      } & pg.QueryResultRow
+    >(
       projectId,
-      `SELECT g.group_key AS key, g.capacity, g.state = 'superseded' AS superseded,
+      `SELECT g.group_key AS key, g.capacity, w.pause, g.state = 'superseded' AS superseded,
               (SELECT count(*)::int FROM run_groups a WHERE a.group_key = g.group_key AND a.project_id = g.project_id
                 AND a.state = 'active') AS active,
               (SELECT count(*)::int FROM run_groups a WHERE a.group_key = g.group_key AND a.project_id = g.project_id
                 AND a.state = 'waiting' AND a.run_id < g.run_id) AS ahead
-         FROM run_groups g WHERE g.project_id = $1 AND g.run_id = $2 AND g.state <> 'active'`,
+         FROM run_groups g
+         JOIN runs r ON r.project_id = g.project_id AND r.id = g.run_id
+         JOIN workflows w ON w.project_id = r.project_id AND w.id = r.workflow_id
+        WHERE g.project_id = $1 AND g.run_id = $2 AND g.state <> 'active'`,
       [projectId, runId],
     );
     const [row] = rows;
     if (row === undefined) return undefined;
-    const { key, ...wait } = row;
+    const { key, pause, ...wait } = row;
     const holders = await this.rows<{ workflow: string; number: number; since: string }>(
       projectId,
       `SELECT r.workflow_name AS workflow, r.number::float8 AS number, ${iso("r.started_at")} AS since
@@ -177,7 +185,11 @@ export class PgLimitStore implements LimitStore, LimitPicture {
         WHERE g.group_key = $2 AND g.project_id = $1 AND g.state = 'active' ORDER BY g.run_id LIMIT 5`,
       [projectId, key],
     );
-    return { ...wait, holders: holders.map((one) => ({ run: runName(one.workflow, one.number), since: one.since })) };
+    return {
+      ...wait,
+      pause: pause ?? undefined,
+      holders: holders.map((one) => ({ run: runName(one.workflow, one.number), since: one.since })),
+    };
   }
 
   private rows<T extends pg.QueryResultRow>(projectId: string, text: string, values: readonly unknown[]): Promise<T[]> {

@@ -115,6 +115,11 @@ export class PgDispatchStore implements DispatchStore {
     return this.overdue("overdue-backstops", limit);
   }
 
+  async pausedWorkflows(): Promise<readonly string[]> {
+    const { rows } = await this.pool.query<{ id: string }>(statement("paused-workflows", []));
+    return rows.map((row) => row.id);
+  }
+
   async admissibleRuns(limit: number): Promise<readonly { readonly projectId: string; readonly runId: string }[]> {
     const { rows } = await this.pool.query<{ project_id: string; run_id: string }>(
       statement("admissible-runs", [limit]),

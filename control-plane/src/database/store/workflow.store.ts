@@ -8,7 +8,9 @@ import type {
   DeployRecord,
   EditionRow,
   NewDeploy,
+  PauseChange,
   VersionRecord,
+  WorkflowPause,
   WorkflowRow,
   WorkflowStore,
 } from "../../workflow/workflow.store.ts";
@@ -38,6 +40,7 @@ interface WorkflowColumns extends EditionColumns {
   readonly deployed_ms: number;
   readonly created_by: string;
   readonly source_file: string;
+  readonly pause: WorkflowPause | null;
   readonly last_runs:
     | readonly { id: string; number: number; state: RunState; created: number; ended: number | null }[]
     | null;
@@ -129,7 +132,7 @@ export class PgWorkflowStore implements WorkflowStore {
     const rows = await this.rows<WorkflowColumns>(
       projectId,
       `SELECT ${editionColumns}, ${msOf("w.created_at")} AS created_ms, ${msOf("v.created_at")} AS deployed_ms,
-              v.created_by, v.source_file,
+              v.created_by, v.source_file, w.pause,
               (SELECT json_agg(json_build_object('id', r.id, 'number', r.number, 'state', r.state,
                         'created', extract(epoch FROM r.created_at) * 1000, 'ended', extract(epoch FROM r.ended_at) * 1000)
                         ORDER BY r.number DESC)
@@ -148,6 +151,7 @@ export class PgWorkflowStore implements WorkflowStore {
       deployedMs: row.deployed_ms,
       deployedBy: row.created_by,
       sourceFile: row.source_file,
+      pause: row.pause ?? undefined,
       lastRuns: (row.last_runs ?? []).map((run) => ({
         id: run.id,
         number: run.number,
@@ -222,6 +226,39 @@ export class PgWorkflowStore implements WorkflowStore {
       // The result was written by `deploy`, from this type.
       deployOf({ id, actor, message, created_ms: createdAt.getTime(), result: result as DeployColumns["result"] }),
     );
+  }
+
+  setPause(
+    projectId: string,
+    name: string,
+    pause: { readonly actor: string; readonly reason: string } | undefined,
+    actor: string,
+  ): Promise<PauseChange | undefined> {
+    return withProject(this.pool, projectId, async (client) => {
+      const found = await client.query<{ id: string; paused: boolean }>(
+        `SELECT id, pause IS NOT NULL AS paused FROM workflows
+          WHERE project_id = $1 AND name = $2 AND retired_at IS NULL FOR UPDATE`,
+        [projectId, name],
+      );
+      const [row] = found.rows;
+      if (row === undefined) return undefined;
+      const changed = row.paused === (pause === undefined);
+      if (changed) {
+        await client.query(
+          `UPDATE workflows SET pause = $3::jsonb || jsonb_build_object('atMs', ${msOf("clock_timestamp()")})
+            WHERE project_id = $1 AND id = $2`,
+          [projectId, row.id, pause === undefined ? null : JSON.stringify(pause)],
+        );
+        const detail = pause === undefined ? { paused: false } : { paused: true, reason: pause.reason };
+        await appendAudit(client, projectId, { actor, action: "schedules:write", subject: name, detail });
+      }
+      const { rows } = await client.query<{ waiting: number }>(
+        `SELECT count(*)::int AS waiting FROM run_groups g JOIN runs r ON r.project_id = g.project_id AND r.id = g.run_id
+          WHERE g.project_id = $1 AND r.workflow_id = $2 AND g.state = 'waiting'`,
+        [projectId, row.id],
+      );
+      return { changed, waiting: rows[0]?.waiting ?? 0 };
+    });
   }
 
   async withStarters(projectId: string, names: readonly string[]): Promise<readonly EditionRow[]> {
