@@ -16,6 +16,7 @@ export * from "./state/reason.ts";
 export * from "./error/entry.ts";
 export * from "./error/catalogue.ts";
 export * from "./error/app-error.ts";
+export * from "./schedule/index.ts";
 export * from "./workflow/index.ts";
 export * from "./expression/index.ts";
 export * from "./agent/index.ts";
