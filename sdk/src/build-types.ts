@@ -59,6 +59,10 @@ export interface Build<Inputs> {
   readonly trigger: Ref<Readonly<Record<string, Readonly<Record<string, unknown>>>>>;
   /** In `poll.until`. */
   readonly result: Ref<Readonly<Record<string, unknown>>>;
+  /** Of a task with `poll`: what the output `cursor` of the poll before this one was, null at first. */
+  readonly cursor: Ref<unknown>;
+  /** Of a task with `poll`: the number of this poll, from 1. */
+  readonly poll: Ref<number>;
   /** A secret by its name. */
   readonly secret: (name: string) => Secret;
   /** A variable of the project. */

@@ -87,6 +87,8 @@ export class Recorder implements Recorded {
   readonly needs = refTo(["needs"]);
   readonly trigger = refTo(["trigger"]);
   readonly result = refTo(["result"]);
+  readonly cursor = refTo(["cursor"]);
+  readonly poll = refTo(["poll"]);
   readonly #bundle: string;
   readonly #declared: Readonly<Record<string, string>>;
   readonly #secrets = new Set<string>();

@@ -48,6 +48,8 @@ function remark(task: Shown, now: number): string {
   if (task.failure !== null) return `${task.failure.code}: ${failureText(task.failure)}`;
   if (task.state === "retrying" && task.dueAt !== null)
     return `attempt ${task.attempts + 1} in ${formatDuration(Math.max(0, Date.parse(task.dueAt) - now))}`;
+  if (task.state === "suspended" && task.reason?.code === "waiting_poll" && task.dueAt !== null)
+    return `poll ${task.attempts + 1} in ${formatDuration(Math.max(0, Date.parse(task.dueAt) - now))}`;
   if (task.state === "waiting" || task.state === "queued" || task.state === "skipped") {
     if (task.reason !== null) return task.reason.code;
     return task.needs.length > 0 ? `needs_pending: ${task.needs.join(", ")}` : "";

@@ -149,9 +149,10 @@ function fire(draft: Draft, event: Extract<RunEvent, { kind: "timer" }>): EventO
   const { position, timer, body } = event;
   const task = draft.task(position);
   // Another replica saw the timer of an earlier wait; this wait has its own, which stays.
-  if (timer === "retry" && task?.state === "retrying" && (task.dueMs ?? 0) > draft.around.nowMs) {
-    return { kind: "duplicate" };
-  }
+  const isOfThisWait =
+    (timer === "retry" && task?.state === "retrying") ||
+    (timer === "suspended" && task?.state === "suspended" && task.suspension?.kind === "poll");
+  if (isOfThisWait && (task.dueMs ?? 0) > draft.around.nowMs) return { kind: "duplicate" };
   draft.clearTimer(position, timer);
   switch (timer) {
     case "cleanup":
@@ -172,6 +173,8 @@ function fire(draft: Draft, event: Extract<RunEvent, { kind: "timer" }>): EventO
       return timeUp(draft, position, "queue");
     case "timeout_total":
       return timeUp(draft, position, "total");
+    case "poll_timeout":
+      return timeUp(draft, position, "poll");
     case "late_start":
       return passMark(draft, position, "startWithin");
     case "late_duration":

@@ -8,12 +8,14 @@ import type { Draft } from "./draft.ts";
 import type { EventOutcome, FinishResult, RunEvent } from "./event.ts";
 import { outputBytesOf, resultsBytesMax } from "./group.ts";
 import { endMarked } from "./marked.ts";
+import { forNextPoll, pollEnded, pollFailed } from "./poll.ts";
 import { askRetry, rejectionsMax, seedOf, unstartedTriesMax } from "./retry.ts";
 import { waitForPerson } from "./retry-now.ts";
 import type { LiveAttempt, TaskRun } from "./snapshot.ts";
-import { endTask, failTask, queue, skip } from "./task-machine.ts";
+import { conclude, endTask, failTask, queue, skip } from "./task-machine.ts";
 import { timeStarted } from "./task-timers.ts";
 import { timeUpFailure } from "./time-up-failure.ts";
+import type { Verdict } from "./verdict.ts";
 
 type AttemptEvent = Exclude<Extract<RunEvent, { attemptId: string }>, { kind: "backstop" }>;
 
@@ -170,8 +172,17 @@ function finished(draft: Draft, task: TaskRun, live: LiveAttempt, result: Finish
     stopNow(draft, task);
     return accepted;
   }
-  retryOrFail(draft, task, live, failure, result);
+  const { poll } = draft.planTask(task.position);
+  const polled = poll === undefined ? undefined : pollFailed(draft, task.position, poll, failure, result);
+  if (polled === undefined) retryOrFail(draft, task, live, failure, result);
+  else endPoll(draft, task.position, polled);
   return accepted;
+}
+
+/** A poll is over: the next one comes, or the sensor has come to its end. */
+function endPoll(draft: Draft, position: number, verdict: Verdict): void {
+  draft.set(position, forNextPoll);
+  conclude(draft, position, verdict);
 }
 
 function succeeded(
@@ -205,7 +216,12 @@ function succeeded(
   }
   draft.writeAttempt(live, task.position, "succeeded", { startedMs, endedMs, result: record });
   draft.set(task.position, { startedMs: task.startedMs ?? startedMs });
-  endTask(draft, task.position, "succeeded", "ok", checked.outputs);
+  if (planTask.poll === undefined) endTask(draft, task.position, "succeeded", "ok", checked.outputs);
+  else {
+    const { outputs } = checked;
+    const poll = { outputs, notYet: result.notYet === true };
+    endPoll(draft, task.position, pollEnded(draft, task.position, planTask.poll, poll));
+  }
   return accepted;
 }
 

@@ -176,8 +176,16 @@ function contextFor(
     run: runView(run, around, failureFor(run, planTask)),
     trigger: run.trigger,
     ...indexContext(run, position, task),
+    ...pollContext(planTask, task(position)),
   };
   return pickContext(whole, names) as JsonObject; // parts of a JSON context are JSON
+}
+
+/** `poll` and `cursor` as the next poll of a sensor sees them; nothing for any other task. */
+function pollContext(planTask: PlanTask, task: TaskRun | undefined): Pick<ExpressionContext, "poll" | "cursor"> {
+  if (planTask.poll === undefined) return {};
+  const { polls, cursor } = task?.suspension?.kind === "poll" ? task.suspension : { polls: 0, cursor: null };
+  return { poll: polls + 1, cursor };
 }
 
 /** Why a task cannot be offered: what its agent has to evaluate is more than an offer carries. */

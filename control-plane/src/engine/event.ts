@@ -22,6 +22,8 @@ export interface FinishResult {
   readonly failure?: Failure;
   /** The task said: skip me (exit 77). */
   readonly skip?: boolean;
+  /** Of a poll: what it looks for is not there. */
+  readonly notYet?: boolean;
   readonly exitCode?: number;
   readonly signal?: string;
   readonly outputs?: JsonObject;
@@ -120,6 +122,7 @@ export const timerKinds = [
   "cleanup",
   "queue_timeout",
   "timeout_total",
+  "poll_timeout",
   "late_start",
   "late_duration",
   "late_finish",

@@ -17,6 +17,7 @@ import {
   joinOf,
   leaseMsOf,
   onLostOf,
+  pollOf,
   priorityOf,
   retryOf,
   runTimeoutMsOf,
@@ -27,6 +28,7 @@ import {
   type CanonicalWorkflow,
   type HookName,
   type JoinKind,
+  type PollPolicy,
   type RetryPolicy,
 } from "@capstan/proto";
 
@@ -51,6 +53,8 @@ export interface PlanTask {
   readonly slots: number;
   readonly timeoutTotalMs: number | undefined;
   readonly queueTimeoutMs: number | undefined;
+  /** Of a sensor: how it polls. */
+  readonly poll: PollPolicy | undefined;
   /** True where it has a timer that its author asked for, beside `timeout`. */
   readonly isTimed: boolean;
   /** Its attempts take of limits. */
@@ -167,7 +171,12 @@ export function compilePlan(digest: string, document: CanonicalWorkflow): Plan {
       slots: slotsOf(task),
       timeoutTotalMs: task.timeoutTotalMs,
       queueTimeoutMs: task.queueTimeoutMs,
-      isTimed: task.timeoutTotalMs !== undefined || task.queueTimeoutMs !== undefined || task.sla !== undefined,
+      poll: pollOf(task),
+      isTimed:
+        task.timeoutTotalMs !== undefined ||
+        task.queueTimeoutMs !== undefined ||
+        task.sla !== undefined ||
+        task.poll?.timeoutMs !== undefined,
       isLimited: task.limits !== undefined || task.concurrency !== undefined,
       hook: hookOf.get(key),
       readsMuch: readsMuch(contextNames(document, key)),

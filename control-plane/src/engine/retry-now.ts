@@ -45,6 +45,13 @@ export function retryNow(draft: Draft, position: number, actor: string): EventOu
     queue(draft, position);
     return { kind: "accepted" };
   }
+  // The next poll, now.
+  if (task.state === "suspended" && code === "waiting_poll") {
+    draft.clearTimer(position, "suspended");
+    draft.tell({ type: "task.retried", task: key, from: task.state, to: "queued", actor });
+    queue(draft, position);
+    return { kind: "accepted" };
+  }
   if (task.state === "queued" && waking.has(code)) {
     draft.clearTimer(position, "dispatch_backoff");
     draft.tell({ type: "task.retried", task: key, to: "queued", actor });

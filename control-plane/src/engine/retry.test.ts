@@ -1,7 +1,7 @@
 import { retryOf, type CanonicalRetry, type Failure } from "@capstan/proto";
 import { expect, test } from "vitest";
 import { askRetry, backoffMs, seedOf, setupTriesMax } from "./retry.ts";
-import { noTries } from "./task-machine.ts";
+import { noTries } from "./snapshot.ts";
 
 const policy = (retry: CanonicalRetry) => retryOf({ action: { run: { script: "x" } }, needs: [], retry });
 const exit1: Failure = { class: "error", code: "exit", message: "exit code 1", exitCode: 1 };

@@ -1,7 +1,7 @@
 // What the engine sees of a run: exactly its rows, and counters that follow from them.
 //  S1. A snapshot is never changed; advance() makes a new one that shares what did not change.
 //  S2. Everything here can be rebuilt from runs, task_runs and the live attempts.
-import type { Failure, JsonObject, RunState, TaskRunState } from "@capstan/proto";
+import type { Failure, JsonObject, JsonValue, RunState, TaskRunState } from "@capstan/proto";
 import type { GroupPlace, MapState } from "./group.ts";
 import { pageAt, type Pages } from "./pages.ts";
 import type { ReusedFrom, RunOrigin } from "./again.ts";
@@ -42,6 +42,8 @@ export interface Tries {
   readonly unstarted: number;
 }
 
+export const noTries: Tries = { paid: 0, lost: 0, setup: 0, rejected: 0, unstarted: 0 };
+
 /** How the needs of a waiting task run stand. `open` are those not ended. */
 export interface NeedCounts {
   readonly open: number;
@@ -62,14 +64,26 @@ export interface TaskFlags {
   readonly marked?: { readonly actor: string; readonly reason: string };
 }
 
-/** What a task run waits for while it is suspended. Times are Unix ms. */
+/** What a task run waits for while it is suspended, and what is kept of it beyond that. Times are Unix ms. */
 export type Suspension =
   | { readonly kind: "time"; readonly untilMs: number }
   | { readonly kind: "event"; readonly type: string; readonly untilMs?: number }
   | { readonly kind: "approval"; readonly approved: readonly string[] }
   | { readonly kind: "child"; readonly runId: string }
   /** A back-off between two children. */
-  | { readonly kind: "again" };
+  | { readonly kind: "again" }
+  | PollState;
+
+/** Of a sensor, kept from poll to poll (poll.ts). */
+export interface PollState {
+  readonly kind: "poll";
+  /** Polls that have ended. */
+  readonly polls: number;
+  /** Failed ones since the last that did not. */
+  readonly errors: number;
+  /** What the last poll that gave one left for the next. */
+  readonly cursor: JsonValue;
+}
 
 export interface TaskRun {
   readonly id: string;
@@ -95,7 +109,9 @@ export interface TaskRun {
   /** Why the live attempt was told to stop: somebody cancelled, or a time of it is up. */
   readonly stopping: "cancelled" | TimeUp | undefined;
   /** When its times are up or its marks are passed; moved by pauses. Undefined for the many that have none. */
-  readonly times: { readonly totalMs?: number; readonly startMs?: number; readonly durationMs?: number } | undefined;
+  readonly times:
+    | { readonly totalMs?: number; readonly startMs?: number; readonly durationMs?: number; readonly pollMs?: number }
+    | undefined;
   /** What it ends as once its attempt has been stopped. */
   readonly mark: Mark | undefined;
   /** Undefined for the many that have none. */

@@ -34,6 +34,7 @@ export function wakeSuspended(draft: Draft, position: number, timer: TimerKind, 
   const task = draft.task(position);
   if (task?.state !== "suspended" || task.suspension === undefined) return { kind: "nothing" };
   const planTask = draft.planTask(position);
+  if (task.suspension.kind === "poll") return timer === "suspended" ? { kind: "queue" } : { kind: "nothing" };
   if (timer === "suspended_timeout") {
     cancelChild(draft, position, { actor: "capstan", reason: `the timeout of ${planTask.key} passed` });
     const after = planTask.timeoutMs === undefined ? "" : ` of ${formatDuration(planTask.timeoutMs)}`;
@@ -65,10 +66,10 @@ export function endSuspension(draft: Draft, position: number): void {
 /** Keeps what a verdict holds. */
 export function suspend(draft: Draft, position: number, verdict: Extract<Verdict, { kind: "suspend" }>): void {
   const { suspension, reason, dueMs, awaits } = verdict;
-  const from = draft.task(position)?.state;
+  const { state: from, startedMs } = draft.task(position) ?? {};
   if (from === "suspended") draft.set(position, { suspension, reason, dueMs });
   else {
-    draft.move(position, "suspended", { suspension, reason, dueMs, startedMs: draft.around.nowMs });
+    draft.move(position, "suspended", { suspension, reason, dueMs, startedMs: startedMs ?? draft.around.nowMs });
     draft.tell({
       type: "task.suspended",
       task: draft.nameOf(position),

@@ -8,13 +8,11 @@ import { demandProblem } from "./limit-demand.ts";
 import { askJoin, effectOfSkip, withNeedEnded, type JoinAnswer } from "./join.ts";
 import { hold } from "./pause.ts";
 import type { PlanTask } from "./plan.ts";
-import type { Effect, LiveAttempt, NeedCounts, TaskRun, Tries } from "./snapshot.ts";
+import { noTries, type Effect, type LiveAttempt, type NeedCounts, type TaskRun } from "./snapshot.ts";
 import type { Slot } from "./event.ts";
 import { beginSuspended, endSuspension, suspend } from "./suspended.ts";
 import type { Verdict } from "./verdict.ts";
 import { endHookWait, forgetTimers, timeQueued } from "./task-timers.ts";
-
-export const noTries: Tries = { paid: 0, lost: 0, setup: 0, rejected: 0, unstarted: 0 };
 
 export function newTaskRun(draft: Draft, position: number, needs: NeedCounts): TaskRun {
   return {
@@ -90,6 +88,9 @@ export function conclude(draft: Draft, position: number, verdict: Verdict): bool
       return false;
     case "suspend":
       suspend(draft, position, verdict);
+      return true;
+    case "queue":
+      queue(draft, position);
       return true;
     case "succeeded":
     case "failed":

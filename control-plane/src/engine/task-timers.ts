@@ -5,7 +5,13 @@ import type { TimerKind } from "./event.ts";
 import type { PlanTask } from "./plan.ts";
 import { taskAt, type TaskRun } from "./snapshot.ts";
 
-const kinds = ["queue_timeout", "timeout_total", "late_start", "late_duration"] as const satisfies readonly TimerKind[];
+const kinds = [
+  "queue_timeout",
+  "timeout_total",
+  "poll_timeout",
+  "late_start",
+  "late_duration",
+] as const satisfies readonly TimerKind[];
 
 /** When a task run is queued, for the first time or again. */
 export function timeQueued(draft: Draft, position: number): void {
@@ -19,10 +25,16 @@ export function timeQueued(draft: Draft, position: number): void {
   const startWithinMs = task.sla?.startWithinMs;
   const totalMs = timeoutTotalMs === undefined ? undefined : nowMs + timeoutTotalMs;
   const startMs = startWithinMs === undefined ? undefined : nowMs + startWithinMs;
+  const pollMs = planTask.poll?.timeoutMs === undefined ? undefined : nowMs + planTask.poll.timeoutMs;
   draft.set(position, {
-    times: { ...(totalMs === undefined ? {} : { totalMs }), ...(startMs === undefined ? {} : { startMs }) },
+    times: {
+      ...(totalMs === undefined ? {} : { totalMs }),
+      ...(startMs === undefined ? {} : { startMs }),
+      ...(pollMs === undefined ? {} : { pollMs }),
+    },
   });
   if (totalMs !== undefined) draft.setTimer(position, "timeout_total", totalMs);
+  if (pollMs !== undefined) draft.setTimer(position, "poll_timeout", pollMs);
   if (startMs !== undefined) draft.setTimer(position, "late_start", startMs);
 }
 
@@ -56,12 +68,14 @@ export function forgetTimers(draft: Draft, position: number): void {
   for (const kind of kinds) if (isAsked(planTask, kind)) draft.clearTimer(position, kind);
 }
 
-function isAsked({ queueTimeoutMs, timeoutTotalMs, task }: PlanTask, kind: (typeof kinds)[number]): boolean {
+function isAsked({ queueTimeoutMs, timeoutTotalMs, task, poll }: PlanTask, kind: (typeof kinds)[number]): boolean {
   switch (kind) {
     case "queue_timeout":
       return queueTimeoutMs !== undefined;
     case "timeout_total":
       return timeoutTotalMs !== undefined;
+    case "poll_timeout":
+      return poll?.timeoutMs !== undefined;
     case "late_start":
       return task.sla?.startWithinMs !== undefined;
     case "late_duration":
@@ -78,6 +92,7 @@ export function shiftTimers(draft: Draft, task: TaskRun, byMs: number): void {
   const times = shifted(task.times ?? {}, byMs);
   draft.set(position, { times });
   if (times.totalMs !== undefined) draft.setTimer(position, "timeout_total", times.totalMs);
+  if (times.pollMs !== undefined) draft.setTimer(position, "poll_timeout", times.pollMs);
   if (times.startMs !== undefined && task.startedMs === undefined && !late.includes("startWithin"))
     draft.setTimer(position, "late_start", times.startMs);
   if (times.durationMs !== undefined && !late.includes("maxDuration"))

@@ -2,8 +2,8 @@
 import { formatDuration, type Failure } from "@capstan/proto";
 import { hookWaitMs, type PlanTask } from "./plan.ts";
 
-/** Which time: of one attempt (`timeout`), of all of them (`total`), of the wait for an agent (`queue`). */
-export type TimeUp = "timeout" | "total" | "queue";
+/** Which time: of one attempt (`timeout`), of all of them (`total`), of the wait for an agent (`queue`), of a sensor (`poll`). */
+export type TimeUp = "timeout" | "total" | "queue" | "poll";
 
 export function timeUpFailure(planTask: PlanTask, which: TimeUp): Failure {
   switch (which) {
@@ -18,6 +18,12 @@ export function timeUpFailure(planTask: PlanTask, which: TimeUp): Failure {
         class: "timeout",
         code: "timeout",
         message: `it had not ended after ${formatDuration(planTask.timeoutTotalMs ?? 0)} (timeoutTotal), retries included`,
+      };
+    case "poll":
+      return {
+        class: "wait",
+        code: "wait_timeout",
+        message: `what it looks for was not there after ${formatDuration(planTask.poll?.timeoutMs ?? 0)} (poll.timeout)`,
       };
     case "queue": {
       const waitedMs = planTask.queueTimeoutMs ?? hookWaitMs;

@@ -7,12 +7,13 @@ import { failTask } from "./task-machine.ts";
 import { timeUpFailure } from "./time-up-failure.ts";
 
 /** Ends a task run whose time is up, or stops its attempt first. In a paused run the clock stands still. */
-export function timeUp(draft: Draft, position: number, which: "total" | "queue"): EventOutcome {
+export function timeUp(draft: Draft, position: number, which: "total" | "queue" | "poll"): EventOutcome {
   const task = draft.task(position);
   if (task === undefined || isTaskRunEnded(task.state) || task.state === "cancelling") return { kind: "duplicate" };
   if (draft.run.state === "paused") return { kind: "accepted" };
   if (which === "queue" && task.state !== "queued" && task.state !== "dispatched") return { kind: "duplicate" };
   if (task.state === "retrying") draft.clearTimer(position, "retry");
+  if (task.state === "suspended") draft.clearTimer(position, "suspended");
   if (task.live === undefined) failTask(draft, position, timeUpFailure(draft.planTask(position), which));
   else stopTask(draft, position, which);
   return { kind: "accepted" };

@@ -12,6 +12,8 @@ export type Verdict =
       /** What its timer can be found by. */
       readonly awaits?: string;
     }
+  /** What it waited for has come: an agent is asked. */
+  | { readonly kind: "queue" }
   | { readonly kind: "succeeded"; readonly outputs: JsonObject }
   | { readonly kind: "failed"; readonly failure: Failure }
   /** Nothing changes: it waits on, or it does not concern this task run any more. */

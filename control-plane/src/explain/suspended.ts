@@ -4,17 +4,24 @@ import type { TaskRecord } from "../run/run.store.ts";
 
 /** What a suspended task run waits for, in words. */
 export function waitsFor(task: Pick<TaskRecord, "reason">): string {
-  const { event, filter, until, title, from, workflow, run } = task.reason?.evidence ?? {};
+  const { poll, next, errors, maxErrors, error, event, filter, until, title, from, workflow, run } =
+    task.reason?.evidence ?? {};
   const question = typeof title === "string" ? ` ${title}` : "";
   const who = Array.isArray(from) ? ` Who may answer: ${from.join(", ")}.` : "";
   const child = typeof workflow === "string" ? ` Workflow: ${workflow}, run ${String(run)}.` : "";
   const what = typeof event === "string" ? ` Event: ${event}.` : "";
   const where = typeof filter === "string" ? ` Condition: ${filter}.` : "";
+  if (typeof poll === "number") {
+    const failed =
+      typeof errors !== "number" ? "" : ` ${errors} failed in a row, ${String(maxErrors)} end it: ${String(error)}.`;
+    return ` Poll ${poll} is over, the next is at ${String(next)}.${failed}`;
+  }
   return `${question}${who}${child}${what}${where}${typeof until === "string" ? ` Until ${until}.` : ""}`;
 }
 
 /** What a person can do about it. */
 export function suspendedAdvice(code: string, subject: string): string | null {
+  if (code === "waiting_poll") return `wait, or poll now: capstan retry ${subject}`;
   if (code === "waiting_approval") return `answer it: capstan approve ${subject}, or capstan reject ${subject}`;
   return code === "waiting_time" || code === "waiting_event"
     ? `wait, or go on now: capstan skip-wait ${subject}`

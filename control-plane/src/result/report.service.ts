@@ -80,7 +80,7 @@ function eventOf(item: ReportItem, attemptId: string, place: AttemptPlace, by: R
 }
 
 function resultOf(item: Extract<ReportItem, { kind: "finish" }>): FinishResult {
-  const { kind: _kind, attempt: _attempt, epoch: _epoch, cause, notYet: _notYet, ...rest } = item;
+  const { kind: _kind, attempt: _attempt, epoch: _epoch, cause, ...rest } = item;
   if (item.outcome !== "lost") return defined(rest);
   const code = cause ?? "lease_over";
   return defined({

@@ -189,8 +189,16 @@ export const runCodes = errorEntries({
   wait_timeout: {
     title: "what was waited for did not come in time",
     retryable: false,
-    meaning: "The timeout of a wait for an event passed, and the task says onTimeout: fail.",
-    do: "Look whether the event was sent, with its exact type; raise the timeout, or write onTimeout: continue.",
+    meaning:
+      "The timeout of a wait for an event passed, and the task says onTimeout: fail; or poll.timeout passed before a poll found what the task looks for.",
+    do: "Look whether the event was sent, with its exact type; raise the timeout, or write onTimeout: continue. Of a task with poll: read the log of its last attempt.",
+  },
+  poll_failed: {
+    title: "too many polls in a row failed",
+    retryable: false,
+    meaning:
+      "A task with poll asks every now and then. As many of its attempts as poll.maxErrors says (3 unless said) failed one after another; the last failure stands in the message.",
+    do: "Read the log of the last attempt. Raise poll.maxErrors where what is asked is away for longer at times.",
   },
   approval_rejected: {
     title: "a person said no",

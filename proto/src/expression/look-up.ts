@@ -19,6 +19,10 @@ export interface ExpressionContext {
   readonly prev?: JsonObject;
   /** What placement knows of an agent: only in `runsOn.expr`. */
   readonly agent?: JsonObject;
+  /** Of a sensor: the number of this poll, the `cursor` that the last one gave (null at first), what this one gave. */
+  readonly poll?: number;
+  readonly cursor?: JsonValue;
+  readonly result?: JsonObject;
   /** Names only, put there by the evaluation itself. */
   readonly secrets?: JsonObject;
 }

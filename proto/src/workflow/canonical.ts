@@ -5,6 +5,7 @@
 //  C3. Absent stays absent: the defaults of language version 1 never change and live in `defaults.ts`.
 //  C4. No author's key begins with `$`, so `$expr` and `$text` cannot be confused with a value.
 import type { JsonValue } from "../json.ts";
+import type { CanonicalCache, CanonicalPoll, CanonicalRetry } from "./canonical-repeat.ts";
 
 /** One CEL expression, white space outside strings reduced to single blanks. Keeps the type of its value. */
 export interface Expr {
@@ -246,21 +247,6 @@ export type CanonicalAction =
   | { readonly workflow: WorkflowAction };
 export type ActionKind = "run" | "python" | "node" | "http" | "sql" | "notify" | "wait" | "approval" | "workflow";
 
-export interface CanonicalRetry {
-  /** All tries, the first too. */
-  readonly attempts?: number;
-  readonly delayMs?: number;
-  readonly factor?: number;
-  readonly maxDelayMs?: number;
-  readonly jitter?: number;
-  readonly backoff?: "exponential" | "fixed";
-  /** Failure classes, `exit:75`, `type:ValueError`, `status:503`. */
-  readonly causes?: readonly string[];
-  readonly except?: readonly string[];
-  readonly lost?: number;
-  readonly onExhausted?: "fail" | "pause";
-}
-
 /** Labels that an agent must have: a text, or a list of which one must match. `pool` is a literal name. */
 export interface CanonicalRunsOn {
   readonly pool?: string;
@@ -344,6 +330,8 @@ export interface CanonicalTask {
   /** Classes that it reads otherwise than by expressions, sorted. */
   readonly data?: readonly string[];
   readonly logs?: { readonly onFull?: "block" | "drop" };
+  readonly poll?: CanonicalPoll;
+  readonly cache?: CanonicalCache;
   /** One task run per item of the list. */
   readonly forEach?: Dynamic<readonly DynamicJson[]> | Chain;
   /** One task run per combination. */

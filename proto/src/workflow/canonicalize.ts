@@ -10,7 +10,6 @@ import {
   taskHookNames,
   type CanonicalHook,
   type CanonicalLimit,
-  type CanonicalRetry,
   type CanonicalRunOutput,
   type CanonicalRunsOn,
   type CanonicalTask,
@@ -18,6 +17,7 @@ import {
   type DynamicText,
   type Expr,
 } from "./canonical.ts";
+import type { CanonicalRetry } from "./canonical-repeat.ts";
 import { forEachExpression } from "./context-names.ts";
 import { classesOf, declarationOf } from "./declaration.ts";
 import { chainOf } from "./mapping.ts";
@@ -95,6 +95,10 @@ function taskOf(source: TaskSource): Omit<CanonicalTask, "needs"> {
     outputs: optional(source.outputs, (map) => mapped(map, declarationOf)),
     data: optional(source.data, classesOf),
     logs: source.logs,
+    poll: optional(source.poll, pollOf),
+    cache: optional(source.cache, ({ key, ttl, scope }) =>
+      present({ key: optional(key, dynamicText), ttlMs: optional(ttl, ms), scope }),
+    ),
     forEach: optional(source.forEach, dynamicJson),
     matrix: optional(source.matrix, (map) => mapped(map, dynamicJson)),
     maxParallel: source.maxParallel,
@@ -106,6 +110,15 @@ function taskOf(source: TaskSource): Omit<CanonicalTask, "needs"> {
     sla: optional(source.sla, taskSlaOf),
   }) as unknown as Omit<CanonicalTask, "needs">; // every key of the canonical task, from the same key of the source
 }
+
+const pollOf = ({ every, maxEvery, until, timeout, ...rest }: NonNullable<TaskSource["poll"]>) =>
+  present({
+    ...rest,
+    everyMs: optional(every, ms),
+    maxEveryMs: optional(maxEvery, ms),
+    until: optional(until, condition),
+    timeoutMs: optional(timeout, ms),
+  });
 
 function hookOf(source: HookSource): CanonicalHook {
   return present({

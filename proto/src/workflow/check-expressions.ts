@@ -132,6 +132,9 @@ export class ExpressionChecker {
       });
     this.#inherited(id, task, sure);
     if (task.wait !== undefined) this.#wait(id, task.wait, [...path, "wait"], sure);
+    if (task.poll?.until !== undefined) this.#condition(task.poll.until, [...path, "poll", "until"], "poll", sure, id);
+    if (task.cache?.key !== undefined)
+      this.#text(task.cache.key, { ...control(sure, id), wanted: "any", path: [...path, "cache", "key"] });
     this.#approval(id, task.approval, [...path, "approval"], sure);
     if (task.if !== undefined) this.#condition(task.if, [...path, "if"], "if", sure, id);
     this.#lists(task, path, sure);

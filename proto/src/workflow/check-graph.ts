@@ -8,6 +8,7 @@ import { defaultGraceMs, defaultLeaseMs } from "./defaults.ts";
 import { checkApproval, checkWait, checkWorkflow } from "./check-control.ts";
 import { findCycle } from "./edges.ts";
 import type { ProblemList } from "./problems.ts";
+import { checkCache, checkPoll } from "./check-repeat.ts";
 import { checkSla } from "./check-sla.ts";
 import { checkPythonEnvironment } from "./python-environment.ts";
 import type { WorkflowSource } from "./schema.ts";
@@ -87,6 +88,8 @@ function checkTask(id: string, task: TaskSource, ids: readonly string[], problem
     if (task.approval !== undefined) checkApproval(task.approval, [...path, "approval"], problems);
     if (task.workflow !== undefined) checkWorkflow(task.workflow, [...path, "workflow"], problems);
     checkApplicable(id, action, task, problems);
+    if (task.poll !== undefined) checkPoll(task, task.poll, path, problems);
+    if (task.cache !== undefined) checkCache(task, path, problems);
   }
   for (const [index, need] of (task.needs ?? []).entries()) {
     if (!ids.includes(need)) {

@@ -66,6 +66,32 @@ export const runTimeoutMsOf = (document: CanonicalWorkflow): number => document.
 export const cleanupTimeoutMsOf = (document: CanonicalWorkflow): number =>
   document.cleanupTimeoutMs ?? defaultCleanupTimeoutMs;
 
+export interface PollPolicy {
+  readonly everyMs: number;
+  readonly backoff: number;
+  readonly maxEveryMs: number;
+  readonly until: Expr | undefined;
+  readonly maxErrors: number;
+  readonly timeoutMs: number | undefined;
+}
+
+const defaultPollEveryMs = 30 * second;
+const defaultPollMaxEveryMs = 10 * minute;
+
+/** How a sensor polls; undefined for a task that is none. */
+export function pollOf({ poll }: Pick<CanonicalTask, "poll">): PollPolicy | undefined {
+  if (poll === undefined) return undefined;
+  const everyMs = poll.everyMs ?? defaultPollEveryMs;
+  return {
+    everyMs,
+    backoff: poll.backoff ?? 1,
+    maxEveryMs: poll.maxEveryMs ?? Math.max(defaultPollMaxEveryMs, everyMs),
+    until: poll.until,
+    maxErrors: poll.maxErrors ?? 3,
+    timeoutMs: poll.timeoutMs,
+  };
+}
+
 /** How a task joins its needs: as written; `all_done` where its `if` asks for a status by itself; else `all_success`. */
 export function joinOf(task: CanonicalTask): JoinKind {
   if (task.join !== undefined) return task.join;

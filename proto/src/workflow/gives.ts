@@ -1,5 +1,5 @@
 // Outputs that an action has by itself, with their types; they need no declaration.
-import type { ApprovalAction, CanonicalAction, ValueDeclaration } from "./canonical.ts";
+import type { ApprovalAction, CanonicalAction, CanonicalTask, ValueDeclaration } from "./canonical.ts";
 
 const http: Readonly<Record<string, ValueDeclaration>> = {
   status: { type: "integer" },
@@ -34,6 +34,13 @@ const decided: Readonly<Record<string, ValueDeclaration>> = {
 /** Beside the outputs of the child, which only a deploy knows. */
 const child: Readonly<Record<string, ValueDeclaration>> = { runId: { type: "string" } };
 const nothing: Readonly<Record<string, ValueDeclaration>> = {};
+
+/** How many polls it took, beside the outputs of the last one. */
+const polled: Readonly<Record<string, ValueDeclaration>> = { polls: { type: "integer" } };
+
+/** What a task gives by itself, beside what its action gives. */
+export const taskGivesOf = (task: Pick<CanonicalTask, "poll">): Readonly<Record<string, ValueDeclaration>> =>
+  task.poll === undefined ? nothing : polled;
 
 /** Names and types of what an action gives. `nullable` stands for any type. */
 export function givesOf(action: CanonicalAction): Readonly<Record<string, ValueDeclaration>> {

@@ -1,4 +1,5 @@
 export * from "./canonical.ts";
+export * from "./canonical-repeat.ts";
 export * from "./defaults.ts";
 export * from "./task-of.ts";
 export * from "./gives.ts";

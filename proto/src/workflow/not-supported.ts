@@ -24,7 +24,6 @@ export const unsupportedKeys = [
   "defaults.resources.disk",
   "tasks.*.isolation",
   "tasks.*.network",
-  "tasks.*.poll",
   "tasks.*.cache",
   "tasks.*.reads",
   "tasks.*.writes",

@@ -11,7 +11,7 @@ import {
 } from "../expression/shape.ts";
 import type { Scope } from "../expression/scope.ts";
 import type { CanonicalAction, CanonicalTask, CanonicalWorkflow, HookName, ValueDeclaration } from "./canonical.ts";
-import { givesOf } from "./gives.ts";
+import { givesOf, taskGivesOf } from "./gives.ts";
 import { itemShape, prevShape } from "./item-shape.ts";
 import { chainOf, isMapped } from "./mapping.ts";
 import { parseHookKey } from "./task-of.ts";
@@ -28,6 +28,7 @@ export type Place =
   | "output"
   | "control"
   | "event"
+  | "poll"
   | HookName;
 
 /** What a scope is made from: a canonical document has it, and a checker that has none yet can give it too. */
@@ -37,7 +38,7 @@ export interface Declarations {
   readonly tasks: Readonly<
     Record<
       string,
-      Pick<CanonicalTask, "forEach" | "matrix" | "minSuccess" | "if"> & {
+      Pick<CanonicalTask, "forEach" | "matrix" | "minSuccess" | "if" | "poll"> & {
         readonly outputs?: Readonly<Record<string, ValueDeclaration>>;
         readonly action: CanonicalAction;
       }
@@ -71,7 +72,9 @@ const madeFor = new WeakMap<Declarations, Map<string, Scope>>();
 /** The scope of a place of one task: where it is mapped, with its item. Made once for each. */
 export function scopeFor(document: Declarations, key: string, place: Place): Scope {
   const task = Object.hasOwn(document.tasks, key) ? document.tasks[key] : undefined;
-  if (task === undefined || place === "list" || !isMapped(task)) return scopeAt(document, place);
+  if (task === undefined || place === "list") return scopeAt(document, place);
+  const polls = task.poll !== undefined && (place === "task" || place === "poll");
+  if (!polls && !isMapped(task)) return scopeAt(document, place);
   let scopes = madeFor.get(document);
   if (scopes === undefined) {
     scopes = new Map();
@@ -81,14 +84,27 @@ export function scopeFor(document: Declarations, key: string, place: Place): Sco
   let scope = scopes.get(name);
   if (scope === undefined) {
     const plain = scopeAt(document, place);
-    const roots: Record<string, Shape> = { ...plain.roots, index: intShape };
-    roots["item"] = itemShape(document, key, scopeAt(document, "list"));
-    const chain = place === "runsOn" ? undefined : chainOf(task);
-    if (chain !== undefined) roots["prev"] = prevShape(outputsShape(document, chain));
+    const roots: Record<string, Shape> = { ...plain.roots };
+    if (polls) addPollRoots(roots, document, key, place);
+    if (isMapped(task)) {
+      roots["index"] = intShape;
+      roots["item"] = itemShape(document, key, scopeAt(document, "list"));
+      const chain = place === "runsOn" ? undefined : chainOf(task);
+      if (chain !== undefined) roots["prev"] = prevShape(outputsShape(document, chain));
+    }
     scope = { ...plain, roots };
     scopes.set(name, scope);
   }
   return scope;
+}
+
+/** What a sensor sees of its polls: the number of this one, what the last one left, and in `until` what this one gave. */
+function addPollRoots(roots: Record<string, Shape>, document: Declarations, key: string, place: Place): void {
+  roots["poll"] = intShape;
+  if (document.tasks[key]?.outputs?.["cursor"] !== undefined) roots["cursor"] = dynShape; // null at first
+  if (place !== "poll") return;
+  const { polls: _polls, ...fields } = outputsShape(document, key).fields;
+  roots["result"] = { kind: "object", noun: "an output of this poll", fields };
 }
 
 const phrases: Readonly<Record<Place, string>> = {
@@ -102,6 +118,7 @@ const phrases: Readonly<Record<Place, string>> = {
   output: "in the outputs of the run",
   control: "in a task that no agent carries out",
   event: "in the condition of an event",
+  poll: "in poll.until",
   onStart: "in onStart",
   onSuccess: "in onSuccess",
   onFailure: "in onFailure",
@@ -124,7 +141,14 @@ function makeScope(document: Declarations, place: Place, scopes: ReadonlyMap<Pla
     roots["tasks"] = sibling?.roots["tasks"] ?? tasksShape(document);
   }
   if (place === "if") roots["needs"] = needsShape;
-  if (place === "task" || place === "if" || place === "list" || place === "control" || place === "event")
+  if (
+    place === "task" ||
+    place === "if" ||
+    place === "list" ||
+    place === "control" ||
+    place === "event" ||
+    place === "poll"
+  )
     roots["trigger"] = triggerShape;
   if (place === "event") roots["event"] = eventShape;
   if (place === "task" || place.startsWith("on")) {
@@ -174,7 +198,11 @@ function outputsShape(document: Declarations, id: string): ObjectShape {
   const fields: Record<string, FieldShape> = {};
   const task = Object.hasOwn(document.tasks, id) ? document.tasks[id] : undefined;
   if (task !== undefined) {
-    for (const [name, declaration] of Object.entries({ ...givesOf(task.action), ...task.outputs })) {
+    for (const [name, declaration] of Object.entries({
+      ...givesOf(task.action),
+      ...task.outputs,
+      ...taskGivesOf(task),
+    })) {
       fields[name] = { shape: shapeOf(declaration) };
     }
   }

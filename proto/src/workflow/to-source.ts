@@ -23,7 +23,7 @@ const plain = new Set(
     " ",
   ),
 );
-const bare = new Set(["if", "until", "expr"]);
+const bare = new Set(["if", "expr"]);
 
 const escaped = (text: string): string => text.replaceAll("${{", () => "$${{");
 
@@ -80,6 +80,7 @@ function ours(map: Tree): Source {
     if (key.endsWith("Ms") && typeof value === "number") made[key.slice(0, -2)] = durationText(value);
     else if (bare.has(key) && isExpr(value)) made[key] = value.$expr;
     else if (key === "runsOn" && isMap(value)) made[key] = runsOn(value);
+    else if (key === "poll" && isMap(value)) made[key] = poll(value);
     else if (key === "hooks" && isMap(value)) made[key] = hooks(value);
     else if ((key === "outputs" || (key === "form" && !isExpr(value))) && isMap(value) && isDeclared(value))
       made[key] = declarations(value);
@@ -104,6 +105,12 @@ const runsOn = ({ labels, ...rest }: Tree): Source => ({
   ...ours(rest),
   ...(isMap(labels) ? (written(labels) as Source) : {}),
 }); // a map of labels
+
+/** `until` of a wait is text; that of a sensor is a condition. */
+const poll = ({ until, ...rest }: Tree): Source => ({
+  ...ours(rest),
+  ...(isExpr(until) ? { until: until.$expr } : {}),
+});
 
 function hooks(map: Tree): Source {
   const entry = ({ action, ...rest }: Tree): Source => {

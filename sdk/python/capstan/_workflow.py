@@ -115,6 +115,8 @@ class Workflow:
         self.needs = Ref(("needs",))
         self.trigger = Ref(("trigger",))
         self.result = Ref(("result",))
+        self.cursor = Ref(("cursor",))
+        self.poll = Ref(("poll",))
         self._config = _options(config, name)
         self._tasks = {}
         self._hooks = {}

@@ -132,3 +132,35 @@ test("a mapped task is rehearsed index by index", async () => {
   expect(run.tasks["train.2"]).toMatchObject({ with: { rate: 0.3 }, outputs: { accuracy: 0.7 } });
   expect(run.tasks["train.1"]?.state).toBe("failed");
 });
+
+test("a sensor polls in virtual time: its cursor goes on, exit code 75 is not yet, and until ends it", async () => {
+  const seen: unknown[] = [];
+  const watching = workflow("watching", {}, ({ task, result, cursor, poll }) => {
+    const found = task(
+      "look",
+      pythonTask("jobs.look:look", {
+        input: z.object({ since: z.int().nullable(), number: z.int() }),
+        output: z.object({ cursor: z.int() }),
+      }),
+      { since: expr`${cursor}`, number: poll },
+      { poll: { every: "1h", until: expr`${result}.cursor >= 3` } },
+    );
+    return { cursor: found.outputs.cursor };
+  });
+  const run = await rehearse(watching, {
+    mocks: {
+      look: ({ attempt, with: given }) => {
+        seen.push(given);
+        return attempt === 2 ? { $fail: "not yet", $exitCode: 75 } : { cursor: attempt };
+      },
+    },
+  });
+  expect(run).toMatchObject({ state: "succeeded", outputs: { cursor: 3 } });
+  expect(run.tasks["look"]).toMatchObject({ attempts: 3, outputs: { cursor: 3, polls: 3 } });
+  expect(run.endedMs - run.startedMs).toBeGreaterThanOrEqual(2 * 3_600_000);
+  expect(seen).toEqual([
+    { since: null, number: 1 },
+    { since: 1, number: 2 },
+    { since: 1, number: 3 },
+  ]);
+});

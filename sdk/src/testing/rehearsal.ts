@@ -268,7 +268,9 @@ function durationOf({ $after }: MockAnswer, task: string): number {
 
 /** As an agent ends an attempt. Whether the outputs are what is declared is the engine's to say. */
 function resultOf(answer: MockAnswer): FinishResult {
-  const { $fail, $retryable, $exitCode = 1, $skip } = answer;
+  const { $fail, $exitCode = 1, $skip } = answer;
+  // As an agent understands 75: try again later.
+  const $retryable = answer.$retryable ?? ($exitCode === 75 ? true : undefined);
   if ($skip === true) return { outcome: "succeeded", skip: true, exitCode: 77 };
   if ($fail === undefined) return { outcome: "succeeded", outputs: outputsOfAnswer(answer) };
   return failed(

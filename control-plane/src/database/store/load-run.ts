@@ -8,17 +8,17 @@ import {
   type TaskRunState,
 } from "@capstan/proto";
 import type { Plan } from "../../engine/plan.ts";
-import type {
-  Cancel,
-  Effect,
-  Suspension,
-  LiveAttempt,
-  NeedCounts,
-  Run,
-  RunFailure,
-  TaskRun,
+import {
+  noTries,
+  type Cancel,
+  type Effect,
+  type Suspension,
+  type LiveAttempt,
+  type NeedCounts,
+  type Run,
+  type RunFailure,
+  type TaskRun,
 } from "../../engine/snapshot.ts";
-import { noTries } from "../../engine/task-machine.ts";
 import { groupsFromRows } from "./load-groups.ts";
 
 /** `row_to_json` of `runs`: times as ISO 8601 text. */
