@@ -7,6 +7,7 @@ import { Command, CommanderError } from "commander";
 import { ProblemError } from "./api/problem.ts";
 import { registerAgents } from "./command/agents.ts";
 import { registerApprovals } from "./command/approvals.ts";
+import { registerAudit } from "./command/audit.ts";
 import { registerBuild } from "./command/build.ts";
 import { registerCancel } from "./command/cancel.ts";
 import { registerDeploy } from "./command/deploy.ts";
@@ -17,14 +18,17 @@ import { registerExplain } from "./command/explain.ts";
 import { registerInit } from "./command/init.ts";
 import { registerLimits } from "./command/limits.ts";
 import { registerLogs } from "./command/logs.ts";
+import { registerMembers } from "./command/members.ts";
 import { registerOpen } from "./command/open.ts";
 import { registerMark } from "./command/mark.ts";
 import { registerPause } from "./command/pause.ts";
+import { registerProjects } from "./command/projects.ts";
 import { registerRerun, registerRetry } from "./command/retry.ts";
 import { registerRun } from "./command/run.ts";
 import { registerRuns } from "./command/runs.ts";
 import { registerStatus } from "./command/status.ts";
 import { registerTest } from "./command/test.ts";
+import { registerTokens } from "./command/tokens.ts";
 import { registerValidate } from "./command/validate.ts";
 import { registerWaits } from "./command/waits.ts";
 import { registerVersion } from "./command/version.ts";
@@ -81,6 +85,10 @@ export function makeProgram(): Command {
     registerWorkflows,
     registerAgents,
     registerLimits,
+    registerProjects,
+    registerMembers,
+    registerTokens,
+    registerAudit,
     registerOpen,
     registerDoctor,
     registerVersion,

@@ -4,7 +4,11 @@ import { Module, type DynamicModule, type Provider, type Type, type WebSocketAda
 import { APP_FILTER, APP_GUARD } from "@nestjs/core";
 import { ApprovalController } from "./approval/approval.controller.ts";
 import { ApprovalService } from "./approval/approval.service.ts";
+import { AUDIT_READER } from "./audit/audit-reader.ts";
+import { AuditController } from "./audit/audit.controller.ts";
 import { AUDIT } from "./audit/entry.ts";
+import { ApiTokenController } from "./auth/api-token.controller.ts";
+import { ApiTokenService } from "./auth/api-token.service.ts";
 import { AuthController } from "./auth/auth.controller.ts";
 import { AuthService } from "./auth/auth.service.ts";
 import type { Keys } from "./auth/keys.ts";
@@ -26,12 +30,14 @@ import { checkIsolation } from "./database/isolation-check.ts";
 import { createPools, isUnavailable, type Pools } from "./database/pool.ts";
 import { PgAgentStore } from "./database/store/agent-store.ts";
 import { PgAgentPicture } from "./database/store/agent-picture.ts";
+import { PgApiTokenStore } from "./database/store/api-token.store.ts";
 import { PgApprovalStore } from "./database/store/approval-store.ts";
 import { PgAudit } from "./database/store/audit.store.ts";
 import { PgAuthStore } from "./database/store/auth.store.ts";
 import { PgEventStore } from "./database/store/event-store.ts";
 import { PgEventLog } from "./database/store/event-log.ts";
 import { PgLimitStore } from "./database/store/limit.store.ts";
+import { PgMemberStore } from "./database/store/member.store.ts";
 import { PgLogReadStore } from "./database/store/log-read-store.ts";
 import { PgLogStore } from "./database/store/log-store.ts";
 import { PgCommitStore } from "./database/store/pg-commit.store.ts";
@@ -63,6 +69,8 @@ import { LiveController } from "./live/live.controller.ts";
 import { untilReachable } from "./prepare-database.ts";
 import { LimitController } from "./project/limit.controller.ts";
 import { LimitService } from "./project/limit.service.ts";
+import { MemberController } from "./project/member.controller.ts";
+import { MemberService } from "./project/member.service.ts";
 import { ProjectController } from "./project/project.controller.ts";
 import { RELEASE, type Release } from "./project/release.ts";
 import { ReportService } from "./result/report.service.ts";
@@ -178,6 +186,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   }
 
   const auth = new AuthService(new PgAuthStore(pools.auth), keys.localToken);
+  const tokenStore = new PgApiTokenStore(pools.api, pools.auth);
   const runStore = new PgRunStore(pools.api);
   const picture = new PgAgentPicture(pools.api);
   const limitStore = new PgLimitStore(pools.api);
@@ -244,7 +253,10 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
     controllers: [
       HealthController,
       AuthController,
+      ApiTokenController,
+      AuditController,
       ProjectController,
+      MemberController,
       LimitController,
       WorkflowController,
       DeployController,
@@ -269,6 +281,9 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: COMMIT_SIGNALS, useValue: signals },
       { provide: HELD_WORKFLOWS, useValue: held },
       { provide: AUDIT, useValue: audit },
+      { provide: AUDIT_READER, useValue: audit },
+      { provide: MemberService, useValue: new MemberService(new PgMemberStore(pools.auth), auth) },
+      { provide: ApiTokenService, useValue: new ApiTokenService(tokenStore, auth, keys.sealKey) },
       { provide: WORKFLOW_STORE, useValue: workflowStore },
       { provide: STORE_PATHS, useValue: paths },
       { provide: WorkflowEditions, useValue: editions },

@@ -8,6 +8,7 @@ export * from "./duration.ts";
 export * from "./local-time.ts";
 export * from "./time.ts";
 export * from "./bundle.ts";
+export * from "./audit.ts";
 export * from "./state/run.ts";
 export * from "./state/task-run.ts";
 export * from "./state/attempt.ts";

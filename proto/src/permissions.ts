@@ -44,6 +44,7 @@ const contentReaders = [
 ] as const satisfies readonly Role[];
 const starters = ["operator", "author", "deployer", "project_admin"] as const satisfies readonly Role[];
 const poolAdmins = ["pool_admin", "project_admin"] as const satisfies readonly Role[];
+const auditReaders = ["auditor", "project_admin"] as const satisfies readonly Role[];
 
 export const permissions = {
   "workflows:read": { roles: readers, reauth: false, audited: false, meaning: "see workflows and their versions" },
@@ -99,12 +100,32 @@ export const permissions = {
   },
   "agents:enrol": { roles: poolAdmins, reauth: true, audited: true, meaning: "make join tokens for agents" },
   "limits:write": { roles: poolAdmins, reauth: false, audited: true, meaning: "set and remove limits of the project" },
+  "audit:read": { roles: auditReaders, reauth: false, audited: false, meaning: "read the audit trail" },
+  "members:read": { roles: auditReaders, reauth: false, audited: false, meaning: "see members and roles" },
+  "members:write": {
+    roles: ["project_admin"],
+    reauth: true,
+    audited: true,
+    meaning: "add members and service accounts, change roles, take members out",
+  },
+  "tokens:create": { roles: readers, reauth: true, audited: true, meaning: "make API tokens of one's own" },
+  "tokens:list": { roles: auditReaders, reauth: false, audited: false, meaning: "see the API tokens of everybody" },
+  "tokens:revoke": {
+    roles: ["project_admin"],
+    reauth: false,
+    audited: true,
+    meaning: "revoke API tokens of everybody",
+  },
+  "projects:create": { roles: ["system_admin"], reauth: false, audited: true, meaning: "make projects" },
   "agents:revoke": { roles: poolAdmins, reauth: false, audited: true, meaning: "revoke agents" },
 } as const satisfies Record<string, PermissionEntry>;
 export type Permission = keyof typeof permissions;
 
 /** What a route asks for: a permission in its project, a sign-in, or nothing. */
 export type RoutePermission = Permission | "signed_in" | "none";
+
+/** True for what concerns the installation: a system admin has it, no role of a project does. */
+export const isSystemPermission = (permission: Permission): boolean => roleAllows("system_admin", permission);
 
 /** True where the role has the permission in its project. */
 export function roleAllows(role: Role, permission: Permission): boolean {

@@ -12,6 +12,7 @@ function place() {
   let asked = 0;
   const store: AuthStore = {
     localUser: async () => ({ id: "u0", name: "local", kind: "local", systemAdmin: true }),
+    apiToken: async () => undefined,
     session: async (hash) => {
       asked++;
       return sessions.get(hash.toString("hex"));

@@ -2,9 +2,10 @@
 //  A1. A credential that is not known, mistyped, ended or revoked is nobody, not an error of the server.
 //  A2. What was read is believed for at most three seconds, so a revocation reaches every replica within five.
 //  A3. The token of the local administrator is taken from a loopback peer only.
-import { AppError, roles, type Role } from "@capstan/proto";
-import type { Principal, ProjectScope } from "../http/request-context.ts";
-import type { AuthStore, ProjectRow, SessionRow, UserRow } from "./auth.store.ts";
+//  A4. An API token allows what it was made for, in its project, as far as its holder may do it now.
+import { AppError, permissions, roles, type Permission, type Role } from "@capstan/proto";
+import { isMachine, type Principal, type ProjectScope } from "../http/request-context.ts";
+import type { ApiTokenRow, AuthStore, ProjectRow, SessionRow, UserRow } from "./auth.store.ts";
 import { hashToken, makeToken, parseToken, tokenMatches } from "./opaque-token.ts";
 
 const believedMs = 3_000;
@@ -47,8 +48,14 @@ export class AuthService {
     if (token.kind === "local" && credential.bearer !== undefined) {
       return credential.loopback && tokenMatches(text, this.localHash) ? this.localPrincipal() : undefined;
     }
-    if (token.kind !== "session" || credential.bearer !== undefined) return undefined;
     const hash = hashToken(text);
+    if (token.kind === "pat" && credential.bearer !== undefined) {
+      return this.believe(this.principals, hash.toString("base64"), async () => {
+        const row = await this.store.apiToken(hash);
+        return row === undefined ? undefined : bearerOf(row);
+      });
+    }
+    if (token.kind !== "session" || credential.bearer !== undefined) return undefined;
     return this.believe(this.principals, hash.toString("base64"), async () => {
       const session = await this.store.session(hash);
       return session === undefined ? undefined : principalOf(session);
@@ -60,7 +67,10 @@ export class AuthService {
     const project = await this.believe(this.scopes, name, () => this.store.project(name));
     if (project === undefined) return undefined;
     const role = await this.role(principal, project.id);
-    return role === undefined ? undefined : { id: project.id, name: project.name, role };
+    const scopes = principal.grant?.scopes;
+    return role === undefined
+      ? undefined
+      : { id: project.id, name: project.name, role, ...(scopes === undefined ? {} : { scopes }) };
   }
 
   /** Every project that the caller is a member of. */
@@ -77,7 +87,7 @@ export class AuthService {
     principal: Principal,
     publicUrl: string,
   ): Promise<{ readonly url: string; readonly expiresAtMs: number }> {
-    if (principal.via !== "token") {
+    if (!isMachine(principal) || principal.via !== "token") {
       throw new AppError(
         "reauth_required",
         "A sign-in link is made with the token of this machine: run `capstan open`",
@@ -111,6 +121,13 @@ export class AuthService {
     await this.store.endSession(hash);
   }
 
+  /** Forgets what was believed of everybody here; other replicas follow within three seconds. */
+  forget(): void {
+    this.principals.clear();
+    this.roleCache.clear();
+    this.scopes.clear();
+  }
+
   private async localPrincipal(): Promise<Principal | undefined> {
     this.local ??= await this.store.localUser();
     const user = this.local;
@@ -127,6 +144,7 @@ export class AuthService {
   }
 
   private async role(principal: Principal, projectId: string): Promise<Role | undefined> {
+    if (principal.grant !== undefined && principal.grant.projectId !== projectId) return undefined;
     if (principal.kind === "local") return "project_admin";
     return this.believe(this.roleCache, `${projectId} ${principal.userId}`, async () => {
       const role = await this.store.roleOf(projectId, principal.userId);
@@ -145,6 +163,19 @@ export class AuthService {
     return value;
   }
 }
+
+const bearerOf = ({ user, projectId, scopes, createdMs, expiresMs }: ApiTokenRow): Principal => ({
+  userId: user.id,
+  name: user.name,
+  kind: user.kind,
+  systemAdmin: false,
+  via: "token",
+  signedInMs: createdMs,
+  expiresMs,
+  grant: { projectId, scopes: new Set(scopes.filter(isPermission)) },
+});
+
+const isPermission = (scope: string): scope is Permission => Object.hasOwn(permissions, scope);
 
 const principalOf = (session: SessionRow): Principal => ({
   userId: session.user.id,

@@ -1,7 +1,9 @@
 // Opaque tokens: `capstan_<kind>_<id>_<secret>_<crc>`.
 //  O1. The secret is 256 random bits; only its SHA-256 is ever stored, and comparison takes constant time.
+//      That of an API token is derived from its id under a key of the keys folder, so that a repeated request can be
+//      answered with the token that the first one made.
 //  O2. The checksum tells a typing error from a revoked token without a query; it proves nothing.
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { crc32 } from "node:zlib";
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -19,9 +21,17 @@ export interface OpaqueToken {
 }
 
 /** A new token of the kind. */
-export function makeToken(kind: TokenKind): OpaqueToken {
-  const id = toBase62(randomBytes(9), 12);
-  const head = `capstan_${kind}_${id}_${toBase62(randomBytes(32), 43)}`;
+export const makeToken = (kind: TokenKind): OpaqueToken => tokenOf(kind, newTokenId(), randomBytes(32));
+
+/** A new public part. */
+export const newTokenId = (): string => toBase62(randomBytes(9), 12);
+
+/** The API token of an id: the same for the same key. @param key 32 bytes */
+export const apiToken = (id: string, key: Buffer): OpaqueToken =>
+  tokenOf("pat", id, createHmac("sha256", key).update(id).digest());
+
+function tokenOf(kind: TokenKind, id: string, secret: Buffer): OpaqueToken {
+  const head = `capstan_${kind}_${id}_${toBase62(secret, 43)}`;
   return { kind, id, text: `${head}_${checksum(head)}` };
 }
 

@@ -3,18 +3,18 @@ import type { CanActivate, ExecutionContext } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import {
   AppError,
+  isSystemPermission,
   permissions,
   roleAllows,
   routes,
   type Permission,
   type PermissionEntry,
-  type Role,
   type Route,
   type RouteName,
 } from "@capstan/proto";
 import { isLoopback } from "../config.ts";
 import { ownProofKey, routeKey } from "../http/handle.ts";
-import { isUnlimited, setContext, type Principal, type ProjectScope } from "../http/request-context.ts";
+import { isUnlimited, mayIn, setContext, type Principal, type ProjectScope } from "../http/request-context.ts";
 import type { TokenBuckets } from "../http/token-bucket.ts";
 import type { AuthService } from "./auth.service.ts";
 import { readCookie, type CookieForm } from "./cookie.ts";
@@ -75,6 +75,11 @@ export class PermissionGuard implements CanActivate {
       setContext(request, { route: name, principal, project: undefined });
       return;
     }
+    if (isSystemPermission(route.permission)) {
+      checkSystemPermission(route.permission, principal);
+      setContext(request, { route: name, principal, project: undefined });
+      return;
+    }
     const params = request.params as Readonly<Record<string, string>>; // the router's, by the path of the table
     const projectName = params["project"] ?? "";
     const project = await this.auth.scope(principal, projectName);
@@ -87,13 +92,28 @@ export class PermissionGuard implements CanActivate {
 /** For the guard, and for a part of a request that needs more than its route. @throws forbidden reauth_required */
 export function checkPermission(permission: Permission, principal: Principal, project: ProjectScope): void {
   const entry: PermissionEntry = permissions[permission];
-  if (!roleAllows(project.role, permission)) {
-    throw new AppError(
-      "forbidden",
-      `You need ${permission} in project ${project.name}; your role there is ${project.role}.`,
-      { evidence: { permission, project: project.name, role: project.role, roles: [...entry.roles] } },
-    );
+  if (!mayIn(project, permission)) {
+    const why = roleAllows(project.role, permission)
+      ? "the token that you show was made without it"
+      : `your role there is ${project.role}`;
+    throw new AppError("forbidden", `You need ${permission} in project ${project.name}; ${why}.`, {
+      evidence: { permission, project: project.name, role: project.role, roles: [...entry.roles] },
+    });
   }
+  checkRecent(permission, principal);
+}
+
+function checkSystemPermission(permission: Permission, principal: Principal): void {
+  if (!principal.systemAdmin || principal.grant !== undefined) {
+    throw new AppError("forbidden", `You need ${permission}; system admins have it, API tokens never do.`, {
+      evidence: { permission, roles: ["system_admin"] },
+    });
+  }
+  checkRecent(permission, principal);
+}
+
+function checkRecent(permission: Permission, principal: Principal): void {
+  const entry: PermissionEntry = permissions[permission];
   if (entry.reauth && principal.via === "cookie" && Date.now() - principal.signedInMs > reauthMs) {
     throw new AppError(
       "reauth_required",
@@ -123,8 +143,8 @@ export async function authenticateRequest(
   });
 }
 
-/** True where a role may do something, for checks within one stream. */
-export const allows = (role: Role, route: RouteName): boolean => {
+/** True where a caller may use a route of the project, for checks within one stream. */
+export const allows = (project: ProjectScope, route: RouteName): boolean => {
   const permission = routes[route].permission;
-  return permission === "none" || permission === "signed_in" || roleAllows(role, permission);
+  return permission === "none" || permission === "signed_in" || mayIn(project, permission);
 };

@@ -49,13 +49,16 @@ test("the request role has one policy per table, bound to the project of the tra
   for (const row of found) expect(row).toMatchObject({ policies: 1, cmd: "ALL", using: bound, check: bound });
 });
 
-test("no other role but the engine's has a policy, and only on the tables that the engine writes", async () => {
+test("beside it the engine has policies on the tables that it writes, and the guard on those that it needs", async () => {
   const found = await rows<{ role: string; name: string }>(
     "SELECT r.role::text, tablename::text AS name FROM pg_policies, unnest(roles) AS r(role) WHERE r.role <> 'capstan_api' ORDER BY 2",
   );
-  expect(new Set(found.map((row) => row.role))).toEqual(new Set(["capstan_engine"]));
-  const never = ["deploys", "bundles", "files", "audit_records", "members", "users", "user_sessions", "sign_in_links"];
-  expect(found.filter((row) => never.includes(row.name))).toEqual([]);
+  const tablesOf = (role: string) => found.filter((row) => row.role === role).map((row) => row.name);
+  expect(new Set(found.map((row) => row.role))).toEqual(new Set(["capstan_engine", "capstan_auth"]));
+  // The guard finds a token before it knows a project, and writes members with their audit records.
+  expect(tablesOf("capstan_auth").toSorted()).toEqual(["api_tokens", "audit_records", "idempotency_keys", "pools"]);
+  const never = ["deploys", "bundles", "files", "audit_records", "api_tokens", "members", "users", "user_sessions"];
+  expect(tablesOf("capstan_engine").filter((name) => never.includes(name))).toEqual([]);
 });
 
 test("every primary key and every foreign key between tables of projects contains project_id", async () => {
@@ -87,8 +90,8 @@ test("unique keys of a project's tables contain project_id, but for those that a
   const without = found
     .filter((key) => !key.columns.includes("project_id"))
     .map((key) => `${key.table}: ${key.columns.join()}`);
-  // Both are made of 100 random bits or more: a conflict tells nobody anything.
-  expect(without.toSorted()).toEqual(["agents: key_thumbprint", "join_tokens: public_id"]);
+  // All are made of 100 random bits or more: a conflict tells nobody anything.
+  expect(without.toSorted()).toEqual(["agents: key_thumbprint", "api_tokens: token_sha256", "join_tokens: public_id"]);
 });
 
 test("grants are exactly these", async () => {
@@ -100,13 +103,19 @@ test("grants are exactly these", async () => {
         GROUP BY 1, 2) AS g GROUP BY grantee, rights ORDER BY 1, 2`,
   );
   const all = "DELETE INSERT SELECT UPDATE";
-  const engineNever = ["audit_records", "bundles", "deploys", "files"];
+  const engineNever = ["api_tokens", "audit_records", "bundles", "deploys", "files"];
   expect(found).toEqual([
     { grantee: "capstan_api", rights: all, tables: scoped.filter((name) => name !== "audit_records") },
     { grantee: "capstan_api", rights: "INSERT SELECT", tables: ["audit_records"] },
     { grantee: "capstan_api", rights: "SELECT", tables: ["attempt_records", "lease_clock", "projects"] },
-    { grantee: "capstan_auth", rights: all, tables: ["members", "sign_in_links", "user_sessions", "users"] },
-    { grantee: "capstan_auth", rights: "SELECT", tables: ["projects"] },
+    {
+      grantee: "capstan_auth",
+      rights: all,
+      tables: ["idempotency_keys", "members", "sign_in_links", "user_sessions", "users"],
+    },
+    { grantee: "capstan_auth", rights: "INSERT", tables: ["pools"] },
+    { grantee: "capstan_auth", rights: "INSERT SELECT", tables: ["audit_records", "projects"] },
+    { grantee: "capstan_auth", rights: "SELECT UPDATE", tables: ["api_tokens"] },
     { grantee: "capstan_engine", rights: all, tables: scoped.filter((name) => !engineNever.includes(name)) },
     { grantee: "capstan_engine", rights: "SELECT", tables: ["attempt_records", "projects"] },
     { grantee: "capstan_engine", rights: "SELECT UPDATE", tables: ["lease_clock"] },

@@ -102,7 +102,7 @@ export class LiveController {
     const look = async (): Promise<void> => {
       const principal = await authenticateRequest(call.request, this.auth, this.site.cookie);
       const scope = principal === undefined ? undefined : await this.auth.scope(principal, call.project.name);
-      if (scope === undefined || !allows(scope.role, "eventStream")) stream.close();
+      if (scope === undefined || !allows(scope, "eventStream")) stream.close();
     };
     // While the database is away nobody's rights can have changed; the next look decides.
     const timer = setInterval(() => void look().catch(() => undefined), checkMs);

@@ -4,23 +4,34 @@ import {
   permissionsOf,
   protocolRange,
   type Me,
+  type ProjectView,
+  type Role,
   type RouteResponse,
   type ServerVersion,
 } from "@capstan/proto";
 import { AuthService } from "../auth/auth.service.ts";
+import type { ProjectRow } from "../auth/auth.store.ts";
 import { Call, type CallOf } from "../http/call.ts";
 import { Handles } from "../http/handle.ts";
+import { onceKeyOf } from "../http/once-key.ts";
 import { openApiDocument } from "../http/openapi.ts";
+import { MemberService } from "./member.service.ts";
 import { RELEASE, type Release } from "./release.ts";
 
 @Controller()
 export class ProjectController {
   private readonly auth: AuthService;
+  private readonly members: MemberService;
   private readonly release: Release;
   private contract: string | undefined;
 
-  constructor(@Inject(AuthService) auth: AuthService, @Inject(RELEASE) release: Release) {
+  constructor(
+    @Inject(AuthService) auth: AuthService,
+    @Inject(MemberService) members: MemberService,
+    @Inject(RELEASE) release: Release,
+  ) {
     this.auth = auth;
+    this.members = members;
     this.release = release;
   }
 
@@ -29,7 +40,11 @@ export class ProjectController {
     const projects = await this.auth.projects(principal);
     return {
       user: { id: principal.userId, name: principal.name, kind: principal.kind, systemAdmin: principal.systemAdmin },
-      projects: projects.map(({ name, role }) => ({ name, role, permissions: [...permissionsOf(role)] })),
+      projects: projects.map(({ name, role }) => ({
+        name,
+        role,
+        permissions: permissionsOf(role).filter((permission) => principal.grant?.scopes.has(permission) !== false),
+      })),
       expiresAt: principal.expiresMs === undefined ? null : new Date(principal.expiresMs).toISOString(),
     };
   }
@@ -55,14 +70,24 @@ export class ProjectController {
   @Handles("projectList")
   async projects(@Call("projectList") { principal }: CallOf<"projectList">): Promise<RouteResponse<"projectList">> {
     const projects = await this.auth.projects(principal);
-    return {
-      data: projects.map(({ id, name, role, createdMs }) => ({
-        id: idFromUuid("prj", id),
-        name,
-        role,
-        createdAt: new Date(createdMs).toISOString(),
-      })),
-      nextCursor: null,
-    };
+    return { data: projects.map(projectView), nextCursor: null };
+  }
+
+  @Handles("projectCreate")
+  async create(@Call("projectCreate") call: CallOf<"projectCreate">): Promise<ProjectView> {
+    const { value, isReplayed } = await this.members.createProject(
+      call.body,
+      call.principal,
+      onceKeyOf("projectCreate", call),
+    );
+    if (isReplayed) void call.reply.header("idempotency-replayed", "true");
+    return projectView(value);
   }
 }
+
+const projectView = ({ id, name, role, createdMs }: ProjectRow & { readonly role: Role }): ProjectView => ({
+  id: idFromUuid("prj", id),
+  name,
+  role,
+  createdAt: new Date(createdMs).toISOString(),
+});

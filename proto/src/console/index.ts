@@ -4,6 +4,7 @@ export * from "./route.ts";
 export * from "./problem.ts";
 export * from "./auth.ts";
 export * from "./project.ts";
+export * from "./people.ts";
 export * from "./workflow.ts";
 export * from "./deploy.ts";
 export * from "./run.ts";

@@ -27,7 +27,7 @@ import { explanationSchema, runExplanationSchema } from "./explain.ts";
 import { limitDetailSchema, limitSchema, setLimitBodySchema } from "./limit.ts";
 import { liveQuery } from "./live.ts";
 import { logWindowSchema, rawLogQuery, runLogQuery, taskLogQuery } from "./log.ts";
-import { projectSchema } from "./project.ts";
+import { peopleRoutes } from "./people-routes.ts";
 import { page, type Route } from "./route.ts";
 import {
   attemptSchema,
@@ -75,6 +75,7 @@ const L = `${P}/limits/{limit}` as const;
 const eventStream = "text/event-stream";
 
 export const routes = {
+  ...peopleRoutes,
   me: {
     method: "GET",
     path: "/api/v1/me",
@@ -99,15 +100,6 @@ export const routes = {
     idempotency: "safe",
     responseType: "application/json",
   },
-  projectList: {
-    method: "GET",
-    path: "/api/v1/projects",
-    summary: "Projects that I am a member of",
-    permission: "signed_in",
-    idempotency: "safe",
-    response: page(projectSchema),
-  },
-
   validate: {
     method: "POST",
     path: `${P}/validate`,

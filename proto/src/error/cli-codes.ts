@@ -20,6 +20,13 @@ export const cliCodes = errorEntries({
     meaning: "There is no running `capstan dev` in this folder or its parents and no token was given.",
     do: "Run `capstan dev` here, point to its data with --data, or give --server and a token file.",
   },
+  audit_broken: {
+    title: "The audit trail is not whole",
+    retryable: false,
+    meaning:
+      "A record does not follow the one before it, was changed or is missing, or the trail is not the one that a witness has seen.",
+    do: "Keep an export (`capstan audit list -o jsonl`), compare it with a backup, and find out who could write to the database.",
+  },
   port_taken: {
     title: "The port is taken",
     retryable: true,

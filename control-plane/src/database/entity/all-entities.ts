@@ -3,6 +3,7 @@
 import { AgentEntity } from "./agent.entity.ts";
 import { AgentNonceUsedEntity } from "./agent-nonce-used.entity.ts";
 import { AgentSessionEntity } from "./agent-session.entity.ts";
+import { ApiTokenEntity } from "./api-token.entity.ts";
 import { AttemptEntity } from "./attempt.entity.ts";
 import { AuditRecordEntity } from "./audit-record.entity.ts";
 import { BundleEntity } from "./bundle.entity.ts";
@@ -40,6 +41,7 @@ export const entities = [
   AgentEntity,
   AgentNonceUsedEntity,
   AgentSessionEntity,
+  ApiTokenEntity,
   AttemptEntity,
   AuditRecordEntity,
   BundleEntity,

@@ -1,8 +1,8 @@
 // The audit chain of a project: each record covers the one before, so that an edit, a removal or a swap shows.
 import { createHash } from "node:crypto";
+import { auditText, firstPrevious } from "@capstan/proto";
 import type pg from "pg";
 import type { AuditEntry } from "../../audit/entry.ts";
-import { auditText, firstPrevious } from "../../audit/entry.ts";
 
 /** Appends in the transaction of the change, under a lock of the chain's head. */
 export async function appendAudit(client: pg.PoolClient, projectId: string, entry: AuditEntry): Promise<void> {

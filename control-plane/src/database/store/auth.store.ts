@@ -1,5 +1,5 @@
 import type pg from "pg";
-import type { AuthStore, ProjectRow, SessionRow, UserRow } from "../../auth/auth.store.ts";
+import type { ApiTokenRow, AuthStore, ProjectRow, SessionRow, UserRow } from "../../auth/auth.store.ts";
 import { inTransaction } from "../pool.ts";
 
 const idle = "interval '12 hours'";
@@ -53,6 +53,26 @@ export class PgAuthStore implements AuthStore {
       [tokenHash],
     );
     return sessionOf(row);
+  }
+
+  async apiToken(tokenHash: Buffer): Promise<ApiTokenRow | undefined> {
+    const found = await this.pool.query<SessionColumns & { project_id: string; scopes: string[] }>(
+      `SELECT u.id, u.name, u.kind, u.system_admin, t.project_id, t.scopes,
+              (extract(epoch FROM t.created_at) * 1000)::float8 AS created_ms,
+              (extract(epoch FROM t.expires_at) * 1000)::float8 AS expires_ms
+         FROM api_tokens t JOIN users u ON u.id = t.user_id
+        WHERE t.token_sha256 = $1 AND t.expires_at > clock_timestamp() AND t.revoked_at IS NULL
+          AND u.disabled_at IS NULL`,
+      [tokenHash],
+    );
+    const row = found.rows[0];
+    if (row === undefined) return undefined;
+    await this.pool.query(
+      `UPDATE api_tokens SET last_used_at = clock_timestamp()
+        WHERE token_sha256 = $1 AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute')`,
+      [tokenHash],
+    );
+    return { ...sessionOf(row), projectId: row.project_id, scopes: row.scopes };
   }
 
   async createLink(tokenHash: Buffer, userId: string, lifeMs: number): Promise<{ readonly expiresMs: number }> {

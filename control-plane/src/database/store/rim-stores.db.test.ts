@@ -3,7 +3,7 @@ import { afterAll, expect, test } from "vitest";
 import { uuidV7 } from "@capstan/proto";
 import { cloneDatabase } from "../../../../test/support/database.ts";
 import { until } from "../../../../test/support/until.ts";
-import { auditText, firstPrevious } from "../../audit/entry.ts";
+import { auditText, firstPrevious } from "@capstan/proto";
 import { hashToken, makeToken } from "../../auth/opaque-token.ts";
 import type { NewDeploy } from "../../workflow/workflow.store.ts";
 import { ensureDefaults } from "../bootstrap.ts";

@@ -1,0 +1,106 @@
+import { AppError, type AuditRecordView } from "@capstan/proto";
+import { InvalidArgumentError, type Command } from "commander";
+import { readFileSync } from "node:fs";
+import type { Client } from "../api/client.ts";
+import { checkChain, type Witness } from "../audit-chain.ts";
+import type { Context } from "../context.ts";
+import type { Column } from "../output/table.ts";
+
+const columns: readonly Column<AuditRecordView>[] = [
+  { title: "SEQ", key: "seq", value: (record) => String(record.seq), align: "right" },
+  { title: "AT", key: "at", value: (record) => record.at },
+  { title: "ACTOR", key: "actor", value: (record) => record.actor },
+  { title: "ACTION", key: "action", value: (record) => record.action },
+  { title: "SUBJECT", key: "subject", value: (record) => record.subject },
+  { title: "DETAIL", key: "detail", value: (record) => JSON.stringify(record.detail) },
+  { title: "SHA256", key: "sha256", value: (record) => record.sha256, isWide: true },
+];
+
+interface ListFlags {
+  readonly actor?: string;
+  readonly action?: string;
+  readonly since?: string;
+  readonly limit?: number;
+}
+
+function witness(text: string): Witness {
+  const match = /^([1-9][0-9]{0,15}):([0-9a-f]{64})$/.exec(text);
+  if (match === null) throw new InvalidArgumentError("write it as `capstan audit head` prints it: SEQ:SHA256");
+  return { seq: Number(match[1]), sha256: match[2] ?? "" };
+}
+
+function limit(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 500) throw new InvalidArgumentError("a number from 1 to 500");
+  return value;
+}
+
+async function wholeTrail(client: Client): Promise<AuditRecordView[]> {
+  const records: AuditRecordView[] = [];
+  let cursor: string | undefined;
+  do {
+    const query = { order: "asc" as const, limit: 500, ...(cursor === undefined ? {} : { cursor }) };
+    const page = await client.call("auditList", { query });
+    records.push(...page.data);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+  return records;
+}
+
+/** Records of a file: one JSON object a line, as `capstan audit list -o jsonl` prints them, in any order. */
+function recordsOf(file: string): AuditRecordView[] {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new AppError("file_unreadable", `${file} cannot be read`, { cause });
+  }
+  const records = text.split("\n").flatMap((line, i): AuditRecordView[] => {
+    if (line.trim() === "") return [];
+    try {
+      return [JSON.parse(line) as AuditRecordView]; // what it says is what is checked
+    } catch {
+      throw new AppError("file_unreadable", `${file}:${i + 1}: this line is no JSON`);
+    }
+  });
+  return records.sort((a, b) => a.seq - b.seq);
+}
+
+/** `capstan audit`: who changed what, and whether the record of it is whole. */
+export function registerAudit(program: Command, context: (command: Command) => Context): void {
+  const audit = program.command("audit").summary("who changed what, and whether the record of it is whole");
+  audit
+    .command("list")
+    .summary("records of the audit trail, newest first")
+    .option("--actor <name>", "only by this one: user:ana")
+    .option("--action <permission>", "only of this kind: runs:cancel")
+    .option("--since <time>", "only since then: 2026-11-01T00:00:00.000Z")
+    .option("--limit <n>", "records, default 50", limit)
+    .addHelpText("before", "Examples:\n  capstan audit list --action runs:cancel\n")
+    .action(async (flags: ListFlags, command: Command) => {
+      const ctx = context(command);
+      const page = await ctx.client().call("auditList", { query: { ...flags } });
+      ctx.out.list(page.data, columns, (record) => String(record.seq), page);
+    });
+  audit
+    .command("head")
+    .summary("the newest record as SEQ:SHA256, to keep elsewhere as a witness")
+    .action(async (_: unknown, command: Command) => {
+      const ctx = context(command);
+      const head = await ctx.client().call("auditHead");
+      ctx.out.one(head, String(head.seq), () => `${head.seq}:${head.sha256}\n`);
+    });
+  audit
+    .command("verify")
+    .summary("follow the chain of hashes from its first record")
+    .option("--file <file>", "records from a file instead, as `audit list -o jsonl` prints them")
+    .option("--witness <seq:sha256>", "what `audit head` printed at an earlier time", witness)
+    .addHelpText("before", "Examples:\n  capstan audit verify\n  capstan audit verify --witness 812:9f2c…\n")
+    .action(async (flags: { readonly file?: string; readonly witness?: Witness }, command: Command) => {
+      const ctx = context(command);
+      const records = flags.file === undefined ? await wholeTrail(ctx.client()) : recordsOf(flags.file);
+      const check = checkChain(records, flags.witness);
+      if (!check.isWhole) throw new AppError("audit_broken", `${check.why}.`, { evidence: { seq: check.seq } });
+      ctx.out.one(check, String(check.records), () => `whole: ${check.records} records, head ${check.head}\n`);
+    });
+}

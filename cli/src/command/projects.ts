@@ -1,0 +1,32 @@
+import type { ProjectView } from "@capstan/proto";
+import type { Command } from "commander";
+import type { Context } from "../context.ts";
+import type { Column } from "../output/table.ts";
+
+const columns: readonly Column<ProjectView>[] = [
+  { title: "PROJECT", key: "name", value: (project) => project.name },
+  { title: "MY ROLE", key: "role", value: (project) => project.role },
+  { title: "CREATED", key: "createdAt", value: (project) => project.createdAt },
+];
+
+/** `capstan projects`: each has its own workflows, agents, members and limits. */
+export function registerProjects(program: Command, context: (command: Command) => Context): void {
+  const projects = program.command("projects").summary("projects: each has its own workflows, agents and members");
+  projects
+    .command("list")
+    .summary("projects that you are a member of")
+    .action(async (_: unknown, command: Command) => {
+      const ctx = context(command);
+      const page = await ctx.client().call("projectList");
+      ctx.out.list(page.data, columns, (project) => project.name, page);
+    });
+  projects
+    .command("create")
+    .summary("make a project; you are its first project_admin")
+    .argument("<name>", "small letters, digits and hyphens")
+    .action(async (name: string, _: unknown, command: Command) => {
+      const ctx = context(command);
+      const project = await ctx.client().call("projectCreate", { body: { name } });
+      ctx.out.one(project, project.name, () => `${project.name} is made; capstan --project ${project.name} …\n`);
+    });
+}
