@@ -17,6 +17,7 @@ import { registerDoctor } from "./command/doctor.ts";
 import { registerExplain } from "./command/explain.ts";
 import { registerInit } from "./command/init.ts";
 import { registerLimits } from "./command/limits.ts";
+import { registerVars } from "./command/vars.ts";
 import { registerLogs } from "./command/logs.ts";
 import { registerMembers } from "./command/members.ts";
 import { registerOpen } from "./command/open.ts";
@@ -89,6 +90,7 @@ export function makeProgram(): Command {
     registerMembers,
     registerTokens,
     registerAudit,
+    registerVars,
     registerOpen,
     registerDoctor,
     registerVersion,

@@ -34,6 +34,7 @@ import { PgApiTokenStore } from "./database/store/api-token.store.ts";
 import { PgApprovalStore } from "./database/store/approval-store.ts";
 import { PgAudit } from "./database/store/audit.store.ts";
 import { PgAuthStore } from "./database/store/auth.store.ts";
+import { PgEarlyStore } from "./database/store/early-store.ts";
 import { PgEventStore } from "./database/store/event-store.ts";
 import { PgEventLog } from "./database/store/event-log.ts";
 import { PgLimitStore } from "./database/store/limit.store.ts";
@@ -45,6 +46,7 @@ import { PgDispatchStore } from "./database/store/pg-dispatch.store.ts";
 import { PgRunStore } from "./database/store/run.store.ts";
 import { PgSweepStore } from "./database/store/sweep-store.ts";
 import { PgInventoryStore } from "./database/store/session-store.ts";
+import { PgVariableStore } from "./database/store/variable.store.ts";
 import { PgWorkflowStore } from "./database/store/workflow.store.ts";
 import { Backlog } from "./dispatch/backlog.ts";
 import { DatabaseClock } from "./dispatch/database-clock.ts";
@@ -71,6 +73,8 @@ import { LimitController } from "./project/limit.controller.ts";
 import { LimitService } from "./project/limit.service.ts";
 import { MemberController } from "./project/member.controller.ts";
 import { MemberService } from "./project/member.service.ts";
+import { VariableController } from "./project/variable.controller.ts";
+import { VariableService } from "./project/variable.service.ts";
 import { ProjectController } from "./project/project.controller.ts";
 import { RELEASE, type Release } from "./project/release.ts";
 import { ReportService } from "./result/report.service.ts";
@@ -85,6 +89,7 @@ import type { Log } from "./telemetry/log.ts";
 import { AgainController } from "./trigger/again.controller.ts";
 import { AgainService } from "./trigger/again.service.ts";
 import { ChildStarter } from "./trigger/child-starter.ts";
+import { EarlyRuns } from "./trigger/early-run.ts";
 import { StartLimits } from "./trigger/start-limits.ts";
 import { RunRequestController } from "./trigger/run-request.controller.ts";
 import { DeployController } from "./workflow/deploy.controller.ts";
@@ -156,7 +161,13 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const events: Events = { store: eventStore, newId, wake: () => telling.wake() };
   const workflowStore = new PgWorkflowStore(pools.api, cold);
   const editions = new WorkflowEditions(workflowStore);
-  const childStarter = new ChildStarter(commit, commitStore, editions);
+  const early = new EarlyRuns({
+    store: new PgEarlyStore(pools.engine),
+    nowMs: () => clock.nowMs(),
+    newId,
+    publicUrl: () => site.url(),
+  });
+  const childStarter = new ChildStarter(commit, commitStore, editions, early);
   const loops: Loop[] = [
     leaseClockLoop(dispatchStore, clock, dispatchLog),
     heldWorkflowsLoop(held, dispatchLog),
@@ -190,6 +201,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const runStore = new PgRunStore(pools.api);
   const picture = new PgAgentPicture(pools.api);
   const limitStore = new PgLimitStore(pools.api);
+  const variables = new PgVariableStore(pools.api);
   const audit = new PgAudit(pools.api);
   const eventLog = new PgEventLog(pools.engine);
   const runs = new RunService(runStore, editions, commit, audit);
@@ -258,6 +270,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       ProjectController,
       MemberController,
       LimitController,
+      VariableController,
       WorkflowController,
       DeployController,
       RunRequestController,
@@ -287,16 +300,24 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: WORKFLOW_STORE, useValue: workflowStore },
       { provide: STORE_PATHS, useValue: paths },
       { provide: WorkflowEditions, useValue: editions },
-      { provide: DeployService, useValue: new DeployService(workflowStore, editions, picture, paths, limitStore) },
+      {
+        provide: DeployService,
+        useValue: new DeployService(workflowStore, editions, picture, paths, {
+          limits: limitStore,
+          variables,
+        }),
+      },
       { provide: RunService, useValue: runs },
       { provide: SteerService, useValue: new SteerService(runs, commit, audit) },
       {
         provide: AgainService,
-        useValue: new AgainService({ runs, editions, commit, snapshots: commitStore, paths, audit }),
+        useValue: new AgainService({ runs, editions, commit, snapshots: commitStore, paths, audit, early }),
       },
       { provide: StartLimits, useValue: startLimits },
       { provide: AGENT_PICTURE, useValue: picture },
       { provide: ExplainService, useValue: new ExplainService(runs, runStore, picture, limitStore) },
+      { provide: VariableService, useValue: new VariableService(variables) },
+      { provide: EarlyRuns, useValue: early },
       { provide: LimitService, useValue: new LimitService(limitStore, limitStore) },
       { provide: QueueService, useValue: queue },
       { provide: EVENT_LOG, useValue: eventLog },

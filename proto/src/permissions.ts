@@ -86,6 +86,12 @@ export const permissions = {
     audited: true,
     meaning: "deploy workflows and upload their code",
   },
+  "secretRefs:write": {
+    roles: ["deployer", "project_admin"],
+    reauth: false,
+    audited: true,
+    meaning: "set and remove variables of the project",
+  },
   "schedules:write": {
     roles: ["deployer", "project_admin"],
     reauth: false,

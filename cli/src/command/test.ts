@@ -14,6 +14,7 @@ import { isRefused, noSources, problemsOf, readSources } from "../project/source
 interface TestFlags {
   readonly input: readonly string[];
   readonly inputs?: string;
+  readonly var: readonly string[];
   readonly mock: readonly string[];
   readonly mocks?: string;
   readonly now?: string;
@@ -89,6 +90,16 @@ function readMocks(flags: TestFlags, cwd: string): Record<string, JsonValue> {
   return mocks;
 }
 
+function readVars(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf("=");
+      if (at <= 0) throw new AppError("usage", `--var ${pair} is not written name=value`);
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}
+
 function startOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const ms = Date.parse(text);
@@ -150,6 +161,7 @@ async function rehearse(ctx: Context, path: string, flags: TestFlags): Promise<n
   const request = {
     text: source.source,
     inputs: readInputs(flags.input, flags.inputs, declarations),
+    vars: readVars(flags.var),
     mocks: readMocks(flags, ctx.cwd),
     nowMs: startOf(flags.now),
   };
@@ -186,6 +198,7 @@ export function registerTest(program: Command, context: (command: Command) => Co
     .argument("<file>", "one workflow: YAML, TypeScript or Python")
     .option("-i, --input <key=value>", "an input; key=@file takes a file's text; may be repeated", collect, [])
     .option("--inputs <file>", "inputs as YAML or JSON; - is stdin")
+    .option("--var <name=value>", "a variable that the workflow reads; may be repeated", collect, [])
     .option("--mock <task=json>", "what a task gives; may be repeated", collect, [])
     .option("--mocks <file>", "mocks as YAML or JSON: task and what it gives")
     .option("--now <time>", "where the virtual clock starts (2026-01-01T00:00:00Z)")

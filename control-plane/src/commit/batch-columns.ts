@@ -27,6 +27,7 @@ export const batchColumns = {
     r: "uuid",
     w: "uuid",
     wn: "text",
+    nu: "int8",
     d: "text",
     s: "text",
     es: "int4",

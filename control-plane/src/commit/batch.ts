@@ -35,6 +35,7 @@ export interface BatchRows {
   readonly kinds: Set<
     | "keys"
     | "claims"
+    | "numbers"
     | "tasksMade"
     | "tasksMoved"
     | "attemptsMade"
@@ -109,6 +110,7 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
     if (start.idempotency !== undefined) rows.kinds.add("keys");
     if (start.again !== undefined || after.pause !== undefined) rows.kinds.add("runsAgain");
     if (start.claim !== undefined) rows.kinds.add("claims");
+    if (start.number !== undefined) rows.kinds.add("numbers");
   } else {
     const more = runMore(draft.before, after);
     if (more !== undefined) rows.kinds.add("runsMore");
@@ -271,6 +273,7 @@ function startRow(after: Run, start: StartRun, order: number, history: readonly 
     r: after.id,
     w: after.workflowId,
     wn: after.plan.document.name,
+    nu: start.number,
     d: after.plan.digest,
     s: after.state,
     es: after.eventSeq,

@@ -27,7 +27,11 @@ export interface StartRun {
   /** Written in the same transaction as the run. */
   readonly idempotency?: { readonly caller: string; readonly key: string; readonly requestSha256: string };
   /** Where it was given before the run exists: a child's, by its parent. */
-  readonly runId?: string;
+  readonly runId?: string | undefined;
+  /** Where it was reserved before, because something asks for it early; the commit gives it otherwise. */
+  readonly number?: number | undefined;
+  /** When it was asked for, Unix ms, where something was told of it already; now, otherwise. */
+  readonly createdMs?: number | undefined;
   /** No later deadline than this, Unix ms. */
   readonly deadlineMs?: number;
   /** Where the run that asks for it is paused: it begins when that one goes on. */

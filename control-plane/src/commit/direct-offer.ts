@@ -12,6 +12,7 @@ import { hookWaitMs } from "../engine/plan.ts";
 import type { Sessions, Slot } from "../dispatch/sessions.ts";
 import type { Backlog } from "../dispatch/backlog.ts";
 import type { Placed } from "./batch.ts";
+import { valuesOf } from "../engine/vars.ts";
 import { laneOf } from "./lane.ts";
 
 export interface Placement {
@@ -20,9 +21,10 @@ export interface Placement {
 }
 
 /** A key that cannot be evaluated was refused when the run was asked for. */
-function fairnessKeyOf({ plan, inputs }: Run): string {
-  const order = orderOf(plan.document, inputs);
-  return order.kind === "order" ? order.fairnessKey : plan.document.name;
+function fairnessKeyOf(run: Run): string {
+  const { document } = run.plan;
+  const order = orderOf(document, valuesOf(run));
+  return order.kind === "order" ? order.fairnessKey : document.name;
 }
 
 /** Places every ready task run of a draft: with an agent at once, or in its lane's queue. */

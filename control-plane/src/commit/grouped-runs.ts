@@ -2,6 +2,7 @@
 // they belong to, what becomes of them there, and what a refusal is told.
 import { admitNew, groupOf, heldGroup, mayGoOn, type RunGroup } from "../engine/concurrency.ts";
 import type { Run } from "../engine/snapshot.ts";
+import { valuesOf } from "../engine/vars.ts";
 import type { CommitStore, HeldGroup } from "./commit.store.ts";
 import type { GroupJoin } from "./batch.ts";
 import type { PendingRun } from "./pending.ts";
@@ -23,12 +24,12 @@ export function groupedOf(
 
 function groupOfPending(pending: PendingRun, run: Run | undefined, isHeld: boolean): RunGroup | undefined {
   if (pending.start !== undefined) {
-    const { edition, inputs } = pending.start.request;
-    const group = groupOf(edition.document, edition.workflowId, inputs);
+    const { edition } = pending.start.request;
+    const group = groupOf(edition.document, edition.workflowId, valuesOf(pending.start.request));
     return group ?? (isHeld ? heldGroup(edition.workflowId) : undefined);
   }
   if (run === undefined || !pending.events.some(({ event }) => event.kind === "admit")) return undefined;
-  return groupOf(run.plan.document, run.workflowId, run.inputs) ?? heldGroup(run.workflowId);
+  return groupOf(run.plan.document, run.workflowId, valuesOf(run)) ?? heldGroup(run.workflowId);
 }
 
 export type GroupAnswer =

@@ -13,6 +13,7 @@ import type { Lane } from "../dispatch/sessions.ts";
 import type { PlanTask } from "../engine/plan.ts";
 import type { Preference } from "../engine/placement.ts";
 import { taskAt, type Run, type TaskRun } from "../engine/snapshot.ts";
+import { valuesOf } from "../engine/vars.ts";
 import type { LimitDemand } from "../engine/limit.ts";
 import { demandsOf } from "../engine/limit-demand.ts";
 
@@ -95,7 +96,7 @@ function labelsOf(
       return String(
         evaluateText(
           one as DynamicText,
-          { inputs: run.inputs, vars: {}, ...(index === undefined ? {} : { item, index }) },
+          { ...valuesOf(run), ...(index === undefined ? {} : { item, index }) },
           { scope: scopeFor(run.plan.document, planTask.key, "runsOn") },
         ),
       );

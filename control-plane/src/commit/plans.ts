@@ -3,6 +3,7 @@ import { defaultPriority } from "@capstan/proto";
 import { orderOf } from "../engine/order.ts";
 import { compilePlan, type Plan } from "../engine/plan.ts";
 import type { NewRun } from "../engine/run-machine.ts";
+import { valuesOf } from "../engine/vars.ts";
 import type { StartRun, WorkflowEdition } from "./commit.ts";
 import type { CommitStore } from "./commit.store.ts";
 
@@ -15,8 +16,8 @@ export class Plans {
   }
 
   newRun(request: StartRun): NewRun {
-    const { edition, inputs, labels, trigger, runId, deadlineMs, paused } = request;
-    const order = orderOf(edition.document, inputs);
+    const { edition, inputs, labels, trigger, runId, number, createdMs, deadlineMs, paused } = request;
+    const order = orderOf(edition.document, valuesOf(request));
     return {
       projectId: edition.projectId,
       project: edition.project,
@@ -26,6 +27,8 @@ export class Plans {
       labels,
       trigger,
       runId,
+      number,
+      createdMs,
       deadlineMs,
       paused,
       ...(request.again === undefined ? {} : { again: request.again }),

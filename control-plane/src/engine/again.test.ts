@@ -13,6 +13,7 @@ interface Options {
   readonly from?: string;
   readonly marks?: Readonly<Record<string, Mark>>;
   readonly inputs?: JsonObject;
+  readonly vars?: JsonObject;
   readonly document?: Partial<CanonicalWorkflow> & { readonly tasks: Tasks };
   readonly filesGone?: ReadonlySet<string>;
 }
@@ -29,6 +30,7 @@ function retry(earlier: EngineFixture, options: Options = {}): { planned: AgainP
     earlierName: "test-1",
     plan,
     inputs,
+    vars: options.vars ?? {},
     mode: options.mode ?? "failed",
     from: options.from === undefined ? undefined : at(options.from),
     marks,

@@ -18,6 +18,7 @@ import {
 import type { Mark } from "./marked.ts";
 import type { Plan } from "./plan.ts";
 import { taskAt, type Run, type TaskRun } from "./snapshot.ts";
+import { varsOf } from "./vars.ts";
 
 /** What runs anew: what did not succeed; one task and all after it; everything. */
 export const againModes = ["failed", "from", "all"] as const;
@@ -77,9 +78,10 @@ export function keptAgain(origin: RunOrigin | undefined): Again | undefined {
 export interface AgainRequest {
   readonly earlier: Run;
   readonly earlierName: string;
-  /** The plan and the inputs of the new run. */
+  /** The plan and the values of the new run. */
   readonly plan: Plan;
   readonly inputs: JsonObject;
+  readonly vars: JsonObject;
   readonly mode: AgainMode;
   /** Position of the task to begin with, for `from`. */
   readonly from: number | undefined;
@@ -171,7 +173,7 @@ function whyNot(
     return "its code is another one in this version";
   const names = namesOf(plan.document, planTask.key, planTask.task);
   if (task.state === "skipped" && names.includes("run")) return "its condition asks about the run";
-  const input = names.find((name) => name.startsWith("inputs") && !sameInput(request, name));
+  const input = names.find((name) => !sameValue(request, name));
   if (input !== undefined) return `${input} is another one`;
   const need = planTask.needs.find((one) => !settled.has(one));
   if (need !== undefined) return `it needs ${plan.tasks[need]?.key ?? "a task"}, which runs anew`;
@@ -202,9 +204,12 @@ function listNames({ forEach, matrix }: CanonicalTask): readonly string[] {
   return found;
 }
 
-function sameInput({ earlier, inputs }: AgainRequest, name: string): boolean {
-  const [, input] = name.split(".");
-  return input === undefined ? same(earlier.inputs, inputs) : same(earlier.inputs[input], inputs[input]);
+/** Inputs and variables by their values; all other names follow from tasks and the run. */
+function sameValue({ earlier, inputs, vars }: AgainRequest, name: string): boolean {
+  const [root, key] = name.split(".");
+  if (root !== "inputs" && root !== "vars") return true;
+  const [before, after] = root === "inputs" ? [earlier.inputs, inputs] : [varsOf(earlier), vars];
+  return key === undefined ? same(before, after) : same(before[key], after[key]);
 }
 
 /** Titles and texts are for people; the rest of a task is what it does. */

@@ -10,8 +10,8 @@ import {
   sha256Hex,
   type CanonicalConcurrency,
   type CanonicalWorkflow,
-  type JsonObject,
 } from "@capstan/proto";
+import type { RunValues } from "./vars.ts";
 
 export interface RunGroup {
   /** `group:<workflow>:<hash of the key>`. */
@@ -67,11 +67,11 @@ export function admitNew(group: RunGroup, state: GroupState, isHeld = false): Ad
 /** Whether a run that waits may go on now. */
 export const mayGoOn = (group: RunGroup, state: GroupState): boolean => state.active < group.limit;
 
-/** The group of a run with these inputs; undefined where its workflow has no concurrency. @throws where the key cannot be evaluated */
-export function groupOf(document: CanonicalWorkflow, workflowId: string, inputs: JsonObject): RunGroup | undefined {
+/** The group of a run with these values; undefined where its workflow has no concurrency. @throws where the key cannot be evaluated */
+export function groupOf(document: CanonicalWorkflow, workflowId: string, values: RunValues): RunGroup | undefined {
   const { concurrency } = document;
   if (concurrency === undefined) return undefined;
   const { key = "", limit = defaultConcurrencyLimit, onLimit = "queue", maxQueued = defaultQueuedMax } = concurrency;
-  const text = evaluateText(key, { inputs, vars: {} }, { scope: scopeAt(document, "run") });
+  const text = evaluateText(key, { ...values }, { scope: scopeAt(document, "run") });
   return { key: `group:${workflowId}:${sha256Hex(String(text)).slice(0, 32)}`, limit, onLimit, queuedMax: maxQueued };
 }

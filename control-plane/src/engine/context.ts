@@ -18,6 +18,7 @@ import {
 import type { Draft, Surroundings } from "./draft.ts";
 import type { PlanTask } from "./plan.ts";
 import { groupCounts, type MapState } from "./group.ts";
+import { valuesOf } from "./vars.ts";
 import { groupAt, taskAt, type Run, type RunFailure, type TaskRun } from "./snapshot.ts";
 
 /** The page of a run; those of the project `default` are written without it. */
@@ -39,7 +40,7 @@ export function evaluationContext(
     if (taskRun === undefined) continue;
     tasks[planTask.key] = planTask.mapping === undefined ? taskView(taskRun) : groupView(taskRun, task);
   }
-  return { inputs: run.inputs, vars: {}, tasks };
+  return { ...valuesOf(run), tasks };
 }
 
 function taskView(task: TaskRun): JsonObject {

@@ -12,9 +12,10 @@ import type { Draft } from "./draft.ts";
 import { namedLimitKey, type LimitDemand } from "./limit.ts";
 import type { PlanTask } from "./plan.ts";
 import type { Run } from "./snapshot.ts";
+import { valuesOf } from "./vars.ts";
 
 /** What demands follow from: frozen when the run was made, so they are the same whenever they are asked. */
-type DemandingRun = Pick<Run, "workflowId" | "plan" | "inputs">;
+type DemandingRun = Pick<Run, "workflowId" | "plan" | "inputs" | "trigger">;
 
 /** `item` and `index` of an index of a mapped task. */
 type IndexContext = Pick<ExpressionContext, "item" | "index">;
@@ -33,7 +34,7 @@ export function demandsOf(run: DemandingRun, planTask: PlanTask, index: IndexCon
   if (concurrency !== undefined) {
     const text = evaluateText(
       concurrency.key,
-      { inputs: run.inputs, vars: {}, ...index },
+      { ...valuesOf(run), ...index },
       { scope: scopeFor(run.plan.document, planTask.key, "runsOn") },
     );
     const hash = sha256Hex(String(text)).slice(0, 32);

@@ -8,24 +8,24 @@ import {
   priorityMin,
   scopeAt,
   type CanonicalWorkflow,
-  type JsonObject,
 } from "@capstan/proto";
+import type { RunValues } from "./vars.ts";
 
 export type RunOrder =
   | { readonly kind: "order"; readonly priority: number; readonly fairnessKey: string }
   | { readonly kind: "error"; readonly message: string };
 
-/** Priority (1 to 5, 1 first) and fairness key (the workflow's name unless said) of a run with these inputs. */
-export function orderOf(document: CanonicalWorkflow, inputs: JsonObject): RunOrder {
+/** Priority (1 to 5, 1 first) and fairness key (the workflow's name unless said) of a run with these values. */
+export function orderOf(document: CanonicalWorkflow, values: RunValues): RunOrder {
   const { priority, fairnessKey } = document;
   try {
     const asked = priority ?? defaultPriority;
-    const number = typeof asked === "number" ? asked : evaluateTree(asked, { inputs, vars: {} }, at(document));
+    const number = typeof asked === "number" ? asked : evaluateTree(asked, { ...values }, at(document));
     if (!Number.isInteger(number) || Number(number) < priorityMin || Number(number) > priorityMax) {
       return { kind: "error", message: `priority: ${JSON.stringify(number)} is no whole number from 1 to 5` };
     }
     const key = fairnessKey ?? document.name;
-    const text = isExpr(key) || isText(key) ? String(evaluateTree(key, { inputs, vars: {} }, at(document))) : key;
+    const text = isExpr(key) || isText(key) ? String(evaluateTree(key, { ...values }, at(document))) : key;
     return { kind: "order", priority: Number(number), fairnessKey: text };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

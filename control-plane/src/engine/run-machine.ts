@@ -30,6 +30,10 @@ export interface NewRun {
   readonly again?: Again;
   /** Where it was given before: a child's, by its parent. */
   readonly runId?: string | undefined;
+  /** Where it was reserved before. */
+  readonly number?: number | undefined;
+  /** When it was asked for, where something was told of it already. */
+  readonly createdMs?: number | undefined;
   /** No later deadline than this. */
   readonly deadlineMs?: number | undefined;
   /** By whom its parent was paused: it begins when that one goes on. It has to wait, then. */
@@ -39,20 +43,20 @@ export interface NewRun {
 const noNeeds = { open: 0, ok: 0, tolerated: 0, fail: 0, cancel: 0, skip: 0 } as const;
 
 /**
- * A new run with its task runs, and the first of them ready. Its number is given by the commit. `waits`: it stays queued
+ * A new run with its task runs, and the first of them ready. Its number is given by the commit, unless it was reserved. `waits`: it stays queued
  * without task runs until its group has room (concurrency.ts).
  */
 export function startRun(request: NewRun, around: Surroundings, waits = false): Draft {
-  const { again, runId, deadlineMs, paused, ...asked } = request;
+  const { again, runId, number = 0, createdMs = around.nowMs, deadlineMs, paused, ...asked } = request;
   const run: Run = {
     ...asked,
     origin: waits && again !== undefined ? keepAgain(again) : again?.origin,
     id: runId ?? around.newId(),
-    number: 0,
+    number,
     state: "queued",
     version: 0,
     eventSeq: 0,
-    createdMs: around.nowMs,
+    createdMs,
     startedMs: undefined,
     endedMs: undefined,
     deadlineMs: Math.min(around.nowMs + request.plan.timeoutMs, deadlineMs ?? Infinity),

@@ -42,7 +42,7 @@ export function runSummary(run: RunRecord): RunSummary {
 }
 
 /** What asked for the run, without what only the engine wants. */
-function triggerView({ parent, children: _children, ...shown }: JsonObject): JsonObject {
+function triggerView({ parent, children: _children, vars: _vars, ...shown }: JsonObject): JsonObject {
   return parent === undefined ? shown : { ...shown, isChild: true };
 }
 

@@ -15,6 +15,7 @@ import type { RunService } from "../run/run.service.ts";
 import type { RunRecord } from "../run/run.store.ts";
 import type { NumberedEdition, WorkflowEditions } from "../workflow/editions.ts";
 import type { StorePaths } from "../workflow/store-paths.ts";
+import type { EarlyRuns } from "./early-run.ts";
 import { completeInputs } from "./inputs.ts";
 import { completeLabels } from "./labels.ts";
 
@@ -25,6 +26,7 @@ export interface AgainParts {
   readonly snapshots: Pick<CommitStore, "loadRuns">;
   readonly paths: StorePaths;
   readonly audit: Audit;
+  readonly early: Pick<EarlyRuns, "prepare">;
 }
 
 export interface RetryRequest {
@@ -70,7 +72,15 @@ export class AgainService {
     const [earlier] = await this.parts.snapshots.loadRuns([{ projectId: project.id, runId: record.id }]);
     if (earlier === undefined) throw new AppError("not_found", `There is no run ${run} in project ${project.name}.`);
     const plan = compilePlan(edition.digest, edition.document);
-    const inputs = request.version === "same" ? earlier.inputs : completeInputs(edition.document, earlier.inputs);
+    const attempt = (earlier.origin?.attempt ?? 1) + 1;
+    const scheduledMs = earlier.origin?.scheduledMs ?? earlier.createdMs;
+    const before = await this.parts.early.prepare({
+      edition,
+      labels: earlier.labels,
+      repeats: { trigger: earlier.trigger, attempt, scheduledMs },
+    });
+    const inputs =
+      request.version === "same" ? earlier.inputs : completeInputs(edition.document, earlier.inputs, before);
     const marks = new Map<number, Mark>();
     for (const [key, mark] of Object.entries(request.marks)) {
       marks.set(positionOf(plan, edition, key), checked(plan, key, { ...mark, actor }));
@@ -80,6 +90,7 @@ export class AgainService {
       earlierName: name,
       plan,
       inputs,
+      vars: before.vars,
       mode: request.mode,
       from: request.from === undefined ? undefined : positionOf(plan, edition, request.from),
       marks,
@@ -97,14 +108,15 @@ export class AgainService {
       name,
       actor,
       mode: request.mode,
-      attempt: (earlier.origin?.attempt ?? 1) + 1,
-      scheduledMs: earlier.origin?.scheduledMs ?? earlier.createdMs,
+      attempt,
+      scheduledMs,
     };
     const outcome = await this.parts.commit.start({
       edition,
       inputs,
       labels: earlier.labels,
-      trigger: { ...earlier.trigger, actor },
+      trigger: { ...earlier.trigger, actor, ...before.kept },
+      ...before.start,
       ...(idempotency === undefined ? {} : { idempotency }),
       again: { origin, reused: planned.reused, marks },
     });
@@ -130,7 +142,8 @@ export class AgainService {
   ): Promise<StartedAgain> {
     const record = await this.parts.runs.find(project, run);
     const edition = await this.edition(project, record, version);
-    const inputs = completeInputs(edition.document, record.inputs);
+    const before = await this.parts.early.prepare({ edition });
+    const inputs = completeInputs(edition.document, record.inputs, before);
     const { actor, kind } = by;
     const origin: RunOrigin = {
       kind: "rerun",
@@ -142,8 +155,9 @@ export class AgainService {
     const outcome = await this.parts.commit.start({
       edition,
       inputs,
-      labels: completeLabels(edition.document, inputs),
-      trigger: { kind, actor },
+      labels: completeLabels(edition.document, inputs, before),
+      trigger: { kind, actor, ...before.kept },
+      ...before.start,
       ...(idempotency === undefined ? {} : { idempotency }),
       again: { origin, reused: new Map(), marks: new Map() },
     });

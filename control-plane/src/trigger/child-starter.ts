@@ -7,14 +7,22 @@ import type { DueTimer } from "../dispatch/dispatch.store.ts";
 import type { Run } from "../engine/snapshot.ts";
 import type { NumberedEdition, WorkflowEditions } from "../workflow/editions.ts";
 import { childEdition, frozenChildren } from "./children.ts";
+import type { EarlyRuns } from "./early-run.ts";
 import { completeLabels } from "./labels.ts";
 
 export class ChildStarter {
+  private readonly early: Pick<EarlyRuns, "prepare">;
   private readonly commit: Commit;
   private readonly store: Pick<CommitStore, "loadRuns">;
   private readonly editions: WorkflowEditions;
 
-  constructor(commit: Commit, store: Pick<CommitStore, "loadRuns">, editions: WorkflowEditions) {
+  constructor(
+    commit: Commit,
+    store: Pick<CommitStore, "loadRuns">,
+    editions: WorkflowEditions,
+    early: Pick<EarlyRuns, "prepare">,
+  ) {
+    this.early = early;
     this.commit = commit;
     this.store = store;
     this.editions = editions;
@@ -43,13 +51,15 @@ export class ChildStarter {
     const edition = await this.editionOf(parent, task, { name, version: String(body["version"]) });
     if (edition === undefined) throw new AppError("unknown_workflow", `there is no workflow ${name}`);
     const given = body["inputs"];
-    const { inputs, problems } = checkInputs(edition.document, isObject(given) ? given : {});
+    const runId = String(body["runId"]);
+    const before = await this.early.prepare({ edition, runId });
+    const { inputs, problems } = checkInputs(edition.document, isObject(given) ? given : {}, before);
     const [first] = problems;
     if (first !== undefined) throw new AppError("inputs_invalid", `the inputs of ${name} do not fit: ${first.detail}`);
     const outcome = await this.commit.start({
       edition,
       inputs,
-      labels: completeLabels(edition.document, inputs),
+      labels: completeLabels(edition.document, inputs, before),
       trigger: {
         kind: "workflow",
         actor: parent.trigger["actor"] ?? "capstan",
@@ -57,8 +67,10 @@ export class ChildStarter {
         task,
         parent: { runId: parentId, position, depth: body["depth"] ?? 2, wait: body["wait"] ?? true },
         ...(await frozenChildren(this.editions, project, edition.document)),
+        ...before.kept,
       },
-      runId: String(body["runId"]),
+      ...before.start,
+      runId,
       deadlineMs: parent.deadlineMs,
       paused: pausedBy(parent),
       claim: { runId: parentId, position, kind },

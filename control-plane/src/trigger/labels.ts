@@ -7,11 +7,17 @@ import {
   type CanonicalWorkflow,
   type JsonObject,
 } from "@capstan/proto";
+import type { EarlyRun } from "./early-run.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
-/** The labels of a run: those of its workflow, over the inputs, and those of the request, which win. @throws inputs_invalid */
-export function completeLabels(document: CanonicalWorkflow, inputs: JsonObject, given: Labels = {}): Labels {
+/** The labels of a run: those of its workflow, over the inputs, variables and the run, and those of the request, which win. @throws inputs_invalid */
+export function completeLabels(
+  document: CanonicalWorkflow,
+  inputs: JsonObject,
+  { vars, run }: Pick<EarlyRun, "vars" | "run">,
+  given: Labels = {},
+): Labels {
   const { labels } = document;
   if (labels === undefined) return given;
   const own: Record<string, string> = {};
@@ -21,7 +27,7 @@ export function completeLabels(document: CanonicalWorkflow, inputs: JsonObject, 
       continue;
     }
     try {
-      own[name] = String(evaluateTree(value, { inputs }, { scope: scopeAt(document, "run") }));
+      own[name] = String(evaluateTree(value, { inputs, vars, run }, { scope: scopeAt(document, "run") }));
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : "it cannot be evaluated";
       throw new AppError("inputs_invalid", `the label ${name} failed: ${why}`, { cause });

@@ -1,15 +1,16 @@
 // What is frozen with a run beside its inputs: its priority, its fairness key and its concurrency group.
-import { AppError, idFromUuid, type CanonicalWorkflow, type JsonObject } from "@capstan/proto";
+import { AppError, idFromUuid, type CanonicalWorkflow } from "@capstan/proto";
 import type { StartOutcome } from "../commit/commit.ts";
 import { groupOf } from "../engine/concurrency.ts";
 import { orderOf } from "../engine/order.ts";
+import type { RunValues } from "../engine/vars.ts";
 
-/** The priority of a run with these inputs. @throws inputs_invalid where it or a key cannot be evaluated */
-export function priorityOfRun(document: CanonicalWorkflow, inputs: JsonObject): number {
-  const order = orderOf(document, inputs);
+/** The priority of a run with these values. @throws inputs_invalid where it or a key cannot be evaluated */
+export function priorityOfRun(document: CanonicalWorkflow, values: RunValues): number {
+  const order = orderOf(document, values);
   if (order.kind === "error") throw new AppError("inputs_invalid", order.message);
   try {
-    groupOf(document, "", inputs);
+    groupOf(document, "", values);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : "it cannot be evaluated";
     throw new AppError("inputs_invalid", `concurrency.key: ${why}`, { cause });

@@ -1,5 +1,5 @@
 // A request for a run by a person or a program. The path from here to the first attempt is the product's shortest:
-// nothing is asked of the database before the commit.
+// nothing is asked of the database before the commit, unless the workflow reads variables or asks for its number early.
 import { Controller, Inject } from "@nestjs/common";
 import {
   AppError,
@@ -20,6 +20,7 @@ import { RunEnd } from "../run/run-end.ts";
 import { RunService } from "../run/run.service.ts";
 import { WorkflowEditions, type NumberedEdition } from "../workflow/editions.ts";
 import { frozenChildren } from "./children.ts";
+import { EarlyRuns } from "./early-run.ts";
 import { completeInputs } from "./inputs.ts";
 import { completeLabels } from "./labels.ts";
 import { priorityOfRun, refusedStart } from "./order.ts";
@@ -34,6 +35,7 @@ export class RunRequestController {
   private readonly runs: RunService;
   private readonly end: RunEnd;
   private readonly limits: StartLimits;
+  private readonly early: EarlyRuns;
 
   constructor(
     @Inject(WorkflowEditions) editions: WorkflowEditions,
@@ -41,7 +43,9 @@ export class RunRequestController {
     @Inject(RunService) runs: RunService,
     @Inject(COMMIT_SIGNALS) signals: CommitSignals,
     @Inject(StartLimits) limits: StartLimits,
+    @Inject(EarlyRuns) early: EarlyRuns,
   ) {
+    this.early = early;
     this.editions = editions;
     this.commit = commit;
     this.runs = runs;
@@ -62,9 +66,10 @@ export class RunRequestController {
         body.version === undefined ? `workflow ${params.workflow}` : `version ${body.version} of ${params.workflow}`;
       throw new AppError("not_found", `There is no ${what} in project ${project.name}.`);
     }
-    const inputs = completeInputs(edition.document, body.inputs ?? {});
-    const labels = completeLabels(edition.document, inputs, body.labels);
-    const priority = priorityOfRun(edition.document, inputs);
+    const before = await this.early.prepare({ edition, labels: body.labels });
+    const inputs = completeInputs(edition.document, body.inputs ?? {}, before);
+    const labels = completeLabels(edition.document, inputs, before, body.labels);
+    const priority = priorityOfRun(edition.document, { inputs, vars: before.vars });
     this.limits.admit(project, call.principal, 1, (headers) => void reply.headers(headers));
     const kind = call.request.headers["x-capstan-trigger"] === "manual" ? "manual" : "api";
     const frozen = await frozenChildren(this.editions, project, edition.document);
@@ -72,7 +77,8 @@ export class RunRequestController {
       edition,
       inputs,
       labels,
-      trigger: { kind, actor: call.actor, ...frozen },
+      trigger: { kind, actor: call.actor, ...frozen, ...before.kept },
+      ...before.start,
       ...(call.idempotencyKey === undefined
         ? {}
         : {
@@ -101,18 +107,21 @@ export class RunRequestController {
     const { project, params, body } = call;
     const waitMs = waitOf(call.query.wait, call.request.headers["prefer"]);
     const edition = await this.edition(project, params.workflow, body.version);
-    const asked = body.runs.map((run, i) => {
-      const inputs = completeInputs(edition.document, run.inputs ?? {}, `/runs/${i}`);
-      priorityOfRun(edition.document, inputs);
-      return { inputs, labels: completeLabels(edition.document, inputs, run.labels) };
+    const before = await this.early.prepareAll(body.runs.map(({ labels }) => ({ edition, labels })));
+    const asked = before.map((early, i) => {
+      const { inputs: given = {}, labels } = body.runs[i] ?? {};
+      const inputs = completeInputs(edition.document, given, early, `/runs/${i}`);
+      priorityOfRun(edition.document, { inputs, vars: early.vars });
+      return { early, inputs, labels: completeLabels(edition.document, inputs, early, labels) };
     });
     this.limits.admit(project, call.principal, asked.length, (headers) => void call.reply.headers(headers));
     const frozen = await frozenChildren(this.editions, project, edition.document);
-    const started = asked.map(async (run, i): Promise<StartedRun> => {
+    const started = asked.map(async ({ early, ...run }, i): Promise<StartedRun> => {
       const outcome = await this.commit.start({
         edition,
         ...run,
-        trigger: { kind: "api", actor: call.actor, ...frozen },
+        trigger: { kind: "api", actor: call.actor, ...frozen, ...early.kept },
+        ...early.start,
         ...(call.idempotencyKey === undefined
           ? {}
           : {

@@ -6,6 +6,7 @@ import {
   AppError,
   checkCode,
   checkLimits,
+  checkVars,
   idFromUuid,
   uuidV7,
   type CanonicalWorkflow,
@@ -28,10 +29,13 @@ import { checkSubWorkflows, startedNames } from "./sub-workflows.ts";
 import type { StorePaths } from "./store-paths.ts";
 import type { DeployRecord, WorkflowStore } from "./workflow.store.ts";
 
-/** What a deploy asks of the project's limits. */
-export interface DeployLimits {
-  /** Capacity by name. */
-  capacities(projectId: string): Promise<ReadonlyMap<string, number>>;
+/** What a deploy asks of its project. */
+export interface DeployProject {
+  readonly limits: {
+    /** Capacity by name. */
+    capacities(projectId: string): Promise<ReadonlyMap<string, number>>;
+  };
+  readonly variables: { names(projectId: string): Promise<ReadonlySet<string>> };
 }
 
 export class DeployService {
@@ -40,17 +44,17 @@ export class DeployService {
   private readonly picture: AgentPicture;
 
   private readonly paths: StorePaths;
-  private readonly limits: DeployLimits;
+  private readonly project: DeployProject;
 
   constructor(
     store: WorkflowStore,
     editions: WorkflowEditions,
     picture: AgentPicture,
     paths: StorePaths,
-    limits: DeployLimits,
+    project: DeployProject,
   ) {
     this.store = store;
-    this.limits = limits;
+    this.project = project;
     this.paths = paths;
     this.editions = editions;
     this.picture = picture;
@@ -86,6 +90,7 @@ export class DeployService {
     await this.refuseMissingBundles(project, read.documents);
     await this.refuseMissingCode(project, read);
     await this.refuseBadStarts(project, read);
+    await this.refuseUnknownVars(project, read);
     const limited = await this.checkLimits(project, read);
     const planned = await this.plan(project, read.documents, limited);
     if (body.dryRun === true) {
@@ -189,13 +194,24 @@ export class DeployService {
     refuseErrors({ ...read, problems: [...read.problems, ...checkSubWorkflows(read.documents, deployed)] });
   }
 
+  /** Every variable that a workflow reads is one of the project's. */
+  private async refuseUnknownVars(project: ProjectScope, read: ReadDocuments): Promise<void> {
+    const readers = read.documents.filter(({ document }) => document.vars !== undefined);
+    if (readers.length === 0) return;
+    const known = await this.project.variables.names(project.id);
+    const problems = readers
+      .filter(({ document }) => document.vars?.some((name) => !known.has(name)) === true)
+      .flatMap(({ source }) => checkVars({ text: source.source, file: source.file }, known));
+    refuseErrors({ ...read, problems: [...read.problems, ...problems] });
+  }
+
   /** Refuses limits that the project does not have; answers the warnings about those that can never be met. */
   private async checkLimits(project: ProjectScope, read: ReadDocuments): Promise<readonly Problem[]> {
     const takes = read.documents.filter(({ document }) =>
       Object.values(document.tasks).some((task) => task.limits !== undefined),
     );
     if (takes.length === 0) return [];
-    const capacities = await this.limits.capacities(project.id);
+    const capacities = await this.project.limits.capacities(project.id);
     const found = takes.flatMap(({ source }) => checkLimits({ text: source.source, file: source.file }, capacities));
     refuseErrors({ ...read, problems: [...read.problems, ...found] });
     return found;

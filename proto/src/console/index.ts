@@ -14,6 +14,7 @@ export * from "./explain.ts";
 export * from "./log.ts";
 export * from "./agent.ts";
 export * from "./limit.ts";
+export * from "./variable.ts";
 export * from "./live.ts";
 export * from "./routes.ts";
 export type * from "./route-types.ts";

@@ -24,6 +24,7 @@ import {
 } from "./deploy.ts";
 import { sendEventBodySchema, sentEventSchema } from "./event.ts";
 import { explanationSchema, runExplanationSchema } from "./explain.ts";
+import { setVariableBodySchema, variableSchema } from "./variable.ts";
 import { limitDetailSchema, limitSchema, setLimitBodySchema } from "./limit.ts";
 import { liveQuery } from "./live.ts";
 import { logWindowSchema, rawLogQuery, runLogQuery, taskLogQuery } from "./log.ts";
@@ -72,6 +73,7 @@ const R = `${P}/runs/{run}` as const;
 const T = `${R}/tasks/{task}` as const;
 const A = `${P}/agents/{agent}` as const;
 const L = `${P}/limits/{limit}` as const;
+const V = `${P}/variables/{variable}` as const;
 const eventStream = "text/event-stream";
 
 export const routes = {
@@ -633,6 +635,42 @@ export const routes = {
     path: L,
     summary: "Remove a limit that no workflow uses",
     permission: "limits:write",
+    idempotency: "yes",
+    status: 204,
+    errors: ["state_conflict"],
+  },
+
+  variableList: {
+    method: "GET",
+    path: `${P}/variables`,
+    summary: "Variables of the project",
+    permission: "workflows:read",
+    idempotency: "safe",
+    response: page(variableSchema),
+  },
+  variableGet: {
+    method: "GET",
+    path: V,
+    summary: "One variable",
+    permission: "workflows:read",
+    idempotency: "safe",
+    response: variableSchema,
+  },
+  variableSet: {
+    method: "PUT",
+    path: V,
+    summary: "Make a variable or change it; runs that have been asked for keep the value they began with",
+    permission: "secretRefs:write",
+    idempotency: "yes",
+    body: setVariableBodySchema,
+    response: variableSchema,
+    errors: ["body_too_large"],
+  },
+  variableDelete: {
+    method: "DELETE",
+    path: V,
+    summary: "Remove a variable that no workflow reads",
+    permission: "secretRefs:write",
     idempotency: "yes",
     status: 204,
     errors: ["state_conflict"],

@@ -287,6 +287,13 @@ export const specCodes = errorEntries({
     meaning: "More than 300 parts, 24 levels, or two list macros deep, chained ones counted.",
     do: "Let a task compute the value.",
   },
+  unknown_var: {
+    title: "a variable that the project does not have",
+    status: 422,
+    retryable: false,
+    meaning: "A workflow reads a variable by name, and the project has none of that name.",
+    do: "Correct the name, or make the variable first: `capstan vars set <name> <value>`.",
+  },
   unknown_limit: {
     title: "a limit that the project does not have",
     status: 422,

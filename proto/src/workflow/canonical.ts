@@ -379,6 +379,8 @@ export interface CanonicalWorkflow {
   readonly inputs?: Readonly<Record<string, ValueDeclaration>>;
   /** NAME → reference (`file:…`, `env:…`, `vault:…`), or `"project"`. Only those that are used. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Variables of the project that it reads, sorted. */
+  readonly vars?: readonly string[];
   readonly data?: Readonly<Record<string, DataClass>>;
   /** `bundle`: SHA-256 of the code bundle, written by deploy, so that changed code is another version. */
   readonly code?: {

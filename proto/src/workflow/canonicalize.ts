@@ -205,6 +205,7 @@ export function canonicalize(source: WorkflowSource): CanonicalWorkflow {
     owner: source.owner,
     tags: source.tags,
     inputs: optional(source.inputs, (map) => mapped(map, declarationOf)),
+    vars: optional(source.vars, (names) => (names.length === 0 ? undefined : [...new Set(names)].toSorted())),
     data: optional(source.data, (map) =>
       mapped(map, ({ allowedOn, ...rest }) => present({ ...rest, allowedOn: mapped(allowedOn, classesOf) })),
     ),

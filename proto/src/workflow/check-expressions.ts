@@ -53,7 +53,8 @@ export class ExpressionChecker {
     this.#source = source;
     this.#document = document;
     // The canonical form keeps only the secrets that are used; a check needs those that are declared.
-    this.#declarations = { inputs: document.inputs, tasks: document.tasks, secrets: declaredSecrets };
+    const { inputs, tasks, vars } = document;
+    this.#declarations = { inputs, tasks, vars, secrets: declaredSecrets };
     this.#problems = problems;
   }
 

@@ -22,6 +22,8 @@ export { canonicalJsonOf, digestOf } from "./digest.ts";
 export { labelText, labelsWantedBy } from "./python-environment.ts";
 export { checkCode } from "./check-code.ts";
 export { checkLimits } from "./check-limits.ts";
+export { checkVars } from "./check-vars.ts";
+export { early, type Early } from "./early.ts";
 export { readWorkflow, type ReadWorkflow, type WorkflowText } from "./read.ts";
 export { formatProblem, problemsMax, type DocumentProblem } from "./problems.ts";
 export { workflowJsonSchema, workflowSchema as workflowDocumentSchema, type WorkflowSource } from "./schema.ts";

@@ -8,7 +8,6 @@ import type { WorkflowSource } from "./schema.ts";
 /** Paths of keys; `*` stands for any name or index. */
 export const unsupportedKeys = [
   "triggers",
-  "vars",
   "calendars",
   "environment",
   "permissions",
@@ -141,16 +140,12 @@ function reportDatabase({ value, path }: Found, problems: ProblemList): void {
   });
 }
 
-/** Frozen before a run has a number: what the language lets these know of the run is not known to them yet. */
+/** Frozen with the run and asked again for each that waits: what the language lets these know of the run is not known to them yet. */
 function reportEarly(source: WorkflowSource, problems: ProblemList): void {
   const early: { readonly value: unknown; readonly path: readonly string[] }[] = [
     { value: source.priority, path: ["priority"] },
     { value: source.fairnessKey, path: ["fairnessKey"] },
     { value: source.concurrency?.key, path: ["concurrency", "key"] },
-    ...Object.entries(source.labels ?? {}).map(([name, value]) => ({ value, path: ["labels", name] })),
-    ...Object.entries(source.inputs ?? {}).flatMap(([name, input]) =>
-      typeof input === "object" ? [{ value: input["default"], path: ["inputs", name, "default"] }] : [],
-    ),
   ];
   for (const { value, path } of early) {
     if (value === undefined) continue;

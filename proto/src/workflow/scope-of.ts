@@ -34,6 +34,7 @@ export type Place =
 /** What a scope is made from: a canonical document has it, and a checker that has none yet can give it too. */
 export interface Declarations {
   readonly inputs?: CanonicalWorkflow["inputs"] | undefined;
+  readonly vars?: CanonicalWorkflow["vars"] | undefined;
   readonly secrets?: CanonicalWorkflow["secrets"] | undefined;
   readonly tasks: Readonly<
     Record<
@@ -132,7 +133,7 @@ const phrases: Readonly<Record<Place, string>> = {
 function makeScope(document: Declarations, place: Place, scopes: ReadonlyMap<Place, Scope>): Scope {
   if (place === "agent") return { place: phrases[place], roots: { agent: agentShape }, statusFunctions: false };
   const inputs = inputsShape(document);
-  const roots: Record<string, Shape> = { vars: { kind: "object", noun: "a declared variable", fields: {} } };
+  const roots: Record<string, Shape> = { vars: varsShape(document) };
   if (place !== "default") roots["inputs"] = inputs;
   if (place !== "runsOn") roots["run"] = runShape(place);
   if (place !== "default" && place !== "run" && place !== "runsOn") {
@@ -166,6 +167,13 @@ function inputsShape(document: Declarations): ObjectShape {
   }
   return { kind: "object", noun: "an input", fields };
 }
+
+/** Variables are texts. */
+const varsShape = (document: Declarations): ObjectShape => ({
+  kind: "object",
+  noun: "a declared variable",
+  fields: Object.fromEntries((document.vars ?? []).map((name) => [name, { shape: stringShape }])),
+});
 
 function secretsShape(document: Declarations): ObjectShape {
   const fields: Record<string, FieldShape> = {};

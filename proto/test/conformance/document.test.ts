@@ -367,3 +367,13 @@ test("files within the code and calls are named as they are", () => {
   ).toEqual([]);
   expect(codes(flow("{ a: { python: 'no call' } }"))).toEqual(["bad_value"]);
 });
+
+test("vars: a name that is not listed is unknown, with the nearest; their order and repetition mean nothing", () => {
+  const of = (vars: string, name: string) =>
+    readWorkflow({
+      text: `version: 1\nname: x\nvars: ${vars}\ntasks: { a: { run: "true", env: { A: "\${{ vars.${name} }}" } } }\n`,
+    });
+  expect(of("[region]", "regoin").problems).toMatchObject([{ code: "unknown_name", hint: "did you mean region?" }]);
+  expect(of("[region, zone]", "zone").problems).toEqual([]);
+  expect(of("[zone, region, zone]", "zone").digest).toBe(of("[region, zone]", "zone").digest);
+});

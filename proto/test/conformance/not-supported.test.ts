@@ -10,7 +10,6 @@ const spark = { image: "i", main: "m" };
 /** A right value for each key. */
 const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
   triggers: [{ id: "nightly", schedule: { cron: "0 3 * * *" } }],
-  vars: ["region"],
   calendars: { bank: { weekend: ["sat", "sun"] } },
   environment: "production",
   permissions: { idToken: ["sts"] },
@@ -57,8 +56,6 @@ const rows: [string, unknown][] = [
   ["priority", "${{ run.number }}"],
   ["fairnessKey", "${{ run.id }}"],
   ["concurrency.key", "${{ run.id }}"],
-  ["labels.nr", "${{ string(run.number) }}"],
-  ["inputs.*.default", "${{ string(run.number) }}"],
   ["secrets", ["PASSWORD"]],
   ["secrets.PASSWORD", "k8s:main/db#password"],
 ];

@@ -164,3 +164,16 @@ test("a sensor polls in virtual time: its cursor goes on, exit code 75 is not ye
     { since: 1, number: 3 },
   ]);
 });
+
+test("variables and the run's number are known to defaults and conditions, and a variable without a value is asked for", async () => {
+  const workflow = `version: 1
+name: known
+vars: [zone]
+inputs: { tag: { type: string, default: "\${{ vars.zone }}-\${{ run.number }}" } }
+tasks: { a: { if: vars.zone == "eu" && run.number == 1, run: "true" } }
+outputs: { tag: "\${{ inputs.tag }}" }
+`;
+  await expect(rehearse(workflow)).rejects.toMatchObject({ code: "mock_missing" });
+  const run = await rehearse(workflow, { vars: { zone: "eu" } });
+  expect([run.tasks["a"]?.state, run.outputs]).toEqual(["succeeded", { tag: "eu-1" }]);
+});

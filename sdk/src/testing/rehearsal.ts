@@ -6,8 +6,10 @@ import {
   AppError,
   checkInputs,
   evaluateTree,
+  idFromUuid,
   parseDuration,
   readWorkflow,
+  runName,
   scopeOf,
   type CanonicalWorkflow,
   type Failure,
@@ -37,6 +39,8 @@ import { answerOf, outputsOfAnswer, type Mock, type MockAnswer } from "./mock.ts
 
 export interface RehearsalOptions {
   readonly inputs?: JsonObject;
+  /** Variables of the project: every one that the workflow reads. */
+  readonly vars?: Readonly<Record<string, string>>;
   /** Task id → what it does instead. */
   readonly mocks?: Readonly<Record<string, Mock>>;
   /** Where the virtual clock starts, Unix ms (2026-01-01T00:00:00Z). */
@@ -75,6 +79,8 @@ export interface Rehearsed {
 
 const agentId = "rehearsal";
 const by = { agentId, session: 1 } as const;
+const rehearsedRunId = "00000000-0000-7000-8000-000000000000";
+const publicUrl = "http://127.0.0.1:7420";
 const usualMs = 1_000;
 const stepsMax = 200_000;
 const startMs = Date.UTC(2026, 0, 1);
@@ -86,10 +92,12 @@ interface Due {
 }
 
 class Rehearsal {
-  run: Run;
+  #run: Run | undefined;
   nowMs: number;
   readonly history: HistoryItem[] = [];
   readonly given = new Map<number, JsonObject>();
+  readonly #document: CanonicalWorkflow;
+  readonly #digest: string;
   readonly #mocks: Readonly<Record<string, Mock>>;
   /** By what they are about: an attempt, or a timer of a position. */
   readonly #due = new Map<string, Due>();
@@ -99,24 +107,61 @@ class Rehearsal {
   #seq = 0;
   #order = 0;
 
-  constructor(document: CanonicalWorkflow, digest: string, inputs: JsonObject, options: RehearsalOptions) {
+  constructor(document: CanonicalWorkflow, digest: string, options: RehearsalOptions) {
+    this.#document = document;
+    this.#digest = digest;
     this.#mocks = options.mocks ?? {};
     this.nowMs = options.nowMs ?? startMs;
+  }
+
+  get run(): Run {
+    if (this.#run === undefined) throw new Error("the rehearsal has not started");
+    return this.#run;
+  }
+
+  set run(run: Run) {
+    this.#run = run;
+  }
+
+  /** What defaults see, before there is a run. */
+  early(vars: JsonObject): { readonly vars: JsonObject; readonly run: JsonObject } {
+    const { name } = this.#document;
+    const { nowMs } = this;
+    return {
+      vars,
+      run: {
+        id: idFromUuid("run", rehearsedRunId),
+        number: 1,
+        url: `${publicUrl}/runs/${runName(name, 1)}`,
+        workflow: name,
+        version: this.#digest,
+        attempt: 1,
+        state: "queued",
+        scheduledAt: nowMs,
+        startedAt: nowMs,
+        duration: 0,
+        labels: {},
+      },
+    };
+  }
+
+  start(inputs: JsonObject, vars: JsonObject): void {
     const draft = startRun(
       {
         projectId: "rehearsal",
         project: "default",
         workflowId: "rehearsal",
-        plan: compilePlan(digest, document),
+        plan: compilePlan(this.#digest, this.#document),
         inputs,
         labels: {},
-        trigger: { kind: "manual" },
+        trigger: { kind: "manual", ...(Object.keys(vars).length === 0 ? {} : { vars }) },
         priority: 3,
+        runId: rehearsedRunId,
+        number: 1,
       },
       this.#around(),
     );
     this.run = this.#commit(draft);
-    this.run = { ...this.run, number: 1 };
     this.#due.set("deadline", { atMs: this.run.deadlineMs, order: 0, event: { kind: "deadline" } });
   }
 
@@ -141,7 +186,7 @@ class Rehearsal {
       nowMs: this.nowMs,
       newId: () => `00000000-0000-7000-8000-${String(++this.#ids).padStart(12, "0")}`,
       incarnation: 1,
-      publicUrl: "http://127.0.0.1:7420",
+      publicUrl,
     };
   }
 
@@ -310,10 +355,16 @@ export async function rehearse(workflow: Rehearsable, options: RehearsalOptions 
     (id) => !Object.hasOwn(document.tasks, id.replace(/\.\d+$/, "")) && !id.startsWith("hooks."),
   );
   if (unknown !== undefined) throw new AppError("mock_missing", `there is no task ${unknown} to mock`);
-  const checked = checkInputs(document, options.inputs ?? {});
+  const vars = options.vars ?? {};
+  const missing = document.vars?.find((name) => !Object.hasOwn(vars, name));
+  if (missing !== undefined) {
+    throw new AppError("mock_missing", `the variable ${missing} has no value; add --var ${missing}=value`);
+  }
+  const rehearsal = new Rehearsal(document, digest, options);
+  const checked = checkInputs(document, options.inputs ?? {}, rehearsal.early(vars));
   const [wrong] = checked.problems;
   if (wrong !== undefined) throw new AppError("inputs_invalid", wrong.detail, { problems: checked.problems });
-  const rehearsal = new Rehearsal(document, digest, checked.inputs, options);
+  rehearsal.start(checked.inputs, vars);
   const { nowMs: startedMs } = rehearsal;
   await rehearsal.toEnd();
   const { run } = rehearsal;

@@ -14,6 +14,7 @@ import { LaneEntity } from "./lane.entity.ts";
 import { LeaseClockEntity } from "./lease-clock.entity.ts";
 import { LimitEntity } from "./limit.entity.ts";
 import { LimitHoldEntity } from "./limit-hold.entity.ts";
+import { VariableEntity } from "./variable.entity.ts";
 import { LiveAttemptEntity } from "./live-attempt.entity.ts";
 import { LogSegmentEntity } from "./log-segment.entity.ts";
 import { LogStreamEntity } from "./log-stream.entity.ts";
@@ -52,6 +53,7 @@ export const entities = [
   LeaseClockEntity,
   LimitEntity,
   LimitHoldEntity,
+  VariableEntity,
   LiveAttemptEntity,
   LogSegmentEntity,
   LogStreamEntity,

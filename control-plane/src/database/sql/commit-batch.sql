@@ -17,6 +17,7 @@
 --  B6. A live attempt is a row of live_attempts; its end moves it to attempts, which is written once.
 --  B7. What an attempt takes of limits is taken under their locks (limit-lock.sql) and freed by the batch that ends it.
 --  B8. A start with a claim deletes the row that asked for it; where another has deleted it, the run is not made.
+--  B9. A number that was reserved is the run's; the others of the batch are counted on from the workflow's row.
 WITH
 --{starts}
 start AS (
@@ -99,7 +100,13 @@ started AS MATERIALIZED (
 ),
 numbered AS (
   UPDATE workflows w SET last_run_number = w.last_run_number + c.n
-  FROM (SELECT p, w, count(*) AS n FROM started GROUP BY p, w) c
+  FROM (SELECT p, w, count(*)
+--{/}
+--{starts&numbers}
+    FILTER (WHERE nu IS NULL)
+--{/}
+--{starts}
+    AS n FROM started GROUP BY p, w) c
   WHERE w.project_id = c.p AND w.id = c.w
   RETURNING w.project_id AS p, w.id AS w, w.last_run_number - c.n AS base
 ),
@@ -112,7 +119,25 @@ run_made AS (
 --{/}
 --{starts}
     )
-  SELECT n.p, n.r, n.w, n.wn, b.base + row_number() OVER (PARTITION BY n.p, n.w ORDER BY n.ord), n.d, n.s, 1, n.es, n.pr,
+  SELECT n.p, n.r, n.w, n.wn,
+--{/}
+--{starts&numbers}
+    CASE WHEN n.nu IS NOT NULL THEN n.nu ELSE
+--{/}
+--{starts}
+    b.base + row_number() OVER (PARTITION BY n.p, n.w
+--{/}
+--{starts&numbers}
+      , n.nu IS NULL
+--{/}
+--{starts}
+      ORDER BY n.ord)
+--{/}
+--{starts&numbers}
+    END
+--{/}
+--{starts}
+    , n.d, n.s, 1, n.es, n.pr,
     n.inp, n.lab, n.tr, n.cr, n.st, n.en, n.dl, n.ou, n.f
 --{/}
 --{starts&runsAgain}
