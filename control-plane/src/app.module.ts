@@ -14,6 +14,7 @@ import { AuthService } from "./auth/auth.service.ts";
 import type { Keys } from "./auth/keys.ts";
 import { PermissionGuard } from "./auth/permission.guard.ts";
 import { SITE, type Site } from "./auth/site.ts";
+import { answerCache } from "./cache/answer-cache.ts";
 import { admissionLoop } from "./commit/admission-loop.ts";
 import { COMMIT } from "./commit/commit.ts";
 import { CommitLoop } from "./commit/commit-loop.ts";
@@ -44,6 +45,7 @@ import { PgLogStore } from "./database/store/log-store.ts";
 import { PgCommitStore } from "./database/store/pg-commit.store.ts";
 import { PgDispatchStore } from "./database/store/pg-dispatch.store.ts";
 import { PgRunStore } from "./database/store/run.store.ts";
+import { PgCacheStore } from "./database/store/cache-store.ts";
 import { PgSweepStore } from "./database/store/sweep-store.ts";
 import { PgInventoryStore } from "./database/store/session-store.ts";
 import { PgVariableStore } from "./database/store/variable.store.ts";
@@ -78,6 +80,7 @@ import { VariableService } from "./project/variable.service.ts";
 import { ProjectController } from "./project/project.controller.ts";
 import { RELEASE, type Release } from "./project/release.ts";
 import { ReportService } from "./result/report.service.ts";
+import { cacheSweepLoop } from "./retention/cache-sweep-loop.ts";
 import { holdSweepLoop } from "./retention/hold-sweep-loop.ts";
 import { sweepLoop } from "./retention/sweep-loop.ts";
 import { RunController } from "./run/run.controller.ts";
@@ -173,6 +176,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
     heldWorkflowsLoop(held, dispatchLog),
     dispatch.loop,
   ];
+  const cacheStore = new PgCacheStore(pools.engine, pools.api);
   const sweeps = new PgSweepStore(pools.engine);
   if (config.roles.has("loops")) {
     loops.push(
@@ -186,6 +190,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
         log: dispatchLog,
         special: new Map<string, SpecialTimer>([
           ["event:look", (timer) => lookBack(eventStore, timer)],
+          ["cache", (timer) => answerCache(cacheStore, timer)],
           ["child_start", (timer) => childStarter.start(timer)],
         ]),
       }),
@@ -193,6 +198,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       deadlineLoop(dispatchStore, commit, dispatchLog),
       sweepLoop(sweeps, log),
       holdSweepLoop(sweeps, log),
+      cacheSweepLoop(sweeps, log),
     );
   }
 

@@ -91,6 +91,7 @@ function taskOf(name: string, position: number, state: TaskRunState, more: Parti
     mapped: null,
     late: [],
     reused: null,
+    cached: null,
     marked: null,
     ...more,
   };

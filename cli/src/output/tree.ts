@@ -22,6 +22,7 @@ type Shown = Pick<
   readonly agent: { readonly name: string } | null;
   /** What only a run of the control plane can be. */
   readonly reused?: TaskRunView["reused"];
+  readonly cached?: TaskRunView["cached"];
   readonly marked?: TaskRunView["marked"];
   readonly mapped?: MappedView | null;
 };
@@ -40,6 +41,7 @@ function mappedText({ total, succeeded, running, failed, skipped, cancelled }: M
 
 function remark(task: Shown, now: number): string {
   if (task.reused != null) return `re-used from ${task.reused.name}`;
+  if (task.cached != null) return `cached from ${task.cached.name}`;
   if (task.marked != null) return `marked by ${task.marked.actor}: ${task.marked.reason}`;
   if (task.mapped != null) {
     const counts = mappedText(task.mapped);

@@ -1,5 +1,6 @@
 // Drafts as rows: what one statement writes for many runs. `batch-columns.ts` has the columns, and
 // `database/sql/commit-batch.sql` names them.
+import { runName } from "@capstan/proto";
 import type { AttemptRow, Draft } from "../engine/draft.ts";
 import type { HistoryItem } from "../engine/event.ts";
 import type { MapState } from "../engine/group.ts";
@@ -29,6 +30,8 @@ export interface BatchRows {
   /** Runs that join a concurrency group or are admitted, and those that leave one. */
   readonly groups: object[];
   readonly groupsLeft: object[];
+  /** Task runs with `cache` that ended: the keys they leave, and what is kept of them. */
+  readonly cacheEnds: object[];
   /** A timer or a hand-over is due as soon as it is written. */
   isDue: boolean;
   /** What the rows of `starts`, `tasks` and `attempts` need of the statement, beside themselves. */
@@ -61,6 +64,7 @@ export const emptyBatch = (): BatchRows => ({
   frees: [],
   groups: [],
   groupsLeft: [],
+  cacheEnds: [],
   isDue: false,
   kinds: new Set(),
 });
@@ -213,6 +217,14 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
     if (timer.dueMs !== undefined && timer.dueMs <= draft.around.nowMs) rows.isDue = true;
     // A cleared timer that was never set costs a look-up that finds nothing.
     rows.timers.push({ p, r, o: timer.position, k: timer.kind, du: timer.dueMs, b: timer.body, aw: timer.awaits });
+  }
+  for (const { position, key, kept } of draft.cacheEnds) {
+    rows.isDue = true;
+    const what =
+      kept === undefined
+        ? {}
+        : { ou: kept.outputs, fi: kept.files, tt: kept.ttlMs, rn: runName(after.plan.document.name, after.number) };
+    rows.cacheEnds.push({ p, r, o: position, k: key, ...what });
   }
   for (const told of draft.handOvers) {
     rows.isDue = true;

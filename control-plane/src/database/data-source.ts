@@ -10,6 +10,7 @@ import { Again0005 } from "./migration/0005-again.ts";
 import { Limits0006 } from "./migration/0006-limits.ts";
 import { Order0008 } from "./migration/0008-order.ts";
 import { RunGroups0009 } from "./migration/0009-run-groups.ts";
+import { Cache0010 } from "./migration/0010-cache.ts";
 import { Variables0012 } from "./migration/0012-variables.ts";
 import { People0014 } from "./migration/0014-people.ts";
 import { ownerSettings, rolePassword, type RuntimeRole } from "./pool.ts";
@@ -23,6 +24,7 @@ export const migrations = [
   Limits0006,
   Order0008,
   RunGroups0009,
+  Cache0010,
   Variables0012,
   People0014,
 ] as const;

@@ -4,6 +4,7 @@
 import type { JsonObject } from "@capstan/proto";
 import { decide } from "./approval.ts";
 import { applyToAttempt } from "./attempt-machine.ts";
+import { hearCache } from "./cache.ts";
 import { Draft, type Surroundings } from "./draft.ts";
 import type { EventOutcome, RunEvent } from "./event.ts";
 import { startHooks } from "./hooks.ts";
@@ -173,6 +174,11 @@ function fire(draft: Draft, event: Extract<RunEvent, { kind: "timer" }>): EventO
       return timeUp(draft, position, "queue");
     case "timeout_total":
       return timeUp(draft, position, "total");
+    case "cache":
+    case "cache_free": {
+      const heard = hearCache(draft, position, timer, body);
+      return { kind: heard === "changed" || conclude(draft, position, heard) ? "accepted" : "duplicate" };
+    }
     case "poll_timeout":
       return timeUp(draft, position, "poll");
     case "late_start":

@@ -143,6 +143,13 @@ export function filesOf(run: Run): ReadonlySet<string> {
   return found;
 }
 
+/** Digests of the files in a value. */
+export function filesIn(value: JsonValue): ReadonlySet<string> {
+  const found = new Set<string>();
+  addFiles(value, found);
+  return found;
+}
+
 function addFiles(value: JsonValue, found: Set<string>): void {
   if (typeof value !== "object" || value === null) return;
   if (Array.isArray(value)) return value.forEach((one: JsonValue) => addFiles(one, found));
@@ -222,7 +229,7 @@ function sameTask(one: CanonicalTask, other: CanonicalTask): boolean {
 const bundleOf = (document: CanonicalWorkflow): string | undefined => document.code?.bundle;
 
 /** True where an action is code from the bundle. */
-function usesCode(task: CanonicalTask): boolean {
+export function usesCode(task: CanonicalTask): boolean {
   const fields: Readonly<Record<string, unknown>> = Object.assign({}, ...Object.values(task.action));
   return ["file", "call", "entry"].some((field) => typeof fields[field] === "string");
 }

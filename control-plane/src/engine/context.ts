@@ -44,7 +44,12 @@ export function evaluationContext(
 }
 
 function taskView(task: TaskRun): JsonObject {
-  return { state: task.state, outputs: task.outputs ?? {}, attempts: task.attempts, cached: false };
+  return {
+    state: task.state,
+    outputs: task.outputs ?? {},
+    attempts: task.attempts,
+    cached: task.flags?.cached !== undefined,
+  };
 }
 
 const noCounts = { total: 0, succeeded: 0, failed: 0, skipped: 0, cancelled: 0 };

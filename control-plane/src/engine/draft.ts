@@ -14,6 +14,7 @@ import {
   type RunState,
   type TaskRunState,
 } from "@capstan/proto";
+import type { CacheEnd } from "./cache.ts";
 import type { HistoryItem, TimerKind } from "./event.ts";
 import { counted, outputBytesOf, type GroupPlace, type MapState } from "./group.ts";
 import type { DraftTimer, HandOver } from "./hand-over.ts";
@@ -73,6 +74,8 @@ export class Draft {
   readonly timers = new Map<string, DraftTimer>();
   /** What other runs are to be told, in the same commit. */
   readonly handOvers: HandOver[] = [];
+  /** Keys of the cache that task runs which ended here asked for. */
+  readonly cacheEnds: CacheEnd[] = [];
   readonly cancels: CancelOrder[] = [];
   /** Needs that ended here and whose successors have not been asked yet. */
   readonly ended: number[] = [];

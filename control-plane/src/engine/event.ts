@@ -123,6 +123,8 @@ export const timerKinds = [
   "queue_timeout",
   "timeout_total",
   "poll_timeout",
+  "cache",
+  "cache_free",
   "late_start",
   "late_duration",
   "late_finish",

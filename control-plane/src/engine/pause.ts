@@ -7,7 +7,7 @@ import { tellChildren } from "./child.ts";
 import type { Draft } from "./draft.ts";
 import type { EventOutcome } from "./event.ts";
 import { setRunMarks } from "./late.ts";
-import type { TaskRun } from "./snapshot.ts";
+import { asksCache, type TaskRun } from "./snapshot.ts";
 import { shiftTimers } from "./task-timers.ts";
 
 /** The pauses of a run: how long they were together, and the one that goes on. */
@@ -41,7 +41,9 @@ export function pauseRun(draft: Draft, by: { readonly actor: string; readonly re
   tellChildren(draft, "parent_pause", { actor: by.actor, reason: by.reason });
   draft.tell({ type: "run.paused", from, to: "paused", actor: by.actor, reason: by.reason });
   for (const task of draft.openTasks()) {
-    if (task.state === "queued" && !notInQueue.has(task.reason?.code ?? "")) hold(draft, task.position);
+    // One that asks the cache is in no queue either; it is held when it has its answer.
+    if (task.state === "queued" && !notInQueue.has(task.reason?.code ?? "") && !asksCache(task))
+      hold(draft, task.position);
   }
   return { kind: "accepted" };
 }

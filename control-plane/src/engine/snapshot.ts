@@ -58,6 +58,8 @@ export interface NeedCounts {
 export interface TaskFlags {
   /** It was executed in an earlier run; this one took its outputs. */
   readonly reused?: ReusedFrom;
+  /** An equal task run of this run gave its outputs (cache.ts). */
+  readonly cached?: ReusedFrom;
   /** Marks of `sla` that it passed. */
   readonly late?: readonly LateMark[];
   /** A person ended it. */
@@ -72,7 +74,9 @@ export type Suspension =
   | { readonly kind: "child"; readonly runId: string }
   /** A back-off between two children. */
   | { readonly kind: "again" }
-  | PollState;
+  | PollState
+  /** A task run with `cache`: it asks for its key, or holds it and is at work. */
+  | { readonly kind: "cache"; readonly key: string; readonly held: boolean };
 
 /** Of a sensor, kept from poll to poll (poll.ts). */
 export interface PollState {
@@ -182,6 +186,10 @@ export interface Run {
   readonly openTasks: number;
   readonly openHooks: number;
 }
+
+/** True while a task run asks for its key of the cache: it is queued, in no queue, and nobody may have it. */
+export const asksCache = (task: Pick<TaskRun, "suspension">): boolean =>
+  task.suspension?.kind === "cache" && !task.suspension.held;
 
 /** The task run at a position of the plan, or of an index. */
 export function taskAt(run: Run, position: number): TaskRun | undefined {

@@ -1,5 +1,6 @@
 // The task run: from waiting to queued, to an attempt, to its end. Every function changes one task run of a draft.
 import { controlPlaneActions, isTaskRunEnded, type Failure, type JsonObject } from "@capstan/proto";
+import { askCache, leaveCache } from "./cache.ts";
 import { askCondition } from "./condition.ts";
 import { offerProblem } from "./context.ts";
 import type { Draft } from "./draft.ts";
@@ -77,7 +78,12 @@ export function consider(draft: Draft, position: number): void {
 
 /** Starts a task run: with an agent, or suspended where the control plane carries it itself. */
 export function startTask(draft: Draft, position: number): void {
-  if (!controlPlaneActions.has(draft.planTask(position).executor)) return queue(draft, position);
+  const { executor, task } = draft.planTask(position);
+  if (!controlPlaneActions.has(executor)) {
+    if (task.cache === undefined) return queue(draft, position);
+    const failure = askCache(draft, position, task.cache);
+    return failure === undefined ? undefined : failTask(draft, position, failure);
+  }
   conclude(draft, position, beginSuspended(draft, position));
 }
 
@@ -141,6 +147,7 @@ function waitsForPlace(draft: Draft, position: number): boolean {
 /** What follows from the end of a task run, beside those that need it. */
 export function afterEnd(draft: Draft, position: number, event: "onSuccess" | "onFailure" | undefined): void {
   forgetTimers(draft, position);
+  if (draft.planTask(position).task.cache !== undefined) leaveCache(draft, position);
   if (event !== undefined && draft.planTask(position).position === position) draft.callHooks(position, event);
 }
 

@@ -26,6 +26,7 @@ import { failureView } from "../run/view.ts";
 import type { AgentPicture, PicturedAgent } from "./agent-picture.ts";
 import { funnelOf } from "./funnel.ts";
 import { exhausted, suspendedAdvice, waitsFor } from "./suspended.ts";
+import { cacheReason } from "./cache-reason.ts";
 import { groupReason } from "./group-reason.ts";
 import type { LimitPicture, PicturedLimit } from "./limit-picture.ts";
 import { limitReason } from "./limit-reason.ts";
@@ -271,6 +272,8 @@ function queued(scene: Scene, task: TaskRecord, head: Head): Explanation {
     };
   }
   if (row === undefined) {
+    const cache = cacheReason(task);
+    if (cache !== undefined) return { ...head, since, ...cache };
     const code = task.reason?.code ?? "control_plane_behind";
     return { ...head, code, since, detail: `${task.key} has been queued${age}. ${reasonText(code)}`, do: null };
   }

@@ -17,7 +17,7 @@ import {
   type RunView,
   type TaskRunView,
 } from "@capstan/proto";
-import type { RunOrigin } from "../engine/again.ts";
+import type { ReusedFrom, RunOrigin } from "../engine/again.ts";
 import type { AttemptRecord, EventRecord, IndexCount, RunRecord, TaskRecord } from "./run.store.ts";
 
 // JSON of the database is deeply readonly to us; the schemas' types are not. The values are the same.
@@ -101,13 +101,14 @@ export function taskRunView(
     reason: task.reason === null ? null : { ...json<JsonObject>(task.reason), code: task.reason.code },
     mapped: mapped ?? null,
     late: [...(task.flags?.late ?? [])],
-    reused:
-      task.flags?.reused === undefined
-        ? null
-        : { run: idFromUuid("run", task.flags.reused.runId), name: task.flags.reused.run },
+    reused: originOf(task.flags?.reused),
+    cached: originOf(task.flags?.cached),
     marked: task.flags?.marked ?? null,
   };
 }
+
+const originOf = (from: ReusedFrom | undefined): TaskRunView["reused"] =>
+  from === undefined ? null : { run: idFromUuid("run", from.runId), name: from.run };
 
 /** How the indexes of a mapped task stand. Those without a task run have not begun, or were cancelled with their group. */
 export function mappedView(task: TaskRecord, counts: readonly IndexCount[]): MappedView {

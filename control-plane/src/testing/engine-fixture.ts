@@ -2,6 +2,7 @@
 import type { CanonicalTask, CanonicalWorkflow, JsonObject } from "@capstan/proto";
 import type { Again } from "../engine/again.ts";
 import { advance, openDraft } from "../engine/advance.ts";
+import type { CacheEnd } from "../engine/cache.ts";
 import type { Draft, Surroundings } from "../engine/draft.ts";
 import type { EventOutcome, FinishResult, HistoryItem, RunEvent, TimerKind } from "../engine/event.ts";
 import type { HandOver } from "../engine/hand-over.ts";
@@ -26,6 +27,8 @@ export class EngineFixture {
   readonly timers = new Map<string, number>();
   /** What other runs were told. */
   readonly handOvers: HandOver[] = [];
+  /** Keys of the cache that were left, and what is kept. */
+  readonly cacheEnds: CacheEnd[] = [];
   private ids = 0;
   private seq = 0;
 
@@ -165,6 +168,7 @@ export class EngineFixture {
     }
     this.history.push(...draft.history);
     this.handOvers.push(...draft.handOvers);
+    this.cacheEnds.push(...draft.cacheEnds);
     for (const [key, timer] of draft.timers) {
       if (timer.dueMs === undefined) this.timers.delete(key);
       else this.timers.set(key, timer.dueMs);

@@ -121,6 +121,8 @@ export const taskRunSchema = z.object({
   late: z.array(z.string()),
   /** The run in which it was executed, where this one re-uses it. */
   reused: z.object({ run: z.string(), name: z.string() }).nullable(),
+  /** The run whose equal task gave its outputs: no attempt was made. */
+  cached: z.object({ run: z.string(), name: z.string() }).nullable(),
   /** By whom and why it was ended by hand. */
   marked: z.object({ actor: z.string(), reason: z.string() }).nullable(),
 });

@@ -23,7 +23,6 @@ export const unsupportedKeys = [
   "defaults.resources.disk",
   "tasks.*.isolation",
   "tasks.*.network",
-  "tasks.*.cache",
   "tasks.*.reads",
   "tasks.*.writes",
   "tasks.*.container",

@@ -25,7 +25,6 @@ const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
   "defaults.resources.disk": "1Gi",
   "tasks.*.isolation": "L2",
   "tasks.*.network": "none",
-  "tasks.*.cache": { ttl: "1h" },
   "tasks.*.reads": ["s3://lake/orders"],
   "tasks.*.writes": ["s3://lake/orders"],
   "tasks.*.container": { image: "i" },

@@ -73,3 +73,30 @@ test("a canonical sensor is written as an author would, and is the same again", 
   const again = readWorkflow({ text: JSON.stringify(sourceOfCanonical(first.document)) });
   expect(again.digest).toBe(first.digest);
 });
+
+test("cache takes a key of text or any value, a time and a scope, and makes the edges that its key names", () => {
+  const result = read(
+    '{ a: { run: x, cache: { key: "${{ [inputs.day, tasks.b.outputs.n] }}", ttl: 7d, scope: project } }, b: { run: x, outputs: { n: integer } } }',
+    "inputs: { day: string }\n",
+  );
+  expect(lines(result)).toEqual([]);
+  expect(result.document?.tasks["a"]).toMatchObject({ needs: ["b"], cache: { ttlMs: 604_800_000, scope: "project" } });
+  if (result.document === undefined) throw new Error("it was refused");
+  expect(readWorkflow({ text: JSON.stringify(sourceOfCanonical(result.document)) }).digest).toBe(result.digest);
+});
+
+test.each([
+  ["{ ttl: 91d }", "bad_value"],
+  ["{ ttl: 10 }", "bad_duration"],
+  ["{ scope: all }", "bad_value"],
+  ['{ key: "${{ inputs.dya }}" }', "unknown_name"],
+  ['{ key: "${{ secrets.T }}" }', "not_available_here"],
+])("cache: %s is refused as %s", (cache, code) => {
+  const more = "inputs: { day: string }\nsecrets: { T: env:CAPSTAN_SECRET_T }\n";
+  expect(codes(read(`{ a: { run: x, cache: ${cache} } }`, more))).toEqual([code]);
+});
+
+test("cache does not apply to what no agent carries, nor to a sensor", () => {
+  expect(codes(read("{ a: { wait: 1h, cache: {} } }"))).toEqual(["not_applicable"]);
+  expect(codes(read("{ a: { run: x, poll: {}, cache: {} } }"))).toEqual(["not_applicable"]);
+});

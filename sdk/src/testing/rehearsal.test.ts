@@ -177,3 +177,35 @@ outputs: { tag: "\${{ inputs.tag }}" }
   const run = await rehearse(workflow, { vars: { zone: "eu" } });
   expect([run.tasks["a"]?.state, run.outputs]).toEqual(["succeeded", { tag: "eu-1" }]);
 });
+
+test("equal tasks with cache work once: the others wait for it and take its outputs", async () => {
+  const text = `
+version: 1
+name: prices
+tasks:
+  price:
+    forEach: [a, b, a, a]
+    run: "./price.sh"
+    env: { SHOP: "\${{ item }}" }
+    cache: { ttl: 1h }
+    outputs: { n: integer }
+`;
+  let calls = 0;
+  const run = await rehearse(text, {
+    mocks: {
+      price: () => {
+        calls += 1;
+        return { n: calls };
+      },
+    },
+  });
+  expect(run.state).toBe("succeeded");
+  expect(calls).toBe(2);
+  expect([0, 1, 2, 3].map((index) => run.tasks[`price.${index}`]?.outputs)).toEqual([
+    { n: 1 },
+    { n: 2 },
+    { n: 1 },
+    { n: 1 },
+  ]);
+  expect(run.tasks["price.2"]?.attempts).toBe(0);
+});

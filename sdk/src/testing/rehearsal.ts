@@ -103,6 +103,9 @@ class Rehearsal {
   readonly #due = new Map<string, Due>();
   /** Attempts that were made and not answered yet. */
   #fresh: { readonly position: number; readonly task: PlanTask }[] = [];
+  /** Of the cache, by key: what this run has brought so far, and who is at work. */
+  readonly #kept = new Map<string, JsonObject>();
+  readonly #holders = new Map<string, number>();
   #ids = 0;
   #seq = 0;
   #order = 0;
@@ -192,7 +195,7 @@ class Rehearsal {
 
   #send(event: RunEvent): void {
     const draft = openDraft(this.run, this.#around());
-    advance(draft, event);
+    advance(draft, event.kind === "timer" && event.timer === "cache" ? this.#askCache(event) : event);
     if (draft.isChanged) this.run = this.#commit(draft);
   }
 
@@ -209,12 +212,41 @@ class Rehearsal {
         reason === "timeout" ? { outcome: "timed_out", failure: timedOut } : { outcome: "cancelled" };
       this.#plan(attemptId, this.nowMs, { kind: "attempt_finished", attemptId, epoch, by, result });
     }
-    for (const [key, { position, kind, dueMs }] of draft.timers) {
+    for (const [key, { position, kind, dueMs, body }] of draft.timers) {
       if (dueMs === undefined) this.#due.delete(`timer ${key}`);
-      else this.#plan(`timer ${key}`, dueMs, { kind: "timer", position, timer: kind });
+      else
+        this.#plan(`timer ${key}`, dueMs, {
+          kind: "timer",
+          position,
+          timer: kind,
+          ...(body === undefined ? {} : { body }),
+        });
+    }
+    for (const { key, position, kept } of draft.cacheEnds) {
+      if (this.#holders.get(key) === position) this.#holders.delete(key);
+      if (kept !== undefined) this.#kept.set(key, kept.outputs);
+      for (const [at, { event }] of this.#due)
+        if (event.kind === "timer" && event.timer === "cache" && event.body?.["key"] === key)
+          this.#plan(at, this.nowMs, event);
     }
     this.history.push(...draft.history);
     return draft.snapshot();
+  }
+
+  /** The cache is empty at first: an equal task of this run has worked before, is at work, or this one works. */
+  #askCache(event: Extract<RunEvent, { kind: "timer" }>): RunEvent {
+    const key = String(event.body?.["key"]);
+    const outputs = this.#kept.get(key);
+    if (outputs !== undefined) return { ...event, body: { outputs, run: runName(this.#name, 1), runId: this.run.id } };
+    const holder = this.#holders.get(key);
+    if (holder !== undefined && holder !== event.position)
+      return { ...event, body: { holder: { run: runName(this.#name, 1), task: nameAt(this.run, holder) ?? "" } } };
+    this.#holders.set(key, event.position);
+    return { ...event, body: {} };
+  }
+
+  get #name(): string {
+    return this.run.plan.document.name;
   }
 
   #plan(key: string, atMs: number, event: RunEvent): void {

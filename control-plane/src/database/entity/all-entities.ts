@@ -7,6 +7,8 @@ import { ApiTokenEntity } from "./api-token.entity.ts";
 import { AttemptEntity } from "./attempt.entity.ts";
 import { AuditRecordEntity } from "./audit-record.entity.ts";
 import { BundleEntity } from "./bundle.entity.ts";
+import { CacheFlightEntity } from "./cache-flight.entity.ts";
+import { CachedResultEntity } from "./cached-result.entity.ts";
 import { DeployEntity } from "./deploy.entity.ts";
 import { IdempotencyKeyEntity } from "./idempotency-key.entity.ts";
 import { JoinTokenEntity } from "./join-token.entity.ts";
@@ -46,6 +48,8 @@ export const entities = [
   AttemptEntity,
   AuditRecordEntity,
   BundleEntity,
+  CacheFlightEntity,
+  CachedResultEntity,
   DeployEntity,
   IdempotencyKeyEntity,
   JoinTokenEntity,

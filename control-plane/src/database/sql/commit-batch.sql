@@ -18,6 +18,7 @@
 --  B7. What an attempt takes of limits is taken under their locks (limit-lock.sql) and freed by the batch that ends it.
 --  B8. A start with a claim deletes the row that asked for it; where another has deleted it, the run is not made.
 --  B9. A number that was reserved is the run's; the others of the batch are counted on from the workflow's row.
+--  B10. A key of the cache is freed by the batch that ends its holder; who waits for it is told by a row in the same one.
 WITH
 --{starts}
 start AS (
@@ -302,6 +303,31 @@ group_told AS (
 group_left AS (
   DELETE FROM run_groups x USING json_to_recordset(:groupsLeft::json) AS t(p uuid, r uuid)
   WHERE (t.r IN (SELECT r FROM ok)) IS TRUE AND x.project_id = t.p AND x.run_id = t.r
+),
+--{/}
+--{cacheEnds}
+cache_end AS (
+  SELECT t.* FROM json_to_recordset(:cacheEnds::json) AS t(p uuid, r uuid, o int, k text, ou jsonb, fi json, tt float8, rn text)
+  WHERE (t.r IN (SELECT r FROM ok)) IS TRUE
+),
+cache_kept AS (
+  INSERT INTO cached_results (project_id, key, run_id, run_name, outputs, files, stored_at, expires_at)
+  SELECT DISTINCT ON (p, k) p, k, r, rn, ou, ARRAY(SELECT json_array_elements_text(fi)), clock_timestamp(),
+    clock_timestamp() + tt * interval '1 millisecond'
+  FROM cache_end WHERE ou IS NOT NULL
+  ON CONFLICT (project_id, key) DO UPDATE SET run_id = excluded.run_id, run_name = excluded.run_name,
+    outputs = excluded.outputs, files = excluded.files, stored_at = excluded.stored_at, expires_at = excluded.expires_at
+),
+cache_left AS (
+  DELETE FROM cache_flights x USING cache_end t
+  WHERE x.project_id = t.p AND x.key = t.k AND x.run_id = t.r AND x.position = t.o
+  RETURNING x.project_id AS p, x.key AS k
+),
+cache_told AS (
+  INSERT INTO timers (project_id, run_id, position, kind, due_at)
+  SELECT w.project_id, w.run_id, w.position, 'cache_free', clock_timestamp()
+  FROM cache_left f JOIN timers w ON w.project_id = f.p AND w.awaits = 'cache:' || f.k
+  ON CONFLICT DO NOTHING
 ),
 --{/}
 --{lanes}

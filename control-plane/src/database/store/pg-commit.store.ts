@@ -175,6 +175,7 @@ async function writeBatch(client: pg.PoolClient, rows: BatchRows): Promise<Reado
     frees: rows.frees,
     groups: rows.groups,
     groupsLeft: rows.groupsLeft,
+    cacheEnds: rows.cacheEnds,
   };
   const parts = [
     ...rowParts.filter((name) => rows[name].length > 0),

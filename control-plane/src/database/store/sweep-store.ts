@@ -1,9 +1,10 @@
 import type pg from "pg";
+import type { CacheSweepStore } from "../../retention/cache-sweep-loop.ts";
 import type { HoldSweepStore } from "../../retention/hold-sweep-loop.ts";
 import type { SweepStore } from "../../retention/sweep-loop.ts";
 import { statement } from "../sql.ts";
 
-export class PgSweepStore implements SweepStore, HoldSweepStore {
+export class PgSweepStore implements SweepStore, HoldSweepStore, CacheSweepStore {
   private readonly pool: pg.Pool;
 
   constructor(engine: pg.Pool) {
@@ -18,5 +19,10 @@ export class PgSweepStore implements SweepStore, HoldSweepStore {
   async sweepHolds(limit: number): Promise<{ over: number; orphaned: number }> {
     const { rows } = await this.pool.query<{ over: number; orphaned: number }>(statement("sweep-holds", [limit]));
     return rows[0] ?? { over: 0, orphaned: 0 };
+  }
+
+  async sweepCache(limit: number): Promise<{ results: number; flights: number }> {
+    const { rows } = await this.pool.query<{ results: number; flights: number }>(statement("sweep-cache", [limit]));
+    return rows[0] ?? { results: 0, flights: 0 };
   }
 }

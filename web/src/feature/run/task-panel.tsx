@@ -55,6 +55,7 @@ export function TaskPanel({
         </span>
         {attempt === undefined ? null : <span className="text-ink-soft">on {attempt.agent.name}</span>}
         {task.reused === null ? null : <span className="text-ink-soft">re-used from {task.reused.name}</span>}
+        {task.cached === null ? null : <span className="text-ink-soft">≡ cached from {task.cached.name}</span>}
         {task.marked === null ? null : (
           <span className="text-ink-soft">
             marked by {task.marked.actor}: {task.marked.reason}
