@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import type { Server } from "node:net";
-import { closeCodes, protocolRange, type ControlFrame, type Welcome } from "@capstan/proto";
+import { closeCodes, protocolRange, type ControlFrame, type Resources, type Welcome } from "@capstan/proto";
 import { admit } from "./claim/admission.ts";
 import { freeSlots } from "./claim/slots.ts";
 import type { AgentConfig } from "./config.ts";
@@ -14,7 +14,7 @@ import { readIdentity, wipeIdentity, type Identity } from "./enrol/identity.ts";
 import { ControlPlaneFiles } from "./execute/control-plane-files.ts";
 import { HeldAttempts, type InlineExecutors } from "./execute/held-attempts.ts";
 import { RunnerPool } from "./execute/runner-pool.ts";
-import { hostFingerprint, readHostFacts } from "./facts.ts";
+import { hostFingerprint, readHostFacts, readHostResources } from "./facts.ts";
 import { Journal } from "./journal/journal.ts";
 import { LogSender } from "./report/log-sender.ts";
 import { Reporter } from "./report/reporter.ts";
@@ -29,6 +29,7 @@ const isolationLevels = ["L0"] as const;
 const executorKinds = ["run", "python", "node", "http", "sql", "notify"] as const;
 /** Longest wait for acknowledgements at an orderly end; what is owed then is sent at the next start. */
 const flushOnEndMs = 5000;
+const noDemand = { free: 0, offers: 0 };
 const sweepMs = 60 * 60 * 1000;
 
 export interface AgentOptions {
@@ -89,6 +90,8 @@ class RunningAgent implements Agent {
   readonly #reporter: Reporter;
   readonly #logs: LogSender;
   readonly #supervisor: Supervisor;
+  /** What the host has for attempts. */
+  readonly #host: Resources;
   readonly #about: SessionOptions["about"];
   #session: Session | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
@@ -133,11 +136,11 @@ class RunningAgent implements Agent {
       send: (body) => {
         const connection = this.#liveConnection();
         if (connection === undefined) return false;
-        if (body.items.length === 0) connection.send("ask", { free: body.free, offers: body.offers });
+        if (body.items.length === 0) connection.send("ask", this.#session?.demand ?? noDemand);
         else connection.send("report", body);
         return true;
       },
-      demand: () => this.#session?.demand ?? { free: 0, offers: 0 },
+      demand: () => this.#session?.demand ?? noDemand,
       onAck: (item, result) => this.#held.onReportAck(item, result),
     });
     this.#logs = new LogSender({
@@ -160,6 +163,7 @@ class RunningAgent implements Agent {
       onFinal: (ending) => void this.#onFinal(ending),
     });
     const facts = readHostFacts(config.name, options.python);
+    this.#host = readHostResources(config.dataDir, config.gpus);
     this.#about = {
       agent: identity.agent,
       version: agentVersion,
@@ -177,6 +181,7 @@ class RunningAgent implements Agent {
       process: { nonce: randomUUID(), startedMs: Date.now() },
       labels: { facts: { ...facts.labels }, self: { ...config.labels } },
       // Without an interpreter a Python task must wait for another agent, not fail on this one.
+      resources: this.#host,
       executors: executorKinds
         .filter((kind) => kind !== "python" || options.python !== undefined)
         .map((kind) => ({ kind, version: agentVersion })),
@@ -202,7 +207,7 @@ class RunningAgent implements Agent {
   drain(): void {
     if (this.#state.isDraining) return;
     this.#state.isDraining = true;
-    this.#log("draining", { running: this.#held.busyCount });
+    this.#log("draining", { running: this.#held.usage.count });
     this.#supervisor.connection?.send("drain", { mode: "finish", reason: "the agent was asked to end" });
     this.#reporter.tellDemand();
     const timer = setTimeout(() => this.stop(), this.#options.config.drainTimeoutMs);
@@ -327,10 +332,11 @@ class RunningAgent implements Agent {
       free: () =>
         freeSlots({
           slots: this.#options.config.slots,
-          busy: this.#held.busyCount,
+          busy: this.#held.usage.slots,
           isDraining: this.#state.isDraining,
           isPaused: this.#pool.links.size === 0,
         }),
+      left: () => this.#held.usage.leftOf(this.#host),
       slots: () => this.#options.config.slots,
       isStopping: () => this.#state.isDraining,
     };
@@ -348,7 +354,7 @@ class RunningAgent implements Agent {
         this.#logs.refuse(frame.b);
         return;
       case "drain":
-        this.#supervisor.connection?.send("drain.ack", { running: this.#held.busyCount }, frame.id);
+        this.#supervisor.connection?.send("drain.ack", { running: this.#held.usage.count }, frame.id);
         if (frame.b.mode === "stop") this.stop();
         else this.drain();
         return;

@@ -13,6 +13,8 @@ export interface AgentConfig {
   readonly labels: Readonly<Record<string, string>>;
   readonly slots: number;
   readonly runners: number;
+  /** Graphics cards for `resources.gpu`; absent: those of NVIDIA that the host shows. */
+  readonly gpus?: number;
   readonly drainTimeoutMs: number;
   /** At most this long between TERM and KILL where the agent itself has to stop; absent: what each task asks for. */
   readonly stopGraceMsMax?: number;
@@ -72,6 +74,7 @@ export function readConfig({ env, flags }: ConfigSource): AgentConfig {
   const stopGraceMsMax = grace === undefined ? undefined : parseDuration(grace);
   if (grace !== undefined && stopGraceMsMax === undefined)
     throw invalid("CAPSTAN_AGENT__STOP_GRACE", grace, "a duration such as 10s");
+  const gpus = env["CAPSTAN_AGENT__GPUS"];
   const server = flags.server ?? env["CAPSTAN_SERVER"];
   return {
     server: server === undefined ? undefined : originOf(server),
@@ -80,6 +83,7 @@ export function readConfig({ env, flags }: ConfigSource): AgentConfig {
     labels: readLabels(env["CAPSTAN_AGENT__LABELS"] ?? ""),
     slots: readNumber("CAPSTAN_AGENT__SLOTS", env["CAPSTAN_AGENT__SLOTS"], Math.min(16, 2 * cpus), 1000),
     runners: readNumber("CAPSTAN_AGENT__RUNNERS", env["CAPSTAN_AGENT__RUNNERS"], Math.min(cpus, 4), 16),
+    ...(gpus === undefined || gpus === "" ? {} : { gpus: readNumber("CAPSTAN_AGENT__GPUS", gpus, 0, 64, 0) }),
     drainTimeoutMs,
     ...(stopGraceMsMax === undefined ? {} : { stopGraceMsMax }),
     logLevel: level,
@@ -95,10 +99,11 @@ export function originOf(text: string): string {
   return url.origin;
 }
 
-function readNumber(name: string, text: string | undefined, fallback: number, max: number): number {
+function readNumber(name: string, text: string | undefined, fallback: number, max: number, min = 1): number {
   if (text === undefined || text === "") return fallback;
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > max) throw invalid(name, text, `a number from 1 to ${max}`);
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw invalid(name, text, `a number from ${min} to ${max}`);
   return value;
 }
 

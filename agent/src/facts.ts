@@ -1,7 +1,8 @@
 // What the agent measures about its host and tells as labels.
 import { createHmac } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync, statfsSync } from "node:fs";
 import { arch, cpus, hostname, platform, release, totalmem } from "node:os";
+import type { Resources } from "@capstan/proto";
 
 export interface HostFacts {
   readonly labels: Readonly<Record<string, string>>;
@@ -24,6 +25,28 @@ export function readHostFacts(name: string, python: string | undefined): HostFac
     ...(python === undefined ? {} : { python }),
   };
   return { labels, kernel: release().slice(0, 128), cpus: count, memoryBytes: totalmem() };
+}
+
+/**
+ * What the host has for attempts: its processors, memory, graphics cards and what is free under the data folder now.
+ * @param gpus as the agent's owner says; undefined: those of NVIDIA that the host shows
+ */
+export function readHostResources(dataDir: string, gpus?: number): Resources {
+  const { bavail, bsize } = statfsSync(dataDir);
+  return {
+    cpu: cpus().length,
+    memoryBytes: totalmem(),
+    gpu: gpus ?? nvidiaCards(),
+    diskBytes: bavail * bsize,
+  };
+}
+
+function nvidiaCards(): number {
+  try {
+    return readdirSync("/dev").filter((name) => /^nvidia[0-9]+$/.test(name)).length;
+  } catch {
+    return 0; // a host without /dev
+  }
 }
 
 /** HMAC of the machine's id under the agent's id: tells two hosts apart without naming either. */

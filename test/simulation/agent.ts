@@ -18,6 +18,7 @@ import {
   type ReportItem,
   type Verdict,
   type Welcome,
+  noResources,
 } from "@capstan/proto";
 import { admit } from "../../agent/src/claim/admission.ts";
 import { freeSlots } from "../../agent/src/claim/slots.ts";
@@ -459,13 +460,14 @@ export class SimAgent {
         base,
         heartbeatMs: this.heartbeatMs,
         free,
+        room: noResources,
         isStopping: this.isDraining,
         isDiskFull: false,
         isolation: ["L0"],
         isCancelled,
       });
       if (admission.kind === "start") {
-        free--;
+        free -= attempt.resources?.slots ?? 1;
         admitted.push({ offer: attempt, base: admission.base });
         continue;
       }

@@ -28,6 +28,7 @@ const state: AdmissionState = {
   base: at(0),
   heartbeatMs: 10_000,
   free: 1,
+  room: { cpu: 4, memoryBytes: 8 * 1024 ** 3, gpu: 0, diskBytes: 1024 ** 4 },
   isStopping: false,
   isDiskFull: false,
   isolation: ["L0"],
@@ -56,4 +57,17 @@ test.each([
   ["isolation_unavailable", { isolation: ["L1"] }],
 ] as const)("%s is told, and another agent may try", (reason, change) => {
   expect(admit(offer, { ...state, ...change })).toMatchObject({ kind: "reject", reason, elsewhere: true });
+});
+
+test("what an attempt takes must be free: its slots, and what it takes of the host", () => {
+  const takes = (resources: OfferedAttempt["resources"], free = 1) =>
+    admit({ ...offer, resources }, { ...state, free });
+  expect(takes({ slots: 2 })).toMatchObject({ reason: "no_slot", detail: "2 slots are not free" });
+  expect(takes({ slots: 2 }, 2).kind).toBe("start");
+  expect(takes({ slots: 1, cpu: 4, memoryBytes: 8 * 1024 ** 3 }).kind).toBe("start");
+  expect(takes({ slots: 1, cpu: 4.5 })).toMatchObject({
+    reason: "no_slot",
+    detail: "4.5 cpu is wanted; 4 cpu is left",
+  });
+  expect(takes({ slots: 1, gpu: 1 })).toMatchObject({ detail: "1 gpu is wanted; 0 gpu is left" });
 });

@@ -1,5 +1,14 @@
 // Whether an offered attempt may start (docs/protocol.md, L3). What is refused here is never started by this agent.
-import { elapsedMs, type ClockReading, type OfferedAttempt, type RejectReason } from "@capstan/proto";
+import {
+  amountText,
+  elapsedMs,
+  lackingResource,
+  oneSlot,
+  type ClockReading,
+  type OfferedAttempt,
+  type RejectReason,
+  type Resources,
+} from "@capstan/proto";
 
 export interface AdmissionState {
   readonly now: ClockReading;
@@ -7,6 +16,8 @@ export interface AdmissionState {
   readonly base: ClockReading | undefined;
   readonly heartbeatMs: number;
   readonly free: number;
+  /** What the host has left. */
+  readonly room: Resources;
   readonly isStopping: boolean;
   readonly isDiskFull: boolean;
   /** Isolation levels this agent gives. */
@@ -34,7 +45,14 @@ export function admit(offer: OfferedAttempt, state: AdmissionState): Admission {
     return reject("offer_stale", `the offer may be ${Math.round(age)} ms old; it must be younger than ${bound} ms`);
   if (state.isStopping) return reject("agent_stopping", "the agent takes no new work");
   if (state.isCancelled) return reject("agent_stopping", "a cancel came before the start");
-  if (state.free < 1) return reject("no_slot", "no slot is free");
+  const { slots, ...takes } = offer.resources ?? oneSlot;
+  if (state.free < slots) return reject("no_slot", slots === 1 ? "no slot is free" : `${slots} slots are not free`);
+  const lacking = lackingResource(state.room, takes);
+  if (lacking !== undefined)
+    return reject(
+      "no_slot",
+      `${amountText(lacking, takes[lacking] ?? 0)} is wanted; ${amountText(lacking, state.room[lacking])} is left`,
+    );
   if (state.isDiskFull) return reject("disk_full", "the disk under the agent's data folder is full");
   if (!state.isolation.includes(offer.isolation)) {
     return reject(

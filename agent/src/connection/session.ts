@@ -5,17 +5,21 @@
 //  L6. Composing a hello ends the reading of every older connection: the supervisor drops their frames.
 import { cpus, freemem } from "node:os";
 import { statfsSync } from "node:fs";
-import type {
-  AgentBody,
-  AttemptPair,
-  Cancel,
-  ClockReading,
-  ControlFrame,
-  Offer,
-  OfferedAttempt,
-  RejectReason,
-  SessionConfig,
-  Welcome,
+import {
+  noResources,
+  oneSlot,
+  plusTakes,
+  type AgentBody,
+  type AttemptPair,
+  type Cancel,
+  type ClockReading,
+  type ControlFrame,
+  type Offer,
+  type OfferedAttempt,
+  type RejectReason,
+  type Resources,
+  type SessionConfig,
+  type Welcome,
 } from "@capstan/proto";
 import { readClocks } from "../runner/clock.ts";
 import type { Connection } from "./connection.ts";
@@ -27,6 +31,8 @@ export interface OfferMoment {
   readonly base: ClockReading | undefined;
   readonly heartbeatMs: number;
   readonly free: number;
+  /** What the host has left beside slots. */
+  readonly room: Resources;
   readonly isDiskFull: boolean;
   readonly isCancelled: boolean;
 }
@@ -52,6 +58,8 @@ export interface SessionWork {
   readonly repeat: () => void;
   readonly setConfig: (config: Partial<SessionConfig>) => void;
   readonly free: () => number;
+  /** What the host has left beside slots; undefined: all that the hello tells. */
+  readonly left: () => Resources | undefined;
   readonly slots: () => number;
   readonly isStopping: () => boolean;
 }
@@ -114,8 +122,10 @@ export class Session {
   get isLive(): boolean {
     return this.#phase === "live";
   }
-  get demand(): { free: number; offers: number } {
-    return { free: this.#options.work.free(), offers: this.#offers };
+  get demand(): AgentBody<"ask"> {
+    const { work } = this.#options;
+    const resources = work.left();
+    return { free: work.free(), offers: this.#offers, ...(resources === undefined ? {} : { resources }) };
   }
 
   end(): void {
@@ -212,6 +222,7 @@ export class Session {
     const now = readClocks();
     const isDiskFull = this.#freeShare().disk < diskRefuse;
     let free = work.free();
+    let room = work.left() ?? this.#options.about.resources ?? noResources;
     const admitted: { offer: OfferedAttempt; base: ClockReading }[] = [];
     for (const attempt of offer.attempts) {
       // Each number is decided once; a doubled offer changes nothing.
@@ -225,11 +236,14 @@ export class Session {
         base,
         heartbeatMs: this.#heartbeatMs,
         free,
+        room,
         isDiskFull,
         isCancelled,
       });
       if (admission.kind === "start") {
-        free--;
+        const { slots, ...takes } = attempt.resources ?? oneSlot;
+        free -= slots;
+        room = plusTakes(room, takes, -1);
         admitted.push({ offer: attempt, base: admission.base });
       } else {
         const { reason, detail, elsewhere } = admission;

@@ -1,5 +1,13 @@
 // One attempt as the agent holds it, from its offer until everything about it is acknowledged.
-import type { AttemptId, CancelReason, FinishItem, InventoryItem, OfferedAttempt } from "@capstan/proto";
+import {
+  oneSlot,
+  type AttemptId,
+  type AttemptTakes,
+  type CancelReason,
+  type FinishItem,
+  type InventoryItem,
+  type OfferedAttempt,
+} from "@capstan/proto";
 import type { RunnerLink } from "./runner-link.ts";
 
 export interface HeldAttempt {
@@ -7,6 +15,8 @@ export interface HeldAttempt {
   readonly epoch: number;
   /** Unknown for an attempt found in the journal after a restart. */
   readonly offer: OfferedAttempt | undefined;
+  /** Slots, and what it takes of the host. */
+  readonly takes: AttemptTakes;
   phase: InventoryItem["phase"];
   link: RunnerLink | undefined;
   startedMs: number | undefined;
@@ -20,10 +30,16 @@ export interface HeldAttempt {
   isAbandoned: boolean;
 }
 
-export const newAttempt = (attempt: AttemptId, epoch: number, offer?: OfferedAttempt): HeldAttempt => ({
+export const newAttempt = (
+  attempt: AttemptId,
+  epoch: number,
+  offer?: OfferedAttempt,
+  takes: AttemptTakes = offer?.resources ?? oneSlot,
+): HeldAttempt => ({
   attempt,
   epoch,
   offer,
+  takes,
   phase: "taken",
   link: undefined,
   startedMs: undefined,

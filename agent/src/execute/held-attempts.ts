@@ -31,6 +31,7 @@ import type { Finished } from "./executor.ts";
 import { moveFile } from "./move-file.ts";
 import type { RunnerLink } from "./runner-link.ts";
 import type { RunnerPool } from "./runner-pool.ts";
+import { Usage } from "./usage.ts";
 
 /** Runs inside the agent, without a runner: for measuring everything but the runner. */
 export type InlineExecutor = (offer: OfferedAttempt) => Finished | Promise<Finished>;
@@ -52,17 +53,14 @@ export interface HeldAttemptsOptions {
 export class HeldAttempts {
   readonly #options: HeldAttemptsOptions;
   readonly #held = new Map<string, HeldAttempt>();
-  #busy = 0;
+  /** What the attempts take whose tree may still live. */
+  readonly usage = new Usage();
   #waiters: (() => void)[] = [];
 
   constructor(options: HeldAttemptsOptions) {
     this.#options = options;
   }
 
-  /** Attempts whose tree may still live. */
-  get busyCount(): number {
-    return this.#busy;
-  }
   get size(): number {
     return this.#held.size;
   }
@@ -87,12 +85,11 @@ export class HeldAttempts {
     const { journal, dataDir } = this.#options;
     const adopted = await this.#options.pool().adopt();
     for (const known of journal.attempts.values()) {
-      const held = newAttempt(known.attempt, known.epoch);
+      const held = newAttempt(known.attempt, known.epoch, undefined, known.takes);
       held.startedMs = known.startedMs;
       held.eventSeq = known.events.length;
       held.isReported = known.reported;
-      this.#held.set(known.attempt, held);
-      this.#busy++;
+      this.#hold(held);
       for (const event of known.events) this.#options.reporter().add(event);
       if (known.result !== undefined) this.#settle(held, known.result);
     }
@@ -103,8 +100,7 @@ export class HeldAttempts {
           // The journal was lost, the runner was not.
           journal.taken(attempt, epoch, Date.now());
           held = newAttempt(attempt, epoch);
-          this.#held.set(attempt, held);
-          this.#busy++;
+          this.#hold(held);
         }
         if (held.epoch !== epoch || held.result !== undefined) {
           link.send({ t: "retire", attempt, epoch });
@@ -133,9 +129,8 @@ export class HeldAttempts {
     const { journal, files } = this.#options;
     const nowMs = Date.now();
     for (const { offer } of offers) {
-      journal.taken(offer.attempt, offer.epoch, nowMs);
-      this.#held.set(offer.attempt, newAttempt(offer.attempt, offer.epoch, offer));
-      this.#busy++;
+      journal.taken(offer.attempt, offer.epoch, nowMs, offer.resources);
+      this.#hold(newAttempt(offer.attempt, offer.epoch, offer));
     }
     journal.flush();
     for (const { offer, base } of offers) {
@@ -161,6 +156,11 @@ export class HeldAttempts {
   stopAll(reason: StopReason, graceMsMax = Infinity): void {
     for (const held of this.#held.values())
       this.#stop(held, reason, Math.min(held.offer?.graceMs ?? 10_000, graceMsMax));
+  }
+
+  #hold(held: HeldAttempt): void {
+    this.#held.set(held.attempt, held);
+    this.usage.add(held.takes);
   }
 
   /** Not ours: kill at once, say nothing more. Resolves when its tree is gone. */
@@ -278,7 +278,7 @@ export class HeldAttempts {
 
   /** Resolves when nothing runs, and when nothing is owed any more. */
   untilIdle(): Promise<void> {
-    return this.#until(() => this.#busy === 0);
+    return this.#until(() => this.usage.count === 0);
   }
   untilEmpty(): Promise<void> {
     return this.#until(() => this.#held.size === 0);
@@ -382,7 +382,7 @@ export class HeldAttempts {
     if (held.phase === "finished") return;
     held.phase = "finished";
     held.link?.attempts.delete(held.attempt);
-    this.#busy--;
+    this.usage.remove(held.takes);
     if (held.isAbandoned) {
       this.#retire(held);
       this.#forget(held);
@@ -400,7 +400,7 @@ export class HeldAttempts {
   #settle(held: HeldAttempt, finish: FinishItem): void {
     held.phase = "finished";
     held.result = finish;
-    this.#busy--;
+    this.usage.remove(held.takes);
     this.#report(held, finish);
   }
 

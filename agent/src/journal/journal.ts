@@ -15,7 +15,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
-import type { AttemptId, EventItem, FinishItem } from "@capstan/proto";
+import type { AttemptId, AttemptTakes, EventItem, FinishItem } from "@capstan/proto";
 import { decodeRecords, encodeRecord, recordTypes, type JournalRecord, type RecordType } from "./record.ts";
 
 export const pieceBytesMax = 8 * 1024 * 1024;
@@ -25,6 +25,8 @@ export interface JournalledAttempt {
   readonly attempt: AttemptId;
   readonly epoch: number;
   readonly takenMs: number;
+  /** Absent where it takes one slot and nothing else. */
+  readonly takes?: AttemptTakes;
   startedMs?: number;
   readonly events: EventItem[];
   result?: FinishItem;
@@ -64,9 +66,10 @@ export class Journal {
     this.#append(recordTypes.connect, { connectNo, incarnation });
   }
 
-  taken(attempt: AttemptId, epoch: number, nowMs: number): void {
-    this.attempts.set(attempt, { attempt, epoch, takenMs: nowMs, events: [], reported: false });
-    this.#append(recordTypes.taken, { attempt, epoch, takenMs: nowMs });
+  taken(attempt: AttemptId, epoch: number, nowMs: number, takes?: AttemptTakes): void {
+    const what = { attempt, epoch, takenMs: nowMs, ...(takes === undefined ? {} : { takes }) };
+    this.attempts.set(attempt, { ...what, events: [], reported: false });
+    this.#append(recordTypes.taken, what);
   }
 
   started(attempt: string, epoch: number, atMs: number): void {
@@ -186,8 +189,8 @@ export class Journal {
       encodeRecord(recordTypes.connect, { connectNo: this.connectNo, incarnation: this.incarnation }),
     );
     const live: Buffer[] = [];
-    for (const { attempt, epoch, takenMs, startedMs, events, result, reported } of this.attempts.values()) {
-      live.push(encodeRecord(recordTypes.taken, { attempt, epoch, takenMs }));
+    for (const { attempt, epoch, takenMs, takes, startedMs, events, result, reported } of this.attempts.values()) {
+      live.push(encodeRecord(recordTypes.taken, { attempt, epoch, takenMs, takes }));
       if (startedMs !== undefined) live.push(encodeRecord(recordTypes.started, { attempt, epoch, atMs: startedMs }));
       for (const event of events) live.push(encodeRecord(recordTypes.event, event));
       if (result !== undefined) live.push(encodeRecord(recordTypes.result, result));
@@ -235,8 +238,9 @@ export class Journal {
     }
     const { attempt, epoch } = value as { attempt: AttemptId; epoch: number };
     if (type === recordTypes.taken) {
-      const { takenMs } = value as { takenMs: number };
-      this.attempts.set(attempt, { attempt, epoch, takenMs, events: [], reported: false });
+      const { takenMs, takes } = value as { takenMs: number; takes?: AttemptTakes };
+      const what = { attempt, epoch, takenMs, ...(takes === undefined ? {} : { takes }) };
+      this.attempts.set(attempt, { ...what, events: [], reported: false });
       return;
     }
     const known = this.#of(attempt, epoch);

@@ -12,7 +12,7 @@ const keysMax = 9500;
 export interface ReporterOptions {
   /** Sends a `report` frame now; false where no session is open. */
   readonly send: (body: AgentBody<"report">) => boolean;
-  readonly demand: () => { readonly free: number; readonly offers: number };
+  readonly demand: () => AgentBody<"ask">;
   readonly onAck: (item: ReportItem, result: ReportAck["items"][number]) => void;
 }
 

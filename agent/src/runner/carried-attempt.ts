@@ -22,6 +22,7 @@ import type { AttemptFolders, FolderPool } from "./attempt-folders.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import { maskedJson, messageOf, setupFailure, stoppedBefore, wordOf } from "./attempt-word.ts";
 import { readClocks } from "./clock.ts";
+import { isLimited, limitTree } from "./cgroup-limits.ts";
 import { EventFile } from "./event-file.ts";
 import type { LeaseClock } from "./lease-clock.ts";
 import { termPointMs } from "./lease-table.ts";
@@ -257,7 +258,7 @@ export class CarriedAttempt {
 
   async #runProcess(prepared: PreparedProcess): Promise<Finished> {
     this.#cancelFile = prepared.cancelFile;
-    if (prepared.warm !== undefined) {
+    if (prepared.warm !== undefined && !isLimited(this.offer.resources)) {
       const worker = await this.#options.warm.take(prepared.warm);
       if (worker !== undefined && this.#stop !== undefined) {
         await worker.end();
@@ -265,6 +266,8 @@ export class CarriedAttempt {
       }
       if (worker !== undefined) return await this.#runWarm(prepared, prepared.warm.order, worker);
     }
+    const unlimited = limitTree(this.#tree, this.offer.resources);
+    if (unlimited !== undefined) this.log.note(`capstan: ${unlimited}`);
     const spawned = await this.#options.spawner.spawn({
       prepared,
       tree: this.#tree,

@@ -5,6 +5,8 @@
 //  C3. Without a cgroup, a process belongs to the attempt by its session or by CAPSTAN_ATTEMPT_ID in its environment,
 //      and the tree is gone when two scans in a row have found nothing.
 import { accessSync, constants, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { delegateControllers } from "./cgroup-limits.ts";
 
 export interface Tree {
   /** Absolute path of the attempt's cgroup, or "" where containment is by scan. */
@@ -14,18 +16,26 @@ export interface Tree {
   readonly also?: string;
 }
 
+/** `DelegateSubgroup=` of the agent's service. */
+const serviceGroup = "/capstan-agent";
+
 /** A folder under which attempts get their cgroups, or "" where this host gives us none. */
 export function makeCgroupParent(name: string): string {
   for (const root of ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]) {
     try {
       readFileSync(`${root}/cgroup.controllers`);
       const own = /^0::(\/.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1] ?? "/";
-      const parent = `${root}${own === "/" ? "" : own}/capstan-${name}`;
+      const base = `${root}${own === "/" ? "" : own}`;
+      // systemd can put the service's processes into a folder below the one that it hands over (DelegateSubgroup=); only
+      // what has no process in it may hand controllers on.
+      const parent = `${own.endsWith(serviceGroup) ? base.slice(0, -serviceGroup.length) : base}/capstan-${name}`;
       mkdirSync(`${parent}/self`, { recursive: true });
       readFileSync(`${parent}/cgroup.events`);
       // Entering must work too: a delegated folder whose parent is not ours cannot be entered.
       writeFileSync(`${parent}/self/cgroup.procs`, String(process.pid));
       accessSync(`${parent}/cgroup.kill`, constants.W_OK);
+      delegateControllers(dirname(parent));
+      delegateControllers(parent);
       return parent;
     } catch {
       // Not mounted, not delegated, or without cgroup.kill (before Linux 5.14): the next way.

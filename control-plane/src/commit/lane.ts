@@ -40,6 +40,7 @@ export function laneOf(
   const limits = demandsOf(run, planTask, index);
   const expr = planTask.task.runsOn?.expr?.$expr;
   const prefer = preferencesOf(run, planTask, index, task);
+  const { takes } = planTask;
   const laneId = laneIdOf(run.projectId, poolId, planTask, { labels, limits, expr, prefer });
   const lane: Lane = {
     projectId: run.projectId,
@@ -48,6 +49,7 @@ export function laneOf(
     executor: planTask.executor,
     labels,
     slots: planTask.slots,
+    ...(takes === undefined ? {} : { takes }),
     ...(expr === undefined ? {} : { expr }),
     ...(prefer === undefined ? {} : { prefer }),
     ...(limits.length === 0 ? {} : { limits }),
@@ -61,10 +63,11 @@ export function laneOf(
 }
 
 /** The part of a lane that is hashed and stored. */
-export const selectorOf = (lane: Lane): Pick<Lane, "executor" | "labels" | "slots" | "expr" | "prefer" | "limits"> => ({
+export const selectorOf = (lane: Lane): Omit<Lane, "projectId" | "laneId" | "poolId"> => ({
   executor: lane.executor,
   labels: lane.labels,
   slots: lane.slots,
+  ...(lane.takes === undefined ? {} : { takes: lane.takes }),
   ...(lane.expr === undefined ? {} : { expr: lane.expr }),
   ...(lane.prefer === undefined ? {} : { prefer: lane.prefer }),
   ...(lane.limits === undefined ? {} : { limits: lane.limits }),
@@ -155,6 +158,7 @@ function laneIdOf(
   // Work that waits for a limit stands in a lane of its own, so that it keeps nobody back who does not need the limit.
   const more = {
     ...(limits.length === 0 ? {} : { limits }),
+    ...(planTask.takes === undefined ? {} : { takes: planTask.takes }),
     ...(expr === undefined ? {} : { expr }),
     ...(prefer === undefined ? {} : { prefer }),
   };

@@ -39,5 +39,8 @@ export function makeOffer(
     ...(planTask.timeoutMs === undefined ? {} : { timeoutMs: planTask.timeoutMs }),
     graceMs: planTask.graceMs,
     secrets,
+    ...(planTask.slots === 1 && planTask.takes === undefined
+      ? {}
+      : { resources: { slots: planTask.slots, ...planTask.takes } }),
   };
 }

@@ -11,6 +11,7 @@ import { Limits0006 } from "./migration/0006-limits.ts";
 import { Order0008 } from "./migration/0008-order.ts";
 import { RunGroups0009 } from "./migration/0009-run-groups.ts";
 import { Cache0010 } from "./migration/0010-cache.ts";
+import { AgentResources0011 } from "./migration/0011-agent-resources.ts";
 import { Variables0012 } from "./migration/0012-variables.ts";
 import { People0014 } from "./migration/0014-people.ts";
 import { ownerSettings, rolePassword, type RuntimeRole } from "./pool.ts";
@@ -25,6 +26,7 @@ export const migrations = [
   Order0008,
   RunGroups0009,
   Cache0010,
+  AgentResources0011,
   Variables0012,
   People0014,
 ] as const;

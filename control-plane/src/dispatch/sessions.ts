@@ -1,6 +1,6 @@
 // The port by which commit and dispatch reach agents. `gateway` implements it; losing what it sends is harmless (the row
 // is the truth, and the agent's inventory or the lease repairs it).
-import type { JsonObject } from "@capstan/proto";
+import type { AttemptTakes, JsonObject, Takes } from "@capstan/proto";
 import type { Preference } from "../engine/placement.ts";
 import type { LimitDemand } from "../engine/limit.ts";
 import type { Slot } from "../engine/event.ts";
@@ -13,6 +13,8 @@ export interface LaneSelector {
   /** Label → accepted values (any of them). */
   readonly labels: Readonly<Record<string, readonly string[]>>;
   readonly slots: number;
+  /** What one attempt takes of the host beside slots; absent where it takes nothing that is counted. */
+  readonly takes?: Takes;
   /** CEL over `agent`, which must hold. */
   readonly expr?: string;
   /** Which agents are better than others that match and are free. */
@@ -28,7 +30,7 @@ export interface Lane extends LaneSelector {
 
 export type { Slot } from "../engine/event.ts";
 
-/** One attempt of an offer, as the agent needs it (`offer.attempts[]` of the protocol is made from it). */
+/** One attempt of an offer, as the agent takes it (`offer.attempts[]` of the protocol is made from it). */
 export interface OfferedAttempt {
   readonly seq: number;
   readonly attemptId: string;
@@ -49,6 +51,8 @@ export interface OfferedAttempt {
   readonly timeoutMs?: number;
   readonly graceMs: number;
   readonly secrets: readonly string[];
+  /** Absent where it takes one slot and nothing else. */
+  readonly resources?: AttemptTakes;
 }
 
 export interface Sessions {

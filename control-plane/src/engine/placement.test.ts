@@ -7,6 +7,7 @@ const agent = (part: Partial<Candidate> = {}): Candidate => ({
   slots: 8,
   labels: { mem_gb: "64", zone: "onprem" },
   executors: ["run"],
+  resources: undefined,
   ...part,
 });
 const wanted = (expr: string) => ({ poolId: "p", executor: "run", labels: {}, expr });
@@ -35,4 +36,15 @@ test("the weights of all preferences that an agent meets count together", () => 
   const { labels } = agent();
   expect(preferenceOf(preferences, { agentId: "b", labels })).toBe(15);
   expect(preferenceOf(preferences, { agentId: "a", labels })).toBe(65);
+});
+
+test("a host must have in all what an attempt takes, whether it is free now or not", () => {
+  const resources = { cpu: 2, memoryBytes: 1024, gpu: 0, diskBytes: 0 };
+  const ask = (takes: object, host: Candidate["resources"] = resources) =>
+    mismatch({ poolId: "p", executor: "run", labels: {}, takes }, agent({ resources: host }));
+  expect(ask({ cpu: 2, memoryBytes: 1024 })).toBeUndefined();
+  expect(ask({ cpu: 2.5 })).toEqual({ kind: "resource", resource: "cpu", wanted: 2.5, found: 2 });
+  expect(ask({ gpu: 1 })).toEqual({ kind: "resource", resource: "gpu", wanted: 1, found: 0 });
+  const silent = mismatch({ poolId: "p", executor: "run", labels: {}, takes: { cpu: 1 } }, agent());
+  expect(silent).toEqual({ kind: "resource", resource: "cpu", wanted: 1, found: undefined });
 });

@@ -1,6 +1,14 @@
 // Placement: the one predicate of dispatch and of explain. May this agent carry work of this lane, and if not, why not?
 
-import { evaluateCondition, scopeAt } from "@capstan/proto";
+import {
+  evaluateCondition,
+  lackingResource,
+  noResources,
+  scopeAt,
+  type Takes,
+  type ResourceName,
+  type Resources,
+} from "@capstan/proto";
 
 export interface Wanted {
   readonly poolId: string;
@@ -8,6 +16,10 @@ export interface Wanted {
   readonly labels: Readonly<Record<string, readonly string[]>>;
   /** CEL over `agent`. */
   readonly expr?: string;
+  /** 1 unless said. */
+  readonly slots?: number;
+  /** What one attempt takes beside slots. */
+  readonly takes?: Takes;
 }
 
 /** What makes one agent better than another that matches too. */
@@ -24,6 +36,8 @@ export interface Candidate {
   readonly slots: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly executors: readonly string[];
+  /** What its host has for attempts, free or not; undefined where it does not count it. */
+  readonly resources: Resources | undefined;
 }
 
 /** The first requirement that an agent does not meet, in the order of the funnel. */
@@ -36,7 +50,14 @@ export type Mismatch =
       readonly found: string | undefined;
     }
   | { readonly kind: "executor"; readonly executor: string }
-  | { readonly kind: "expr"; readonly expr: string };
+  | { readonly kind: "expr"; readonly expr: string }
+  | { readonly kind: "slots"; readonly wanted: number; readonly found: number }
+  | {
+      readonly kind: "resource";
+      readonly resource: ResourceName;
+      readonly wanted: number;
+      readonly found: number | undefined;
+    };
 
 export function mismatch(wanted: Wanted, agent: Candidate): Mismatch | undefined {
   if (agent.poolId !== wanted.poolId) return { kind: "pool" };
@@ -44,7 +65,17 @@ export function mismatch(wanted: Wanted, agent: Candidate): Mismatch | undefined
   if (label !== undefined) return { kind: "label", ...label };
   if (!agent.executors.includes(wanted.executor)) return { kind: "executor", executor: wanted.executor };
   if (wanted.expr !== undefined && !holds(wanted.expr, agent)) return { kind: "expr", expr: wanted.expr };
-  return undefined;
+  const { slots = 1 } = wanted;
+  if (slots > 1 && slots > agent.slots) return { kind: "slots", wanted: slots, found: agent.slots };
+  return missingResource(wanted.takes, agent.resources);
+}
+
+/** What the host would lack even if nothing ran on it. */
+function missingResource(takes: Takes | undefined, has: Resources | undefined): Mismatch | undefined {
+  if (takes === undefined) return undefined;
+  const resource = lackingResource(has ?? noResources, takes);
+  if (resource === undefined) return undefined;
+  return { kind: "resource", resource, wanted: takes[resource] ?? 0, found: has?.[resource] };
 }
 
 function missingLabel(

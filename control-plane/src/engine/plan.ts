@@ -22,6 +22,7 @@ import {
   retryOf,
   runTimeoutMsOf,
   slotsOf,
+  takesOf,
   taskHookNames,
   taskOf,
   type CanonicalTask,
@@ -30,6 +31,7 @@ import {
   type JoinKind,
   type PollPolicy,
   type RetryPolicy,
+  type Takes,
 } from "@capstan/proto";
 
 export interface PlanTask {
@@ -51,6 +53,8 @@ export interface PlanTask {
   readonly onLost: "retry" | "fail";
   readonly priority: number | undefined;
   readonly slots: number;
+  /** What an attempt takes of the host beside slots; undefined: nothing that is counted. */
+  readonly takes: Takes | undefined;
   readonly timeoutTotalMs: number | undefined;
   readonly queueTimeoutMs: number | undefined;
   /** Of a sensor: how it polls. */
@@ -169,6 +173,7 @@ export function compilePlan(digest: string, document: CanonicalWorkflow): Plan {
       onLost: onLostOf(task),
       priority: priorityOf(task),
       slots: slotsOf(task),
+      takes: takesOf(task),
       timeoutTotalMs: task.timeoutTotalMs,
       queueTimeoutMs: task.queueTimeoutMs,
       poll: pollOf(task),

@@ -30,6 +30,7 @@ import { cacheReason } from "./cache-reason.ts";
 import { groupReason } from "./group-reason.ts";
 import type { LimitPicture, PicturedLimit } from "./limit-picture.ts";
 import { limitReason } from "./limit-reason.ts";
+import { queueAdvice, takesText } from "./queue-words.ts";
 import { cancelWords, clock, logsOf, pauseWords, reasonText, said } from "./words.ts";
 
 interface Scene {
@@ -284,14 +285,20 @@ function queued(scene: Scene, task: TaskRecord, head: Head): Explanation {
     labels: selector.labels,
     slots: selector.slots,
     ...(selector.expr === undefined ? {} : { expr: selector.expr }),
+    ...(selector.takes === undefined ? {} : { takes: selector.takes }),
   };
   const funnel = funnelOf(wanted, row.pool, scene.agents);
   const limit =
     funnel.reason === undefined || funnel.reason === "agents_busy"
       ? limitReason(selector.limits ?? [], scene.limits)
       : undefined;
+  // How much of a host is taken is known to its agent's session alone: with a slot free, it is what is waited for.
+  const isCrowded = funnel.reason === undefined && selector.takes !== undefined;
   const code: ReasonCode =
-    limit?.code ?? funnel.reason ?? (task.reason?.code === "dispatch_backoff" ? "dispatch_backoff" : "behind_others");
+    limit?.code ??
+    funnel.reason ??
+    (isCrowded ? "agents_busy" : undefined) ??
+    (task.reason?.code === "dispatch_backoff" ? "dispatch_backoff" : "behind_others");
   const wants = [
     `pool=${row.pool}`,
     ...Object.entries(selector.labels).map(([label, values]) => labelText(label, values)),
@@ -308,6 +315,7 @@ function queued(scene: Scene, task: TaskRecord, head: Head): Explanation {
         executor: selector.executor,
         slots: selector.slots,
         labels: structuredClone(selector.labels) as Record<string, string[]>,
+        ...takesText(selector.takes),
       },
       busy: funnel.matching
         .filter((agent) => agent.online)
@@ -322,28 +330,6 @@ function queued(scene: Scene, task: TaskRecord, head: Head): Explanation {
     ...(funnel.nearest === undefined ? {} : { nearest: funnel.nearest }),
     do: limit !== undefined ? limit.do : queueAdvice(code, row.pool, wants, funnel.nearest),
   };
-}
-
-function queueAdvice(
-  code: ReasonCode,
-  pool: string,
-  wants: readonly string[],
-  nearest: Explanation["nearest"],
-): string | null {
-  switch (code) {
-    case "no_agent_matches":
-      return nearest === undefined
-        ? `add an agent to pool ${pool}: capstan pools token ${pool}`
-        : wants.length > 1
-          ? `change runsOn, or give an agent ${wants.slice(1).join(" ")}`
-          : `make ${nearest.agent} able to do it, or add another agent: capstan pools token ${pool}`;
-    case "agents_offline":
-      return "start the agent, or look why it is not connected: capstan agents list";
-    case "agents_busy":
-      return `wait, or add an agent: capstan pools token ${pool}`;
-    default:
-      return null;
-  }
 }
 
 /** An index whose back-off is over, while as many others as may be are at work. */

@@ -13,6 +13,7 @@ const agent = (name: string, part: Partial<PicturedAgent> = {}): PicturedAgent =
   seen: undefined,
   labels: { os: "linux" },
   executors: ["run", "python"],
+  resources: undefined,
   ...part,
 });
 const wanted = { poolId: "p", executor: "python", labels: { os: ["linux"] }, slots: 1 };
@@ -69,4 +70,18 @@ test("what runsOn.expr asks for is a step of its own, and what the nearest agent
     agent: "small",
     lacks: "what runsOn.expr asks for: double(agent.labels.mem_gb) >= 32.0",
   });
+});
+
+test("more than any host has is no matter of waiting", () => {
+  const host = { cpu: 4, memoryBytes: 8 * 1024 ** 3, gpu: 0, diskBytes: 0 };
+  const takes = { cpu: 2, memoryBytes: 16 * 1024 ** 3 };
+  const of = (agents: readonly PicturedAgent[]) => funnelOf({ ...wanted, takes }, "onprem", agents);
+  const small = of([agent("small", { resources: host })]);
+  expect(small.reason).toBe("no_agent_matches");
+  expect(small.steps.find(({ step }) => step === "on a host with 16Gi memory")?.count).toBe(0);
+  expect(small.nearest).toEqual({ agent: "small", lacks: "16Gi memory; it has 8Gi memory" });
+  expect(of([agent("old")]).nearest?.lacks).toBe("2 cpu; it counts none");
+  expect(of([agent("big", { resources: { ...host, memoryBytes: 64 * 1024 ** 3 } })]).reason).toBeUndefined();
+  const slots = funnelOf({ ...wanted, slots: 3 }, "onprem", [agent("two")]);
+  expect(slots).toMatchObject({ reason: "no_agent_matches", nearest: { lacks: "3 slots; it has 2" } });
 });

@@ -1,6 +1,6 @@
 // The funnel of agents for work that waits: each requirement in the order of placement, how many agents are left, and
 // the nearest agent with what it lacks. The predicate is the one of dispatch (engine/placement.ts).
-import { labelText, type ReasonCode } from "@capstan/proto";
+import { amountText, labelText, resourceNames, type ReasonCode } from "@capstan/proto";
 import { mismatch, type Mismatch, type Wanted } from "../engine/placement.ts";
 import type { PicturedAgent } from "./agent-picture.ts";
 
@@ -53,13 +53,25 @@ export function funnelOf(
     `can execute ${wanted.executor}`,
     left.filter((agent) => agent.executors.includes(wanted.executor)),
   );
-  const matching =
-    wanted.expr === undefined
-      ? left
-      : narrow(
-          wanted.expr,
-          left.filter((agent) => mismatch(wanted, agent) === undefined),
-        );
+  if (wanted.expr !== undefined)
+    left = narrow(
+      wanted.expr,
+      left.filter((agent) => mismatch(wanted, agent)?.kind !== "expr"),
+    );
+  const { takes } = wanted;
+  for (const resource of resourceNames.filter((name) => takes?.[name] !== undefined)) {
+    const amount = takes?.[resource] ?? 0;
+    left = narrow(
+      `on a host with ${amountText(resource, amount)}`,
+      left.filter((agent) => (agent.resources?.[resource] ?? 0) >= amount),
+    );
+  }
+  if (wanted.slots > 1)
+    left = narrow(
+      `with ${wanted.slots} slots in all`,
+      left.filter((agent) => agent.slots >= wanted.slots),
+    );
+  const matching = left;
   const online = narrow(
     "online",
     matching.filter((agent) => agent.online),
@@ -113,6 +125,7 @@ function nearestOf(
     const fails = wanted.expr !== undefined && mismatch({ ...alone, expr: wanted.expr }, agent)?.kind === "expr";
     const missing =
       (fails ? 1 : 0) +
+      (first.kind === "resource" || first.kind === "slots" ? 1 : 0) +
       labels.length +
       (agent.poolId === wanted.poolId ? 0 : 1) +
       (agent.executors.includes(wanted.executor) ? 0 : 1);
@@ -132,6 +145,12 @@ function lackText(lack: Mismatch, poolName: string): string {
     }
     case "expr":
       return `what runsOn.expr asks for: ${lack.expr}`;
+    case "slots":
+      return `${lack.wanted} slots; it has ${lack.found}`;
+    case "resource": {
+      const has = lack.found === undefined ? "it counts none" : `it has ${amountText(lack.resource, lack.found)}`;
+      return `${amountText(lack.resource, lack.wanted)}; ${has}`;
+    }
     case "executor":
       return lack.executor === "python"
         ? "python3 (3.9 or newer, found at the agent's start)"

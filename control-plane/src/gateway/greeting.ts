@@ -92,7 +92,7 @@ function welcome(
     return session.services.inventory.setState(session.identity, greeting.session, "closed");
   const { identity, settings } = session;
   session.welcomed(greeting.session, placedBy(session, hello, greeting.pinned), greeting.state, beforeMs);
-  session.stated(hello.free, 0);
+  session.stated({ free: hello.free, offers: 0 });
   session.send("welcome", {
     session: greeting.session,
     incarnation: greeting.incarnation,
@@ -121,4 +121,5 @@ const placedBy = (
   name: session.identity.name,
   executors: hello.executors.map((one) => one.kind),
   slots: hello.slots,
+  resources: hello.resources,
 });

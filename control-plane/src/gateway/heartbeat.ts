@@ -6,7 +6,7 @@ import type { AgentSession } from "./session.ts";
 const compareMs = 60_000;
 
 export function handleHeartbeat(session: AgentSession, body: AgentBody<"heartbeat">, id: number): void {
-  session.stated(body.free, body.offers);
+  session.stated(body);
   session.paused = body.paused !== undefined;
   // Read now: `held` is of this moment, and what is decided while the renewal is committed is not in it.
   void heartbeat(session, body, session.decidedOffers, id).catch((error: unknown) => session.internal(id, error));

@@ -6,6 +6,6 @@ export interface PlacedAgent extends Candidate {
   readonly projectId: string;
 }
 
-/** True where all that the lane asks for holds: its project, the predicate of placement, and slots enough. */
+/** True where all that the lane asks for holds: its project, and the predicate of placement. */
 export const fitsLane = (agent: PlacedAgent, lane: Lane): boolean =>
-  agent.projectId === lane.projectId && agent.slots >= lane.slots && matches(lane, agent);
+  agent.projectId === lane.projectId && matches(lane, agent);

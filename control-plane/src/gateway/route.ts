@@ -29,7 +29,7 @@ export function handleFrame(session: AgentSession, frame: AgentFrame): void {
     case "heartbeat":
       return handleHeartbeat(session, frame.b, frame.id);
     case "ask":
-      return session.stated(frame.b.free, frame.b.offers);
+      return session.stated(frame.b);
     case "report":
       return handleReport(session, frame.b, frame.id);
     case "cancel.ack":
@@ -65,7 +65,7 @@ export function handleFrame(session: AgentSession, frame: AgentFrame): void {
 
 function handleReport(session: AgentSession, body: AgentBody<"report">, id: number): void {
   // Slots first: what this report frees may be offered again by the very commit that it causes.
-  session.stated(body.free, body.offers);
+  session.stated(body);
   const items = body.items;
   if (items.length === 0) return;
   for (const item of items) if (item.kind === "finish" && item.log !== undefined) finishLog(session, item, item.log);

@@ -2,13 +2,14 @@
 //  G1. An offer is made only on a live session whose last renewal is at most min(2 heartbeats, lease/5) old (L2).
 //  G2. Offers gathered in one turn of the event loop leave in as few frames as fit, after their commit.
 //  G3. Nothing here is the truth: a lost offer or cancel is repaired by inventory, `held` or the lease.
+import { lackingResource, resourceNames, type Resources, type Takes } from "@capstan/proto";
 import { realScheduler, type Scheduler } from "../dispatch/scheduler.ts";
 import type { Lane, OfferedAttempt, Sessions, Slot } from "../dispatch/sessions.ts";
 import { preferenceOf } from "../engine/placement.ts";
 import type { CancelOrder } from "./cancels.ts";
 import { fitsLane, type PlacedAgent } from "./placed-agent.ts";
 
-/** What the registry needs of a session. */
+/** What the registry takes of a session. */
 export interface OfferingSession {
   readonly agentId: string;
   readonly session: number;
@@ -16,7 +17,9 @@ export interface OfferingSession {
   readonly available: number;
   /** True where offers may be made for work with this lease. */
   accepts(leaseMs: number, nowMs: number): boolean;
-  take(weight: number): number | undefined;
+  /** What the host has left beside slots. */
+  readonly room: Resources;
+  take(weight: number, takes?: Takes): number | undefined;
   giveBack(seq: number): void;
   offer(seq: number, attempt: OfferedAttempt): void;
   cancel(order: CancelOrder): void;
@@ -33,6 +36,17 @@ interface LaneView {
 }
 
 const choicesMax = 4;
+
+/** How many attempts of a lane a session could take now. */
+function timesIn(session: OfferingSession, { slots, takes }: Lane): number {
+  const bySlots = Math.floor(session.available / slots);
+  if (takes === undefined) return bySlots;
+  const { room } = session;
+  return Math.min(
+    bySlots,
+    ...resourceNames.map((name) => Math.floor(room[name] / (takes[name] ?? 0))).filter(Number.isFinite),
+  );
+}
 
 export class SessionRegistry implements Sessions {
   private readonly byAgent = new Map<string, OfferingSession>();
@@ -106,7 +120,7 @@ export class SessionRegistry implements Sessions {
     if (view.exhaustedAt === this.capacity) return undefined;
     const count = view.fits.length;
     const nowMs = this.nowMs();
-    const { prefer } = lane;
+    const { prefer, takes } = lane;
     let best: OfferingSession | undefined;
     let bestWeight = 0;
     let avoided: OfferingSession | undefined;
@@ -117,6 +131,7 @@ export class SessionRegistry implements Sessions {
     for (let i = 0; i < count && (choices < choicesMax || prefer !== undefined); i++) {
       const session = view.fits[(start + i) % count];
       if (session === undefined || session.available < lane.slots) continue;
+      if (takes !== undefined && lackingResource(session.room, takes) !== undefined) continue;
       anyFree = true;
       if (!session.accepts(leaseMs, nowMs)) continue;
       if (avoid.includes(session.agentId)) {
@@ -135,7 +150,7 @@ export class SessionRegistry implements Sessions {
       if (!anyFree) view.exhaustedAt = this.capacity;
       return undefined;
     }
-    const seq = chosen.take(lane.slots);
+    const seq = chosen.take(lane.slots, takes);
     return seq === undefined ? undefined : { agentId: chosen.agentId, session: chosen.session, seq };
   }
 
@@ -162,7 +177,7 @@ export class SessionRegistry implements Sessions {
     let free = 0;
     for (const session of view.fits) {
       if (session.available < lane.slots || !session.accepts(Number.MAX_SAFE_INTEGER, nowMs)) continue;
-      free += Math.floor(session.available / lane.slots);
+      free += timesIn(session, lane);
       if (free >= max) return max;
     }
     return free;

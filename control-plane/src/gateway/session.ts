@@ -11,9 +11,12 @@ import {
   logFrameKind,
   offerAttemptsMax,
   otlpFrameKind,
+  type AgentBody,
   type AgentFrame,
   type ControlBody,
   type ControlFrameType,
+  type Takes,
+  type Resources,
 } from "@capstan/proto";
 import type { OfferedAttempt } from "../dispatch/sessions.ts";
 import type { LogSource } from "../log/log-source.ts";
@@ -37,7 +40,15 @@ const faultsMax = 10;
 const faultWindowMs = 60_000;
 const lastGoodbyeMs = 60_000;
 
-const notPlaced: PlacedAgent = { projectId: "", poolId: "", name: "", labels: {}, executors: [], slots: 0 };
+const notPlaced: PlacedAgent = {
+  projectId: "",
+  poolId: "",
+  name: "",
+  labels: {},
+  executors: [],
+  slots: 0,
+  resources: undefined,
+};
 
 /** What becomes of a frame that is whole and in order (`route.ts`). */
 export type FrameHandler = (session: AgentSession, frame: AgentFrame) => void;
@@ -55,6 +66,8 @@ export class AgentSession implements OfferingSession, LogSource {
   state: string;
   paused = false;
   lastHeartbeat = 0;
+  /** Whether something held took of the host when the agent spoke last. */
+  private countsResources = false;
   /** Key of `held` that was compared last, and when. */
   comparedHeld = "";
   comparedAtMs = Number.NEGATIVE_INFINITY;
@@ -114,6 +127,10 @@ export class AgentSession implements OfferingSession, LogSource {
 
   get available(): number {
     return this.ledger.available;
+  }
+
+  get room(): Resources {
+    return this.ledger.room;
   }
 
   get decidedOffers(): number {
@@ -231,11 +248,16 @@ export class AgentSession implements OfferingSession, LogSource {
     if (wasStale || this.available > 0) this.services.registry.grew();
   }
 
-  /** The agent's own statement of its slots. */
-  stated(free: number, offers: number): void {
+  /** The agent's own statement of its slots, and of what its host has left; without that, all is. */
+  stated({ free, offers, resources }: AgentBody<"ask">): void {
     const before = this.ledger.available;
-    this.ledger.state(free, offers);
-    if (this.ledger.available > before && this.phase === "live") this.services.registry.grew();
+    const room =
+      resources === undefined ? this.placed.resources : { ...resources, diskBytes: resources.diskBytes ?? 0 };
+    this.ledger.state(free, offers, room);
+    // What takes of the host may fit now where the slots were free all the while.
+    const grew = this.ledger.available > before || this.countsResources;
+    this.countsResources = resources !== undefined;
+    if (grew && this.phase === "live") this.services.registry.grew();
   }
 
   malformed(re: number, path: string, detail: string): void {
@@ -292,8 +314,8 @@ export class AgentSession implements OfferingSession, LogSource {
     );
   }
 
-  take(weight: number): number | undefined {
-    return this.ledger.take(weight);
+  take(weight: number, takes?: Takes): number | undefined {
+    return this.ledger.take(weight, takes);
   }
 
   giveBack(seq: number): void {

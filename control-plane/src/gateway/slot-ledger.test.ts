@@ -76,3 +76,23 @@ test("an offer that was given back counts as decided once the agent has decided 
   ledger.offer(c ?? 0, "c", []);
   expect(ledger.decided).toBe(1);
 });
+
+test("what attempts take of the host is promised once, and comes back with the agent's word", () => {
+  const ledger = new SlotLedger<string>();
+  const host = { cpu: 4, memoryBytes: 1000, gpu: 1, diskBytes: 0 };
+  ledger.state(10, 0, host);
+  expect(ledger.take(1, { cpu: 3, gpu: 1 })).toBe(1);
+  expect(ledger.room).toEqual({ ...host, cpu: 1, gpu: 0 });
+  expect(ledger.take(1, { cpu: 2 })).toBeUndefined();
+  expect(ledger.take(1, { diskBytes: 1 })).toBeUndefined();
+  // Sent and not decided, the promise counts beside what the agent says; decided, the agent's word has it in.
+  ledger.offer(1, "a", []);
+  ledger.state(10, 0, host);
+  expect(ledger.room.cpu).toBe(1);
+  ledger.state(9, 1, { ...host, cpu: 1, gpu: 0 });
+  expect(ledger.room.cpu).toBe(1);
+  ledger.state(10, 1, host);
+  expect(ledger.take(1, { cpu: 4 })).toBe(2);
+  ledger.giveBack(2, []);
+  expect(ledger.room).toEqual(host);
+});

@@ -3,6 +3,8 @@
 //  S2. An offer number is never used twice, also where the promise was given back.
 //  S3. Offers leave in the order of their numbers. The agent says "decided up to n" with one number, so an offer that
 //      overtook a smaller one would make the smaller look lost although it is still on its way.
+//  S4. What attempts take of the host is counted as slots are: the agent's word, less what is undecided.
+import { lackingResource, noResources, plusTakes, type Takes, type Resources } from "@capstan/proto";
 
 /** Keeps the account of one session; knows no socket and no clock. `O` is what an offer carries. */
 export class SlotLedger<O> {
@@ -12,7 +14,10 @@ export class SlotLedger<O> {
   #undecided = 0;
   #nextToSend = 1;
   #lastSent = 0;
+  #room: Resources = noResources;
   readonly #weights = new Map<number, number>();
+  /** Of the undecided promises, those that take more than slots. */
+  readonly #takes = new Map<number, Takes>();
   readonly #waiting = new Map<number, O | undefined>();
 
   /** Slots that may be promised now. */
@@ -33,18 +38,31 @@ export class SlotLedger<O> {
     return this.#nextToSend <= this.#issued;
   }
 
-  /** The agent's statement: `free` slots, all offers up to `offers` decided. An older statement changes only `free`. */
-  state(free: number, offers: number): void {
+  /** What the host has left for attempts. */
+  get room(): Resources {
+    let room = this.#room;
+    for (const takes of this.#takes.values()) room = plusTakes(room, takes, -1);
+    return room;
+  }
+
+  /**
+   * The agent's statement: `free` slots and `room`, all offers up to `offers` decided. An older statement changes only
+   * what is free.
+   */
+  state(free: number, offers: number, room: Resources = noResources): void {
     this.#free = free;
+    this.#room = room;
     const last = Math.min(offers, this.#nextToSend - 1);
     for (let seq = this.#decided + 1; seq <= last; seq++) this.#settle(seq);
     if (last > this.#decided) this.#decided = last;
   }
 
-  /** Promises `weight` slots; undefined where they are not free. */
-  take(weight: number): number | undefined {
+  /** Promises `weight` slots and what is needed beside them; undefined where that is not free. */
+  take(weight: number, takes?: Takes): number | undefined {
     if (this.available < weight) return undefined;
+    if (takes !== undefined && lackingResource(this.room, takes) !== undefined) return undefined;
     const seq = ++this.#issued;
+    if (takes !== undefined) this.#takes.set(seq, takes);
     this.#weights.set(seq, weight);
     this.#undecided += weight;
     return seq;
@@ -89,6 +107,7 @@ export class SlotLedger<O> {
     const weight = this.#weights.get(seq);
     if (weight === undefined) return;
     this.#weights.delete(seq);
+    if (this.#takes.size > 0) this.#takes.delete(seq);
     this.#undecided -= weight;
   }
 }

@@ -28,4 +28,5 @@ export const wireAttempt = (offer: OfferedAttempt): WireAttempt => ({
   isolation: "L0",
   secrets: [...offer.secrets],
   traceparent: traceparent(offer.runId, offer.attemptId),
+  ...(offer.resources === undefined ? {} : { resources: offer.resources }),
 });

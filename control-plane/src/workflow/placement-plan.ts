@@ -9,6 +9,7 @@ import {
   isText,
   labelsWantedBy,
   slotsOf,
+  takesOf,
   taskOf,
   type CanonicalWorkflow,
   type TaskPlacement,
@@ -43,12 +44,14 @@ export function placementPlan(
       if (values.some((value) => isExpr(value) || isText(value))) dynamic = true;
       else labels[label] = texts;
     }
+    const takes = takesOf(task);
     const funnel = funnelOf(
       {
         poolId: pool?.id ?? "",
         executor: actionKindOf(task.action),
         labels,
         slots: slotsOf(task),
+        ...(takes === undefined ? {} : { takes }),
         ...(task.runsOn?.expr === undefined ? {} : { expr: task.runsOn.expr.$expr }),
       },
       poolName,

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { atMsSchema, attemptIdSchema, attemptPairSchema, countSchema, epochSchema } from "./attempt-ref.ts";
 import { cancelReasonSchema } from "./cancel.ts";
+import { leftSchema } from "./resources.ts";
 
 export const heartbeatSchema = z.object({
   /** 1, 2, 3 … per session; the hello is heartbeat 0. */
@@ -11,6 +12,7 @@ export const heartbeatSchema = z.object({
   /** Highest offer `seq` of this session decided; 0 for none. */
   offers: countSchema,
   free: countSchema,
+  resources: leftSchema.optional(),
   paused: z.enum(["disk", "memory", "draining", "quarantine"]).optional(),
   loopLagMs: countSchema,
   /** Age of the main loop's last round, so that a live timer cannot hide a dead loop. */

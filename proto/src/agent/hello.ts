@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { atMsSchema, attemptIdSchema, attemptPairSchema, countSchema, epochSchema, textSchema } from "./attempt-ref.ts";
 import { cancelReasonSchema } from "./cancel.ts";
+import { resourcesSchema } from "./resources.ts";
 
 export const labelKeyPattern = /^[a-z][a-z0-9_.-]{0,62}$/;
 /** Label → value; at most 64, each value at most 128 bytes. */
@@ -47,6 +48,8 @@ export const helloSchema = z.object({
   executors: z.array(z.object({ kind: textSchema(64), version: textSchema(64) })).max(64),
   slots: countSchema,
   free: countSchema,
+  /** What the host has for attempts; absent from an agent that does not count it. */
+  resources: resourcesSchema.optional(),
   inventory: z.array(inventoryItemSchema).max(500),
   /** True where `inventory` frames follow; the last of them says `more: false`. */
   more: z.boolean(),

@@ -11,5 +11,6 @@ export * from "./join-token.ts";
 export * from "./log.ts";
 export * from "./offer.ts";
 export * from "./report.ts";
+export * from "./resources.ts";
 export * from "./spec.ts";
 export * from "./token.ts";

@@ -6,13 +6,15 @@ import { z } from "zod";
 import { inlineValueBytesMax } from "../size.ts";
 import type { JsonObject } from "../json.ts";
 import { attemptIdSchema, countSchema, epochSchema, textSchema } from "./attempt-ref.ts";
+import { leftSchema, takesSchema } from "./resources.ts";
 
 export const offerAttemptsMax = 64;
 
 export const askSchema = z.object({
   free: countSchema,
   offers: countSchema,
-  resources: z.object({ cpu: z.number().min(0), memoryBytes: countSchema, gpu: countSchema }).optional(),
+  /** What is left beside slots; absent: all that the hello told. */
+  resources: leftSchema.optional(),
 });
 export type Ask = z.infer<typeof askSchema>;
 
@@ -50,6 +52,8 @@ export const offeredAttemptSchema = z.object({
   /** Names of the secrets that the task may read; their references are in the document. */
   secrets: z.array(textSchema(256)).max(200),
   traceparent: textSchema(64),
+  /** Absent where it takes one slot and nothing else. */
+  resources: takesSchema.optional(),
 });
 export type OfferedAttempt = z.infer<typeof offeredAttemptSchema>;
 

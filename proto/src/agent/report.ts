@@ -7,6 +7,7 @@ import { eventBytesMax, messageBytesMax } from "../size.ts";
 import { failureClasses, type FailureClass } from "../state/failure.ts";
 import { atMsSchema, attemptIdSchema, countSchema, epochSchema, textSchema } from "./attempt-ref.ts";
 import { jsonObjectSchema } from "./offer.ts";
+import { leftSchema } from "./resources.ts";
 
 export const reportItemsMax = 256;
 
@@ -136,6 +137,7 @@ export const reportSchema = z.object({
   items: z.array(reportItemSchema).max(reportItemsMax),
   free: countSchema,
   offers: countSchema,
+  resources: leftSchema.optional(),
 });
 export type Report = z.infer<typeof reportSchema>;
 

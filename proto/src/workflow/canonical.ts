@@ -256,6 +256,14 @@ export interface CanonicalRunsOn {
   readonly prefer?: readonly CanonicalPreference[];
 }
 
+export interface CanonicalResources {
+  readonly slots?: number;
+  readonly cpu?: number;
+  readonly memory?: number;
+  readonly gpu?: number;
+  readonly disk?: number;
+}
+
 /** Among agents that match and are free: those with these labels, or the one that had another task's last attempt. */
 export interface CanonicalPreference {
   readonly labels?: Readonly<Record<string, DynamicText | readonly DynamicText[]>>;
@@ -312,7 +320,8 @@ export interface CanonicalTask {
   readonly if?: Expr;
   readonly allowFailure?: boolean;
   readonly runsOn?: CanonicalRunsOn;
-  readonly resources?: { readonly slots?: number };
+  /** Sizes in bytes. */
+  readonly resources?: CanonicalResources;
   readonly timeoutMs?: number;
   /** From the first time that it is queued to its end, retries included. */
   readonly timeoutTotalMs?: number;

@@ -26,6 +26,7 @@ import { withDefaults } from "./merge-defaults.ts";
 import type { RunsOnSource } from "./placement.ts";
 import type { RetrySource } from "./retry-policy.ts";
 import { dynamicJson, dynamicText, mapped, optional, present } from "./present.ts";
+import { parseSize } from "./scalar-schema.ts";
 import type { WorkflowSource } from "./schema.ts";
 import type { TaskSource } from "./task-schema.ts";
 
@@ -80,7 +81,9 @@ function taskOf(source: TaskSource): Omit<CanonicalTask, "needs"> {
     if: optional(source.if, condition),
     allowFailure: source.allowFailure,
     runsOn: optional(source.runsOn, runsOnOf),
-    resources: optional(source.resources, ({ slots }) => present({ slots })),
+    resources: optional(source.resources, ({ memory, disk, ...rest }) =>
+      present({ ...rest, memory: optional(memory, parseSize), disk: optional(disk, parseSize) }),
+    ),
     timeoutMs: optional(source.timeout, ms),
     timeoutTotalMs: optional(source.timeoutTotal, ms),
     queueTimeoutMs: optional(source.queueTimeout, ms),

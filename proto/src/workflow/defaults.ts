@@ -1,5 +1,6 @@
 // The defaults of language version 1, with the numbers of its reference. They never change: a canonical document
 // leaves them out, so another number here would give an old version another meaning.
+import type { Takes } from "../agent/resources.ts";
 import type { CanonicalTask, CanonicalWorkflow, Expr, JoinKind } from "./canonical.ts";
 import { statusCallsIn } from "../expression/references.ts";
 
@@ -50,6 +51,18 @@ export const graceMsOf = (task: CanonicalTask): number => Math.min(task.graceMs 
 /** Time of one attempt; undefined: as long as its run. */
 export const timeoutMsOf = (task: CanonicalTask): number | undefined => task.timeoutMs;
 export const slotsOf = (task: CanonicalTask): number => task.resources?.slots ?? 1;
+
+/** What one attempt takes of its agent's host beside slots; undefined: nothing that is counted. */
+export function takesOf(task: CanonicalTask): Takes | undefined {
+  const { cpu = 0, memory = 0, gpu = 0, disk = 0 } = task.resources ?? {};
+  const takes: Takes = {
+    ...(cpu === 0 ? {} : { cpu }),
+    ...(memory === 0 ? {} : { memoryBytes: memory }),
+    ...(gpu === 0 ? {} : { gpu }),
+    ...(disk === 0 ? {} : { diskBytes: disk }),
+  };
+  return Object.keys(takes).length === 0 ? undefined : takes;
+}
 export const onLostOf = (task: CanonicalTask): "retry" | "fail" => task.onLost ?? "retry";
 export const onLeaseEndOf = (task: CanonicalTask): "stop" | "continue" => task.onLeaseEnd ?? "stop";
 /** Literal priority of a task; undefined: its run's. */

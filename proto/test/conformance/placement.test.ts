@@ -45,3 +45,28 @@ test.each([
     [code, pointer],
   ]);
 });
+
+test("resources are numbers of processors and cards, and sizes, which defaults may give a part of", () => {
+  const text = `version: 1
+name: w
+defaults: { resources: { cpu: 0.5, memory: 512Mi } }
+tasks:
+  a: { run: "true" }
+  b: { run: "true", resources: { memory: 2G, gpu: 1, disk: 10Gi, slots: 2 } }
+`;
+  const { document, problems } = readWorkflow({ text, file: "w.yaml" });
+  expect(problems).toEqual([]);
+  expect(document?.tasks["a"]?.resources).toEqual({ cpu: 0.5, memory: 536_870_912 });
+  expect(document?.tasks["b"]?.resources).toEqual({
+    cpu: 0.5,
+    memory: 2_000_000_000,
+    gpu: 1,
+    disk: 10_737_418_240,
+    slots: 2,
+  });
+});
+
+test.each(["{ cpu: -1 }", "{ memory: 512MB }", "{ gpu: 65 }"])("resources: %s is no amount", (resources) => {
+  const text = `version: 1\nname: w\ntasks:\n  a: { run: "true", resources: ${resources} }\n`;
+  expect(readWorkflow({ text, file: "w.yaml" }).problems.map((one) => one.code)).toEqual(["bad_value"]);
+});

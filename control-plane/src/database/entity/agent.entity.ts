@@ -45,6 +45,9 @@ export class AgentEntity {
   @Column({ type: "integer" })
   slots!: number;
 
+  @Column({ type: "jsonb", nullable: true })
+  resources!: unknown;
+
   @Column({ name: "created_at", type: "timestamptz" })
   createdAt!: Date;
 

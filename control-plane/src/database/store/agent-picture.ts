@@ -1,3 +1,4 @@
+import type { Resources } from "@capstan/proto";
 import type pg from "pg";
 import type { AgentPicture, PicturedAgent, PicturedPool } from "../../explain/agent-picture.ts";
 import { withProject } from "../pool.ts";
@@ -16,6 +17,7 @@ interface AgentColumns {
   readonly slots: number;
   readonly used: number;
   readonly seen: string | null;
+  readonly resources: Resources | null;
 }
 
 export class PgAgentPicture implements AgentPicture {
@@ -29,7 +31,7 @@ export class PgAgentPicture implements AgentPicture {
     // An agent is online while its session is live and was renewed within 45 s of counted time: three heartbeats.
     const found = await withProject(this.pool, projectId, (client) =>
       client.query<AgentColumns>(
-        `SELECT a.id, a.name, a.pool_id, a.state, a.slots,
+        `SELECT a.id, a.name, a.pool_id, a.state, a.slots, a.resources,
                 a.labels_self || a.labels_fact || a.labels_pinned AS labels,
                 coalesce(s.state IN ('live', 'syncing') AND s.renewed_ms > c.counted_ms - 45000, false) AS online,
                 coalesce((SELECT count(*) FROM live_attempts l WHERE l.project_id = a.project_id AND l.agent_id = a.id), 0)::int AS used,
@@ -41,16 +43,17 @@ export class PgAgentPicture implements AgentPicture {
         [projectId],
       ),
     );
-    return found.rows.map((row) => ({
+    return found.rows.map(({ labels: { [executorsLabel]: executors, ...labels }, ...row }) => ({
       id: row.id,
       name: row.name,
       poolId: row.pool_id,
       state: row.state,
-      labels: row.labels,
-      executors: row.labels[executorsLabel]?.split(",") ?? allExecutors,
+      labels,
+      executors: executors?.split(",") ?? allExecutors,
       online: row.online,
       slots: row.slots,
       slotsUsed: row.used,
+      resources: row.resources ?? undefined,
       seen: row.seen ?? undefined,
     }));
   }

@@ -26,7 +26,7 @@ interface LaneRow {
   readonly id: string;
   readonly pool_id: string;
   readonly pass: number;
-  readonly selector: Pick<Lane, "executor" | "labels" | "slots" | "limits">;
+  readonly selector: Omit<Lane, "projectId" | "laneId" | "poolId">;
 }
 
 /** Above every priority that a row can have. */
