@@ -10,9 +10,13 @@ import { AUDIT } from "./audit/entry.ts";
 import { ApiTokenController } from "./auth/api-token.controller.ts";
 import { ApiTokenService } from "./auth/api-token.service.ts";
 import { AuthController } from "./auth/auth.controller.ts";
+import { AttemptBudget, SIGN_IN_BUDGET } from "./auth/attempt-budget.ts";
 import { AuthService } from "./auth/auth.service.ts";
 import type { Keys } from "./auth/keys.ts";
+import { OidcClient } from "./auth/oidc.ts";
 import { PermissionGuard } from "./auth/permission.guard.ts";
+import { SignInController } from "./auth/sign-in.controller.ts";
+import { SignInService } from "./auth/sign-in.service.ts";
 import { SITE, type Site } from "./auth/site.ts";
 import { answerCache } from "./cache/answer-cache.ts";
 import { admissionLoop } from "./commit/admission-loop.ts";
@@ -46,6 +50,7 @@ import { PgCommitStore } from "./database/store/pg-commit.store.ts";
 import { PgDispatchStore } from "./database/store/pg-dispatch.store.ts";
 import { PgRunStore } from "./database/store/run.store.ts";
 import { PgCacheStore } from "./database/store/cache-store.ts";
+import { PgSignInStore } from "./database/store/sign-in.store.ts";
 import { PgSweepStore } from "./database/store/sweep-store.ts";
 import { PgInventoryStore } from "./database/store/session-store.ts";
 import { PgVariableStore } from "./database/store/variable.store.ts";
@@ -56,6 +61,7 @@ import { DispatchLoop } from "./dispatch/dispatch-loop.ts";
 import { leaseClockLoop, leaseLoop, LeaseRenewals } from "./dispatch/lease-loop.ts";
 import type { Loop } from "./dispatch/loop.ts";
 import { raiseLoop } from "./dispatch/raise-loop.ts";
+import { DirectEgress } from "./egress/egress.ts";
 import { EventController } from "./event/event.controller.ts";
 import { EVENTS, type Events } from "./event/events.ts";
 import { lookBack, tellLoop } from "./event/tell-loop.ts";
@@ -204,6 +210,10 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
 
   const auth = new AuthService(new PgAuthStore(pools.auth), keys.localToken);
   const tokenStore = new PgApiTokenStore(pools.api, pools.auth);
+  const issuer = config.oidc === undefined ? [] : [new URL(config.oidc.issuer).host];
+  const egress = new DirectEgress({ allow: [...config.egressAllow, ...issuer] });
+  const oidc = config.oidc === undefined ? undefined : new OidcClient(config.oidc, egress);
+  const signIn = new SignInService(new PgSignInStore(pools.auth), oidc);
   const runStore = new PgRunStore(pools.api);
   const picture = new PgAgentPicture(pools.api);
   const limitStore = new PgLimitStore(pools.api);
@@ -258,6 +268,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
     pools: {
       ...pools,
       close: async () => {
+        await egress.close();
         await cold.close();
         await pools.close();
       },
@@ -273,6 +284,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       AuthController,
       ApiTokenController,
       AuditController,
+      SignInController,
       ProjectController,
       MemberController,
       LimitController,
@@ -294,6 +306,8 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: APP_FILTER, useValue: new ProblemFilter(rim) },
       { provide: SITE, useValue: site },
       { provide: AuthService, useValue: auth },
+      { provide: SIGN_IN_BUDGET, useValue: new AttemptBudget({ perMinute: limits.signInsPerMinute }) },
+      { provide: SignInService, useValue: signIn },
       { provide: RELEASE, useValue: release },
       { provide: HEALTH, useValue: health },
       { provide: COMMIT, useValue: commit },

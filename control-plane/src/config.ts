@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { AppError, guess } from "@capstan/proto";
+import { oidcSettings, readOidc, type OidcConfig } from "./config-oidc.ts";
 
 export type ServerRole = "api" | "gateway" | "loops";
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -25,6 +26,10 @@ export interface Config {
   readonly logLevel: LogLevel;
   readonly logFormat: "json" | "pretty";
   readonly limits: Limits;
+  /** Sign-in of people by OpenID Connect; undefined: it is not offered. */
+  readonly oidc: OidcConfig | undefined;
+  /** Hosts that the control plane may fetch from although they are not public. */
+  readonly egressAllow: readonly string[];
 }
 
 /** Per replica; 0 turns one off. The token of this machine is under none but `queuedMax`. */
@@ -35,6 +40,10 @@ export interface Limits {
   readonly runStartsPerSecond: number;
   /** Queued task runs of one project. Default 100,000. */
   readonly queuedMax: number;
+  /** Tries to sign in from one address. Default 10. */
+  readonly signInsPerMinute: number;
+  /** Tries to sign in by one name. Default 5. */
+  readonly signInsOfAccountPerMinute: number;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -54,11 +63,15 @@ const settings = [
   "CAPSTAN_LIMITS__API_PER_SECOND",
   "CAPSTAN_LIMITS__RUN_STARTS_PER_SECOND",
   "CAPSTAN_LIMITS__QUEUED_MAX",
+  "CAPSTAN_LIMITS__SIGN_INS_PER_MINUTE",
+  "CAPSTAN_LIMITS__SIGN_INS_OF_ACCOUNT_PER_MINUTE",
+  "CAPSTAN_EGRESS__ALLOW",
+  ...oidcSettings,
 ] as const;
 type Setting = (typeof settings)[number];
 
 /** Those that may be read from a file named by the variable with `_FILE` behind it. */
-const fileSettings: readonly Setting[] = ["CAPSTAN_DATABASE_URL"];
+const fileSettings: readonly Setting[] = ["CAPSTAN_DATABASE_URL", "CAPSTAN_OIDC__ROLES"];
 
 /** Settings of the CLI and of agents, which may stand in the same environment. */
 const ofOthers =
@@ -79,6 +92,7 @@ export function readConfig(environment: Environment): Config {
     );
   }
   const get = (name: Setting): string | undefined => valueOf(environment, name);
+  const limit = (name: Setting, max: number, usual: number): number => integer(name, get(name), 0, max) ?? usual;
   const host = get("CAPSTAN_HTTP__HOST") ?? "127.0.0.1";
   const publicUrl = origin("CAPSTAN_PUBLIC_URL", get("CAPSTAN_PUBLIC_URL"));
   if (!isLoopback(host) && publicUrl?.startsWith("https://") !== true) {
@@ -104,13 +118,14 @@ export function readConfig(environment: Environment): Config {
     logLevel: oneOf("CAPSTAN_LOG_LEVEL", get("CAPSTAN_LOG_LEVEL") ?? "info", ["debug", "info", "warn", "error"]),
     logFormat: oneOf("CAPSTAN_LOG_FORMAT", get("CAPSTAN_LOG_FORMAT") ?? "json", ["json", "pretty"]),
     limits: {
-      apiPerSecond:
-        integer("CAPSTAN_LIMITS__API_PER_SECOND", get("CAPSTAN_LIMITS__API_PER_SECOND"), 0, 1_000_000) ?? 100,
-      runStartsPerSecond:
-        integer("CAPSTAN_LIMITS__RUN_STARTS_PER_SECOND", get("CAPSTAN_LIMITS__RUN_STARTS_PER_SECOND"), 0, 1_000_000) ??
-        200,
-      queuedMax: integer("CAPSTAN_LIMITS__QUEUED_MAX", get("CAPSTAN_LIMITS__QUEUED_MAX"), 0, 100_000_000) ?? 100_000,
+      apiPerSecond: limit("CAPSTAN_LIMITS__API_PER_SECOND", 1_000_000, 100),
+      runStartsPerSecond: limit("CAPSTAN_LIMITS__RUN_STARTS_PER_SECOND", 1_000_000, 200),
+      queuedMax: limit("CAPSTAN_LIMITS__QUEUED_MAX", 100_000_000, 100_000),
+      signInsPerMinute: limit("CAPSTAN_LIMITS__SIGN_INS_PER_MINUTE", 100_000, 10),
+      signInsOfAccountPerMinute: limit("CAPSTAN_LIMITS__SIGN_INS_OF_ACCOUNT_PER_MINUTE", 100_000, 5),
     },
+    oidc: readOidc(get),
+    egressAllow: hostList("CAPSTAN_EGRESS__ALLOW", get("CAPSTAN_EGRESS__ALLOW") ?? ""),
   };
 }
 
@@ -174,6 +189,14 @@ function oneOf<const T extends string>(name: Setting, text: string, values: read
   const found = values.find((value) => value === text);
   if (found === undefined) throw invalid(name, `must be one of ${values.join(", ")}, got ${text}`);
   return found;
+}
+
+function hostList(name: Setting, text: string): readonly string[] {
+  const hosts = text.split(",").flatMap((part) => (part.trim() === "" ? [] : [part.trim().toLowerCase()]));
+  const wrong = hosts.find((host) => !URL.canParse(`https://${host}`) || new URL(`https://${host}`).pathname !== "/");
+  if (wrong !== undefined)
+    throw invalid(name, `must list hosts, such as idp.corp.example or 10.0.0.5:8443; got ${wrong}`);
+  return hosts;
 }
 
 const allRoles: readonly ServerRole[] = ["api", "gateway", "loops"];

@@ -80,6 +80,7 @@ const params = {
   token: "t",
   agent: "a",
   limit: "db",
+  user: "ana",
 };
 const table: [string, Route][] = Object.entries(routes);
 

@@ -16,3 +16,6 @@ export interface AuditEntry {
 export interface Audit {
   append(projectId: string, entry: AuditEntry): Promise<void>;
 }
+
+/** The chain of what concerns the installation and no project: sign-ins, users. */
+export const systemChain = "00000000-0000-0000-0000-000000000000";

@@ -2,30 +2,25 @@ import { Controller, Inject } from "@nestjs/common";
 import type { Exchange, SignInLink } from "@capstan/proto";
 import { Call, type CallOf } from "../http/call.ts";
 import { Handles } from "../http/handle.ts";
-import { AttemptBudget } from "./attempt-budget.ts";
+import { addressOf, SIGN_IN_BUDGET, type AttemptBudget } from "./attempt-budget.ts";
 import { AuthService } from "./auth.service.ts";
 import { clearCookie, readCookie, setCookie } from "./cookie.ts";
-import { loginPage, loginPagePolicy } from "./login-page.ts";
 import { SITE, type Site } from "./site.ts";
 
 @Controller()
 export class AuthController {
   private readonly auth: AuthService;
   private readonly site: Site;
-  private readonly budget = new AttemptBudget({ perMinute: 10 });
+  private readonly budget: AttemptBudget;
 
-  constructor(@Inject(AuthService) auth: AuthService, @Inject(SITE) site: Site) {
+  constructor(
+    @Inject(AuthService) auth: AuthService,
+    @Inject(SITE) site: Site,
+    @Inject(SIGN_IN_BUDGET) budget: AttemptBudget,
+  ) {
     this.auth = auth;
     this.site = site;
-  }
-
-  @Handles("login")
-  login(@Call("login") call: CallOf<"login">): void {
-    void call.reply
-      .header("content-type", "text/html; charset=utf-8")
-      .header("content-security-policy", loginPagePolicy)
-      .header("cache-control", "no-store")
-      .send(loginPage);
+    this.budget = budget;
   }
 
   @Handles("signInLink")
@@ -35,7 +30,7 @@ export class AuthController {
 
   @Handles("exchange")
   async exchange(@Call("exchange") call: CallOf<"exchange">): Promise<void> {
-    this.budget.take(call.request.socket.remoteAddress ?? "");
+    this.budget.take(addressOf(call.request));
     const made = await this.auth.exchange(call.body.token);
     const seconds = Math.max(0, Math.floor((made.expiresMs - Date.now()) / 1000));
     const answer: Exchange = { user: made.user, expiresAt: new Date(made.expiresMs).toISOString() };

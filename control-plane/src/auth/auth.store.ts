@@ -8,6 +8,7 @@ export interface UserRow {
 
 export interface SessionRow {
   readonly user: UserRow;
+  /** When its holder last proved who they are. */
   readonly createdMs: number;
   readonly expiresMs: number;
 }

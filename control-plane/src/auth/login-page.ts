@@ -1,49 +1,102 @@
 // The sign-in page: plain HTML of ours, because the console must not see a sign-in happen.
-import { createHash } from "node:crypto";
+import { errorEntry } from "@capstan/proto";
+import { framed, html, policyOf } from "./page-frame.ts";
 
 // The fragment never reaches a server or a log; it is removed from the address before anything else happens.
 const script = `
-const message = document.getElementById("message");
-const token = new URLSearchParams(location.hash.slice(1)).get("token");
-const back = new URLSearchParams(location.search).get("return") ?? "/";
-history.replaceState(null, "", "/login");
-const target = new URL(back, location.origin);
-const home = target.origin === location.origin && back.startsWith("/") ? target.pathname + target.search : "/";
-if (token) {
-  message.textContent = "Signing in …";
-  fetch("/auth/exchange", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ token }) })
-    .then(async (answer) => {
-      if (answer.ok) return location.replace(home);
-      const problem = await answer.json().catch(() => undefined);
-      message.textContent = problem?.detail ?? "Signing in did not work.";
-    })
-    .catch(() => { message.textContent = "The server does not answer. Is it still running?"; });
+const $ = (id) => document.getElementById(id);
+const secret = new URLSearchParams(location.hash.slice(1));
+history.replaceState(null, "", location.pathname + location.search);
+const home = location.origin + document.querySelector("main [data-home]").dataset.home;
+const show = (id, shown) => { const part = $(id); if (part) part.hidden = !shown; };
+const tell = (text) => { $("error").textContent = text; show("error", text !== ""); };
+async function send(path, body, button) {
+  if (button) button.disabled = true;
+  tell("");
+  try {
+    const answer = await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+    if (answer.ok) return location.replace(home);
+    const problem = await answer.json().catch(() => undefined);
+    tell(problem?.detail ?? "Signing in did not work.");
+  } catch {
+    tell("The server does not answer. Is it still running?");
+  }
+  if (button) button.disabled = false;
+}
+const onSubmit = (id, handle) => $(id)?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  void handle(new FormData(event.target), event.target.querySelector("button"));
+});
+onSubmit("password", async (form, button) => {
+  await send("/auth/password", { name: form.get("name").trim(), password: form.get("password") }, button);
+  const field = document.querySelector("#password [name=password]");
+  if (field) { field.value = ""; field.focus(); }
+});
+if (secret.has("invitation")) {
+  show("ways", false);
+  show("invitation", true);
+  $("title").textContent = "Choose your password";
+  $("invited").value = secret.get("name") ?? "";
+}
+onSubmit("invitation", (form, button) => {
+  if (form.get("password") !== form.get("again")) return tell("The two passwords are not the same.");
+  return send("/auth/invitation", { token: secret.get("invitation"), password: form.get("password") }, button);
+});
+if (secret.has("token")) {
+  show("ways", false);
+  $("title").textContent = "Signing in …";
+  void send("/auth/exchange", { token: secret.get("token") }).then(() => { show("ways", true); $("title").textContent = "Sign in"; });
 }
 `;
-const style = `
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { display: grid; place-items: center; min-height: 90vh; margin: 0; }
-main { max-width: 30rem; padding: 2rem; }
-h1 { font-size: 1.25rem; }
-code { background: color-mix(in srgb, currentColor 10%, transparent); padding: 0.1em 0.35em; border-radius: 0.25em; }
-`;
 
-const hashOf = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+export interface LoginPage {
+  /** A path of ours, checked. */
+  readonly home: string;
+  /** Asks somebody who is signed in to prove it again. */
+  readonly fresh: boolean;
+  /** Of the button of the identity provider; undefined: there is none. */
+  readonly oidcLabel: string | undefined;
+  /** Users of this installation may have a password. */
+  readonly passwords: boolean;
+  /** Who is signed in. */
+  readonly name: string | undefined;
+  /** A code of the catalogue: why the last try did not work. */
+  readonly error: string | undefined;
+}
 
-export const loginPage = `<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Sign in · Capstan</title><style>${style}</style></head>
-<body><main><h1>Capstan</h1><p id="message" role="status">Run <code>capstan open</code> on this machine: it makes a link that signs you in once.</p></main>
-<script>${script}</script></body>
-</html>
-`;
+/** The page, for anybody. */
+export function loginPage(page: LoginPage): string {
+  const entry = page.error === undefined ? undefined : errorEntry(page.error);
+  const problem = page.error === undefined ? "" : `${entry?.title ?? "Signing in did not work"}. ${entry?.do ?? ""}`;
+  const oidc = `/auth/oidc/start?${new URLSearchParams({ return: page.home, ...(page.fresh ? { fresh: "1" } : {}) }).toString()}`;
+  const ways = [
+    ...(page.fresh ? ['<p class="soft">What you are about to do needs a sign-in of the last five minutes.</p>'] : []),
+    ...(page.oidcLabel === undefined
+      ? []
+      : [`<a class="button strong" href="${html(oidc)}">${html(page.oidcLabel)}</a>`]),
+    ...(page.oidcLabel === undefined || !page.passwords ? [] : ['<p class="or">or</p>']),
+    ...(page.passwords ? [passwordForm(page.name, page.oidcLabel === undefined)] : []),
+  ];
+  const body = `<h1 id="title">${page.fresh ? "Sign in again" : "Sign in"}</h1>
+<p class="bad" id="error" role="alert"${problem === "" ? " hidden" : ""}>${html(problem)}</p>
+<div class="card" id="ways" data-home="${html(page.home)}">${ways.join("\n")}</div>
+${page.passwords ? invitationForm : ""}`;
+  const footer = "On the machine that runs Capstan, <code>capstan open</code> makes a link that signs you in once.";
+  return framed({ title: "Sign in", body, footer, script });
+}
 
-export const loginPagePolicy = [
-  "default-src 'none'",
-  `script-src ${hashOf(script)}`,
-  `style-src ${hashOf(style)}`,
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
+const passwordForm = (name: string | undefined, only: boolean): string => `<form id="password">
+<label>Name<input name="name" autocomplete="username" autocapitalize="none" spellcheck="false" required maxlength="128" value="${html(name ?? "")}"${name === undefined && only ? " autofocus" : ""}></label>
+<label>Password<input name="password" type="password" autocomplete="current-password" required maxlength="256"${name === undefined ? "" : " autofocus"}></label>
+<button class="${only ? "strong" : ""}">Sign in</button>
+</form>`;
+
+const invitationForm = `<form id="invitation" hidden>
+<label>Name<input id="invited" name="name" autocomplete="username" readonly></label>
+<label>Password<input name="password" type="password" autocomplete="new-password" required minlength="12" maxlength="256"></label>
+<label>The same again<input name="again" type="password" autocomplete="new-password" required maxlength="256"></label>
+<p class="soft">At least 12 characters. Four words by chance are good.</p>
+<button class="strong">Set password and sign in</button>
+</form>`;
+
+export const loginPagePolicy = policyOf(script);

@@ -14,6 +14,7 @@ import { Cache0010 } from "./migration/0010-cache.ts";
 import { AgentResources0011 } from "./migration/0011-agent-resources.ts";
 import { Variables0012 } from "./migration/0012-variables.ts";
 import { People0014 } from "./migration/0014-people.ts";
+import { SignIn0015 } from "./migration/0015-sign-in.ts";
 import { ownerSettings, rolePassword, type RuntimeRole } from "./pool.ts";
 
 /** All migrations in order; the length is the schema's number. */
@@ -29,6 +30,7 @@ export const migrations = [
   AgentResources0011,
   Variables0012,
   People0014,
+  SignIn0015,
 ] as const;
 export const schemaVersion = migrations.length;
 

@@ -20,8 +20,8 @@ export interface Route {
   readonly rawBody?: "application/octet-stream";
   /** The JSON of a 2xx answer. Absent: no body, or `responseType` says what. */
   readonly response?: z.ZodType;
-  /** Status of a success; 200 unless said. */
-  readonly status?: 200 | 201 | 202 | 204;
+  /** Status of a success; 200 unless said. 303 leads a browser on. */
+  readonly status?: 200 | 201 | 202 | 204 | 303;
   /** Media type of an answer that is not JSON, or may be another one on request. */
   readonly responseType?: string;
   /** Codes beside those that every route may answer. */

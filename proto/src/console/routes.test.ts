@@ -23,7 +23,15 @@ test("no permission stands in the table that no route requires", () => {
 
 test("only these paths need no sign-in", () => {
   const open = table.filter(([, route]) => route.permission === "none").map(([, route]) => route.path);
-  expect(open.toSorted()).toEqual(["/auth/exchange", "/auth/logout", "/livez", "/login", "/readyz"]);
+  expect(open.toSorted()).toEqual([
+    "/auth/exchange",
+    "/auth/logout",
+    "/auth/oidc/callback",
+    "/auth/oidc/start",
+    "/livez",
+    "/login",
+    "/readyz",
+  ]);
 });
 
 test("a permission of a project stands only on paths that name the project", () => {

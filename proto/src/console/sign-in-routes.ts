@@ -1,5 +1,6 @@
 // Routes of signing in, and of load balancers: the part of the table that needs no sign-in.
 import { exchangeBodySchema, exchangeSchema, signInLinkSchema } from "./auth.ts";
+import { loginQuery, oidcCallbackQuery, oidcStartQuery } from "./sign-in.ts";
 import type { Route } from "./route.ts";
 
 export const signInRoutes = {
@@ -38,7 +39,27 @@ export const signInRoutes = {
     summary: "The sign-in page",
     permission: "none",
     idempotency: "safe",
+    query: loginQuery,
     responseType: "text/html",
+  },
+  oidcStart: {
+    method: "GET",
+    path: "/auth/oidc/start",
+    summary: "Begin a sign-in at the identity provider: leads there",
+    permission: "none",
+    idempotency: "safe",
+    query: oidcStartQuery,
+    status: 303,
+    errors: ["oidc_unavailable"],
+  },
+  oidcCallback: {
+    method: "GET",
+    path: "/auth/oidc/callback",
+    summary: "The identity provider's answer: makes a session and leads back, or to the sign-in page with the reason",
+    permission: "none",
+    idempotency: "safe",
+    query: oidcCallbackQuery,
+    status: 303,
   },
   livez: {
     method: "GET",

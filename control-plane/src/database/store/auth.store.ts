@@ -38,10 +38,10 @@ export class PgAuthStore implements AuthStore {
   async session(tokenHash: Buffer): Promise<SessionRow | undefined> {
     const found = await this.pool.query<SessionColumns>(
       `SELECT u.id, u.name, u.kind, u.system_admin,
-              (extract(epoch FROM s.created_at) * 1000)::float8 AS created_ms,
+              (extract(epoch FROM s.signed_in_at) * 1000)::float8 AS created_ms,
               (extract(epoch FROM s.expires_at) * 1000)::float8 AS expires_ms
          FROM user_sessions s JOIN users u ON u.id = s.user_id
-        WHERE s.token_sha256 = $1 AND s.expires_at > clock_timestamp() AND s.seen_at > clock_timestamp() - ${idle}
+        WHERE s.token_sha256 = $1 AND s.expires_at > clock_timestamp() AND (s.kind = 'cli' OR s.seen_at > clock_timestamp() - ${idle})
           AND u.disabled_at IS NULL`,
       [tokenHash],
     );

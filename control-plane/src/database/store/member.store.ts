@@ -77,7 +77,7 @@ export class PgMemberStore implements MemberStore {
         return { kind: "last_admin" };
       await client.query(
         `INSERT INTO members (project_id, user_id, role) VALUES ($1, $2, $3)
-         ON CONFLICT (project_id, user_id) DO UPDATE SET role = excluded.role`,
+         ON CONFLICT (project_id, user_id) DO UPDATE SET role = excluded.role, from_groups = false`,
         [projectId, userId, role],
       );
       const detail = { role, ...(before === undefined ? {} : { before }) };

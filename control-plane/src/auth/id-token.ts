@@ -1,0 +1,71 @@
+// ID tokens of an identity provider. With agent-credential.ts the only importer of jose in this package.
+//  I1. Algorithms are the asymmetric ones of a fixed list: neither `none` nor a MAC under a public key gets through.
+//  I2. Issuer, audience, life and nonce are checked, and that the token is of the kind `JWT` where it names one: a token for
+//      an API or a sign-out of the same provider is signed with the same key.
+import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet } from "jose";
+import { z } from "zod";
+
+export const idTokenAlgorithms = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+  "Ed25519",
+] as const;
+const skewSeconds = 30;
+const ageSecondsMax = 600;
+
+const claimsSchema = z.looseObject({
+  sub: z.string().min(1).max(255),
+  aud: z.union([z.string(), z.array(z.string())]),
+  azp: z.string().optional(),
+  nonce: z.string(),
+  auth_time: z.number().optional(),
+});
+export type IdTokenClaims = z.infer<typeof claimsSchema>;
+
+export const keySetSchema = z.looseObject({ keys: z.array(z.looseObject({ kty: z.string() })).max(100) });
+export type KeySet = z.infer<typeof keySetSchema>;
+
+export interface Expected {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly nonce: string;
+}
+
+/** The token names a key that the set does not have: the provider may have a new one. */
+export class KeyUnknown extends Error {}
+
+/** The claims of a token that is what was expected. @throws KeyUnknown; another error says what is wrong with it */
+export async function verifyIdToken(token: string, keys: KeySet, expected: Expected): Promise<IdTokenClaims> {
+  let verified: Awaited<ReturnType<typeof jwtVerify>>;
+  try {
+    // The schema looks at no more of a key than that it has a type; jose refuses one that it cannot use.
+    verified = await jwtVerify(token, createLocalJWKSet(keys as JSONWebKeySet), {
+      algorithms: [...idTokenAlgorithms],
+      issuer: expected.issuer,
+      audience: expected.clientId,
+      clockTolerance: skewSeconds,
+      maxTokenAge: ageSecondsMax,
+      requiredClaims: ["exp", "iat", "sub", "nonce"],
+    });
+  } catch (cause) {
+    if (cause instanceof errors.JWKSNoMatchingKey) throw new KeyUnknown("no such key", { cause });
+    throw cause;
+  }
+  const { typ } = verified.protectedHeader;
+  if (typ !== undefined && typ.toUpperCase() !== "JWT") throw new Error(`a token of the kind ${typ.slice(0, 40)}`);
+  const claims = claimsSchema.parse(verified.payload);
+  if (claims.nonce !== expected.nonce) throw new Error("the nonce is of another sign-in");
+  if (Array.isArray(claims.aud) && claims.aud.length > 1 && claims.azp !== expected.clientId)
+    throw new Error("the token was issued to another client");
+  if (claims.azp !== undefined && claims.azp !== expected.clientId)
+    throw new Error("the token was issued to another client");
+  return claims;
+}
