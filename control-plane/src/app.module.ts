@@ -87,6 +87,7 @@ import { ProjectController } from "./project/project.controller.ts";
 import { RELEASE, type Release } from "./project/release.ts";
 import { ReportService } from "./result/report.service.ts";
 import { cacheSweepLoop } from "./retention/cache-sweep-loop.ts";
+import { eventSweepLoop } from "./retention/event-sweep-loop.ts";
 import { holdSweepLoop } from "./retention/hold-sweep-loop.ts";
 import { sweepLoop } from "./retention/sweep-loop.ts";
 import { RunController } from "./run/run.controller.ts";
@@ -205,6 +206,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       sweepLoop(sweeps, log),
       holdSweepLoop(sweeps, log),
       cacheSweepLoop(sweeps, log),
+      eventSweepLoop(sweeps, log),
     );
   }
 

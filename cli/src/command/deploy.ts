@@ -1,5 +1,7 @@
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Command } from "commander";
-import type { DeployedWorkflow } from "@capstan/proto";
+import { AppError, type DeployedWorkflow } from "@capstan/proto";
 import type { Context } from "../context.ts";
 import { printable, type Column } from "../output/table.ts";
 import { changesOf, changesText } from "../project/changes.ts";
@@ -8,6 +10,7 @@ import { noSources, readSources } from "../project/sources.ts";
 
 interface DeployFlags {
   readonly dryRun?: boolean;
+  readonly prune?: boolean;
   readonly message?: string;
 }
 
@@ -27,6 +30,13 @@ function agentsText({ agents, agentsMatching, agentsOnline, dynamic }: Place): s
   return printable(`${agents.join(", ")}${more}${online}${asked}`);
 }
 
+/** One file is no picture of a project: all others would be retired. */
+function refuseFiles(paths: readonly string[], cwd: string): void {
+  const file = paths.find((path) => !statSync(resolve(cwd, path), { throwIfNoEntry: false })?.isDirectory());
+  if (file !== undefined)
+    throw new AppError("usage", `--prune retires what is not given, so it takes folders; ${file} is none`);
+}
+
 /** `capstan deploy`: workflow files and their code to the control plane, all or none. */
 export function registerDeploy(program: Command, context: (command: Command) => Context): void {
   program
@@ -34,11 +44,16 @@ export function registerDeploy(program: Command, context: (command: Command) => 
     .summary("deploy workflows: all of them or none")
     .argument("[path...]", "files or folders (./workflows)")
     .option("--dry-run", "say what would change, and which agents could take each task")
+    .option("--prune", "retire deployed workflows that are not in the folders; their runs go on and stay")
     .option("-m, --message <text>", "kept in the history of deploys")
-    .addHelpText("before", "Examples:\n  capstan deploy\n  capstan deploy workflows/daily.yaml --dry-run\n")
+    .addHelpText(
+      "before",
+      "Examples:\n  capstan deploy\n  capstan deploy workflows/daily.yaml --dry-run\n  capstan deploy --prune --dry-run\n",
+    )
     .action(async (paths: readonly string[], flags: DeployFlags, command: Command) => {
       const ctx = context(command);
       const client = ctx.client();
+      if (flags.prune === true) refuseFiles(paths, ctx.cwd);
       const sources = await readSources(paths.length > 0 ? paths : ["workflows"], ctx.cwd);
       if (sources.length === 0) throw noSources();
       const packed = packSources(sources, ctx.cwd);
@@ -49,6 +64,7 @@ export function registerDeploy(program: Command, context: (command: Command) => 
       const done = await deploy(client, packed, {
         cwd: ctx.cwd,
         ...(flags.dryRun === true ? { dryRun: true } : {}),
+        ...(flags.prune === true ? { prune: true } : {}),
         ...(flags.message === undefined ? {} : { message: flags.message }),
       });
       type Row = (typeof done.workflows)[number];
@@ -68,6 +84,8 @@ export function registerDeploy(program: Command, context: (command: Command) => 
         }
       }
       const count = (result: Row["result"]): number => done.workflows.filter((row) => row.result === result).length;
+      if (done.pruned.length > 0)
+        ctx.out.talk(`${done.dryRun ? "Would retire" : "Retired"} ${done.pruned.map(printable).join(", ")}.`);
       const verb = done.dryRun ? "Would deploy" : "Deployed";
       ctx.out.talk(
         `${verb} ${done.workflows.length} ${done.workflows.length === 1 ? "workflow" : "workflows"}: ${count("new")} new, ${count("changed")} changed, ${count("unchanged")} unchanged.`,

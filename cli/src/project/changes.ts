@@ -1,11 +1,12 @@
 // What a deploy would change: each workflow as the YAML of its document, against the deployed one.
-import { canonicalJsonOf, readWorkflow, sourceOfCanonical, type CanonicalWorkflow } from "@capstan/proto";
+import { canonicalJsonOf, sourceOfCanonical, type CanonicalWorkflow } from "@capstan/proto";
 import { stringify } from "yaml";
 import type { Client } from "../api/client.ts";
 import { ProblemError } from "../api/problem.ts";
 import type { Output } from "../output/output.ts";
 import { lineDiff } from "../output/line-diff.ts";
 import type { PackedSource } from "./deploy.ts";
+import { readOnce } from "./read-once.ts";
 
 /** A canonical document as YAML: reading it gives the same digest. */
 export const documentYaml = (document: CanonicalWorkflow): string =>
@@ -56,7 +57,7 @@ export interface Change {
 export async function changesOf(client: Client, packed: readonly PackedSource[]): Promise<Change[]> {
   const changes: Change[] = [];
   for (const { document: source, bundle } of packed) {
-    const { document } = readWorkflow({ text: source.source, file: source.file });
+    const { document } = readOnce(source.source, source.file);
     if (document === undefined) continue;
     const before = await activeText(client, document.name);
     const after = comparedText(document, bundle?.sha256);

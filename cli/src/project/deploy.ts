@@ -43,6 +43,7 @@ export interface DeployOptions {
   /** For the paths in messages. */
   readonly cwd: string;
   readonly dryRun?: boolean;
+  readonly prune?: boolean;
   readonly message?: string;
 }
 

@@ -1,5 +1,6 @@
-import { checkCode, type Problem } from "@capstan/proto";
+import { checkCode, mayMissCode, type Problem } from "@capstan/proto";
 import { packBundle } from "./bundle.ts";
+import { readOnce } from "./read-once.ts";
 import type { WorkflowSource } from "./sources.ts";
 
 const packed = new Map<string, ReadonlySet<string>>();
@@ -11,5 +12,7 @@ export function missingCode(source: WorkflowSource, found: readonly Problem[]): 
   const key = JSON.stringify([codeRoot, include, exclude, bundled.map(({ path }) => path)]);
   const files = packed.get(key) ?? new Set(packBundle(codeRoot, include, exclude, bundled)?.files);
   packed.set(key, files);
+  const { document } = readOnce(source.source, source.file);
+  if (document === undefined || !mayMissCode(document, files)) return [];
   return checkCode({ text: source.source, file: source.file }, files);
 }

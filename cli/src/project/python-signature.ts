@@ -6,12 +6,13 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
-import { readWorkflow, type CanonicalAction, type Problem } from "@capstan/proto";
+import { type CanonicalAction, type Problem } from "@capstan/proto";
 import { isMap, LineCounter, parseDocument, type Node } from "yaml";
 import { z } from "zod";
 import { packageFolder } from "../dev/package-path.ts";
 import { didYouMean } from "../suggestion.ts";
 import type { WorkflowSource } from "./sources.ts";
+import { readOnce } from "./read-once.ts";
 
 const timeoutMs = 10_000;
 
@@ -84,7 +85,7 @@ function placesOf(source: string): (path: readonly string[]) => Place {
 
 /** The problems of all `python` calls of a workflow that is otherwise right. */
 export function checkPythonCalls(source: WorkflowSource): Problem[] {
-  const { document } = readWorkflow({ text: source.source, file: source.file });
+  const { document } = readOnce(source.source, source.file);
   const root = source.codeRoot;
   if (document === undefined || root === undefined || !hasPython()) return [];
   const placeOf = placesOf(source.source);

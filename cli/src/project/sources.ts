@@ -1,9 +1,10 @@
 // Which workflow files a path means, and which code goes with them.
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { AppError, readWorkflow, workflowBytesMax, type BundleFile, type Problem } from "@capstan/proto";
+import { AppError, workflowBytesMax, type BundleFile, type Problem } from "@capstan/proto";
 import { parse } from "yaml";
 import { atAuthor, shownPath, type BuiltSource, type Place } from "./front-end.ts";
+import { readOnce } from "./read-once.ts";
 
 export interface WorkflowSource {
   readonly path: string;
@@ -156,9 +157,7 @@ export const isRefused = ({ source, problems }: WorkflowSource): boolean =>
 
 /** What the checker says of a source, at the author's places. */
 export const problemsOf = ({ source, file, problems, places }: WorkflowSource, cwd: string): readonly Problem[] =>
-  problems.length > 0
-    ? problems
-    : readWorkflow({ text: source, file }).problems.map((problem) => atAuthor(problem, places, cwd));
+  problems.length > 0 ? problems : readOnce(source, file).problems.map((problem) => atAuthor(problem, places, cwd));
 
 /** What a command says where there is nothing to read. */
 export const noSources = (): AppError =>

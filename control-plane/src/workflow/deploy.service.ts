@@ -7,6 +7,7 @@ import {
   checkCode,
   checkLimits,
   checkVars,
+  mayMissCode,
   idFromUuid,
   uuidV7,
   type CanonicalWorkflow,
@@ -89,7 +90,8 @@ export class DeployService {
     refuseErrors(read);
     await this.refuseMissingBundles(project, read.documents);
     await this.refuseMissingCode(project, read);
-    await this.refuseBadStarts(project, read);
+    const pruned = body.prune === true ? await this.toPrune(project, read) : [];
+    await this.refuseBadStarts(project, read, pruned);
     await this.refuseUnknownVars(project, read);
     const limited = await this.checkLimits(project, read);
     const planned = await this.plan(project, read.documents, limited);
@@ -102,6 +104,7 @@ export class DeployService {
           message: body.message ?? null,
           createdAt: new Date().toISOString(),
           workflows: planned,
+          pruned,
         },
         replayed: false,
       };
@@ -120,7 +123,9 @@ export class DeployService {
         sourceFile: one.source.file,
         bundleSha256: one.source.bundleSha256,
       })),
+      pruned,
       answer: (numbers) => ({
+        pruned,
         workflows: planned.map((one) => ({ ...one, version: numbers.get(one.workflow) ?? one.version })),
       }),
     });
@@ -131,13 +136,15 @@ export class DeployService {
       );
     }
     if (outcome.kind === "replayed") return { view: deployView(outcome.deploy), replayed: true };
-    for (const one of read.documents) this.editions.forget(project.id, one.document.name);
+    for (const name of [...read.documents.map((one) => one.document.name), ...pruned])
+      this.editions.forget(project.id, name);
     const record = {
       id,
       actor: by.actor,
       message: body.message,
       createdMs: outcome.createdMs,
       workflows: outcome.workflows,
+      pruned: outcome.pruned,
     };
     return { view: deployView(record), replayed: false };
   }
@@ -170,24 +177,26 @@ export class DeployService {
   private async refuseMissingCode(project: ProjectScope, read: ReadDocuments): Promise<void> {
     const indexes = new Map<string, ReadonlySet<string>>();
     const missing: Problem[] = [];
-    for (const { source } of read.documents) {
+    for (const { source, document } of read.documents) {
       const sha256 = source.bundleSha256;
       let bundled: ReadonlySet<string> = new Set();
       if (sha256 !== undefined) {
         bundled = indexes.get(sha256) ?? (await bundlePaths(this.paths.bundle(project.id, sha256)));
         indexes.set(sha256, bundled);
       }
+      if (!mayMissCode(document, bundled)) continue;
       missing.push(...checkCode({ text: source.source, file: source.file }, bundled));
     }
     refuseErrors({ ...read, problems: [...read.problems, ...missing] });
   }
 
   /** Workflows that start others: those are there, take what they are given, and go in no circle. */
-  private async refuseBadStarts(project: ProjectScope, read: ReadDocuments): Promise<void> {
+  private async refuseBadStarts(project: ProjectScope, read: ReadDocuments, pruned: readonly string[]): Promise<void> {
     const names = read.documents.flatMap((one) => startedNames(one.document));
     const rows = await this.store.withStarters(project.id, names);
     const deployed = new Map<string, CanonicalWorkflow>();
     for (const row of rows) {
+      if (pruned.includes(row.name)) continue;
       // Written by deploy from a checked document.
       deployed.set(row.name, JSON.parse(row.canonical) as CanonicalWorkflow);
     }
@@ -203,6 +212,12 @@ export class DeployService {
       .filter(({ document }) => document.vars?.some((name) => !known.has(name)) === true)
       .flatMap(({ source }) => checkVars({ text: source.source, file: source.file }, known));
     refuseErrors({ ...read, problems: [...read.problems, ...problems] });
+  }
+
+  /** What is deployed and not in the set. Whoever reads names out of a set has them all, so nothing is taken by surprise. */
+  private async toPrune(project: ProjectScope, read: ReadDocuments): Promise<string[]> {
+    const stay = new Set(read.documents.map((one) => one.document.name));
+    return (await this.store.names(project.id)).filter((name) => !stay.has(name));
   }
 
   /** Refuses limits that the project does not have; answers the warnings about those that can never be met. */
@@ -252,4 +267,5 @@ const deployView = (record: DeployRecord): DeployView => ({
   message: record.message ?? null,
   createdAt: new Date(record.createdMs).toISOString(),
   workflows: [...record.workflows],
+  pruned: [...record.pruned],
 });

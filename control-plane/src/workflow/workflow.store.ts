@@ -56,6 +56,7 @@ export interface DeployRecord {
   readonly message: string | undefined;
   readonly createdMs: number;
   readonly workflows: readonly DeployedWorkflow[];
+  readonly pruned: readonly string[];
 }
 
 export interface NewVersion {
@@ -73,12 +74,14 @@ export interface NewDeploy {
   readonly message: string | undefined;
   readonly versions: readonly NewVersion[];
   readonly idempotency: { readonly caller: string; readonly key: string; readonly requestSha256: string } | undefined;
+  /** Workflows to retire. */
+  readonly pruned: readonly string[];
   /** The answer, made from the numbers that the versions got. */
-  answer(numbers: ReadonlyMap<string, number>, createdMs: number): { readonly workflows: readonly DeployedWorkflow[] };
+  answer(numbers: ReadonlyMap<string, number>, createdMs: number): Pick<DeployRecord, "workflows" | "pruned">;
 }
 
 export type DeployOutcome =
-  | { readonly kind: "deployed"; readonly createdMs: number; readonly workflows: readonly DeployedWorkflow[] }
+  | ({ readonly kind: "deployed"; readonly createdMs: number } & Pick<DeployRecord, "workflows" | "pruned">)
   | { readonly kind: "replayed"; readonly deploy: DeployRecord }
   | { readonly kind: "key_reused" };
 
@@ -113,6 +116,8 @@ export interface WorkflowStore {
     pause: { readonly actor: string; readonly reason: string } | undefined,
     actor: string,
   ): Promise<PauseChange | undefined>;
+  /** Names of all that are deployed. */
+  names(projectId: string): Promise<readonly string[]>;
   /** Active editions by name, and all those that start another workflow. */
   withStarters(projectId: string, names: readonly string[]): Promise<readonly EditionRow[]>;
   hasBundles(projectId: string, sha256: readonly string[]): Promise<ReadonlySet<string>>;

@@ -30,6 +30,11 @@ export type Validation = z.infer<typeof validationSchema>;
 export const deployBodySchema = z.strictObject({
   documents: z.array(sourceDocumentSchema).min(1).max(500),
   message: z.string().max(2000).optional(),
+  /**
+   * Deployed workflows that are not in this set are retired: nothing starts them any more, their runs go on and stay.
+   * Refused where one that stays starts one of them.
+   */
+  prune: z.boolean().optional(),
   /** Everything is checked and told; nothing is changed. */
   dryRun: z.boolean().optional(),
 });
@@ -74,6 +79,8 @@ export const deploySchema = z.object({
   message: z.string().nullable(),
   createdAt: timeSchema,
   workflows: z.array(deployedWorkflowSchema),
+  /** Names of the workflows that `prune` retired, or would retire. */
+  pruned: z.array(z.string()),
 });
 export type DeployView = z.infer<typeof deploySchema>;
 

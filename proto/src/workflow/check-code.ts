@@ -1,6 +1,7 @@
 // Whether the files that actions name are in the code that was packed. Asked where the packed code is known: by the author's
 // command line, and at deploy.
 import { guess } from "../expression/nearest.ts";
+import type { CanonicalHook, CanonicalTask, CanonicalWorkflow } from "./canonical.ts";
 import { parseDocument } from "./parse.ts";
 import type { DocumentProblem } from "./problems.ts";
 import type { WorkflowText } from "./read.ts";
@@ -44,6 +45,24 @@ export function checkCode({ text, file }: WorkflowText, bundled: ReadonlySet<str
   }
   return problems.sorted();
 }
+
+/**
+ * Whether a document may name a file that is not among these. It asks of its canonical form, which is there already, so that
+ * the text of a workflow without files is not read a second time for `checkCode`.
+ */
+export function mayMissCode(document: CanonicalWorkflow, bundled: ReadonlySet<string>): boolean {
+  const misses = (value: unknown): boolean => {
+    if (typeof value !== "object" || value === null) return false;
+    return Object.entries(value).some(([key, part]) =>
+      fileKeys.has(key) && typeof part === "string" ? !bundled.has(part.split("#")[0] ?? part) : misses(part),
+    );
+  };
+  const hooks = [...Object.values(document.hooks ?? {}), ...Object.values(document.tasks).flatMap(hooksOf)].flat();
+  return [...Object.values(document.tasks), ...hooks].some((one) => misses(one?.action));
+}
+const fileKeys: ReadonlySet<string> = new Set(["file", "entry", "requirements"]);
+const hooksOf = (task: CanonicalTask): readonly (readonly CanonicalHook[] | undefined)[] =>
+  Object.values(task.hooks ?? {});
 
 /** Files by name. A Python `call` is none: its module may as well be installed on the agent. */
 function filesOf(action: Readonly<Record<string, unknown>>, path: Path): readonly NamedFile[] {

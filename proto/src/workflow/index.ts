@@ -20,7 +20,7 @@ export { conditionNames, contextNames, forEachExpression, pickContext, secretNam
 export { findCycle, graphOf, type Graph } from "./edges.ts";
 export { canonicalJsonOf, digestOf } from "./digest.ts";
 export { labelText, labelsWantedBy } from "./python-environment.ts";
-export { checkCode } from "./check-code.ts";
+export { checkCode, mayMissCode } from "./check-code.ts";
 export { checkLimits } from "./check-limits.ts";
 export { checkVars } from "./check-vars.ts";
 export { early, type Early } from "./early.ts";

@@ -1,6 +1,6 @@
 // The action `sql`: what is told without a database.
 import { expect, test } from "vitest";
-import { checkCode, readWorkflow, type DocumentProblem } from "../../src/index.ts";
+import { checkCode, mayMissCode, readWorkflow, type DocumentProblem } from "../../src/index.ts";
 
 const flow = (tasks: string): readonly DocumentProblem[] =>
   readWorkflow({
@@ -39,4 +39,17 @@ test("a query's file must be in the code", () => {
   const text = "version: 1\nname: w\ntasks: { a: { sql: { url: 'sqlite:/x', file: q.sql } } }";
   expect(checkCode({ text, file: "w.yaml" }, new Set(["r.sql"]))).toMatchObject([{ code: "code_missing", line: 3 }]);
   expect(checkCode({ text, file: "w.yaml" }, new Set(["q.sql"]))).toEqual([]);
+});
+
+test("whether code may be missing is told from the document alone, and never where it is all there", () => {
+  const of = (task: string): ((...files: string[]) => boolean) => {
+    const { document } = readWorkflow({ text: `version: 1\nname: x\ntasks:\n  a: ${task}\n` });
+    if (document === undefined) throw new Error(task);
+    return (...files) => mayMissCode(document, new Set(files));
+  };
+  expect(of(`{ run: "true" }`)()).toBe(false);
+  expect(of(`{ node: "a.mjs#go" }`)()).toBe(true);
+  expect(of(`{ node: "a.mjs#go" }`)("a.mjs")).toBe(false);
+  expect(of(`{ run: { file: a.sh }, hooks: { onFailure: [{ run: { file: b.sh } }] } }`)("a.sh")).toBe(true);
+  expect(of(`{ run: { file: a.sh }, hooks: { onFailure: [{ run: { file: b.sh } }] } }`)("a.sh", "b.sh")).toBe(false);
 });

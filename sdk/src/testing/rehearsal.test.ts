@@ -209,3 +209,55 @@ tasks:
   ]);
   expect(run.tasks["price.2"]?.attempts).toBe(0);
 });
+
+const waiting = (task: string, more = ""): string => `version: 1
+name: waiting
+tasks:
+  it: ${task}
+  next: { needs: [it], run: "true" }
+${more}`;
+
+test("an approval is answered by its mock, checked like a person's; without one its timeout decides", async () => {
+  const ask = `{ approval: { title: ship?, from: ["role:operator"], need: 2, form: { note: string } } }`;
+  const outputs = `outputs: { by: "\${{ tasks.it.outputs.by }}", note: "\${{ tasks.it.outputs.form.note }}" }\n`;
+  const run = await rehearse(waiting(ask, outputs), {
+    mocks: { it: { by: ["ana", "bob"], form: { note: "fine" }, $after: "2h" } },
+  });
+  expect(run).toMatchObject({ state: "succeeded", outputs: { by: "user:ana, user:bob", note: "fine" } });
+  expect(run.endedMs - run.startedMs).toBeGreaterThanOrEqual(2 * 3_600_000);
+  await expect(rehearse(waiting(ask))).rejects.toMatchObject({ code: "mock_missing" });
+  await expect(rehearse(waiting(ask), { mocks: { it: { form: { note: 1 } } } })).rejects.toMatchObject({
+    code: "inputs_invalid",
+  });
+  const timed = `{ approval: { title: ship?, from: ["role:operator"], timeout: 1h } }`;
+  expect(await rehearse(waiting(timed))).toMatchObject({ state: "failed", failure: { code: "approval_rejected" } });
+  const refused = await rehearse(waiting(timed), { mocks: { it: { decision: "rejected", comment: "no" } } });
+  expect(refused.failure?.message).toContain("no");
+});
+
+test("an event comes with the data of its mock, if it fits; a wait that nothing ends is named", async () => {
+  const wait = `{ wait: { event: { type: order.paid, if: "event.data.total > 10", timeout: 2h, onTimeout: continue } } }`;
+  const outputs = `outputs: { event: "\${{ tasks.it.outputs.event }}" }\n`;
+  const paid = await rehearse(waiting(wait, outputs), { mocks: { it: { total: 12 } } });
+  expect(paid.outputs).toMatchObject({ event: { type: "order.paid", data: { total: 12 } } });
+  const little = await rehearse(waiting(wait, outputs), { mocks: { it: { total: 2 } } });
+  expect(little.outputs).toEqual({ event: null });
+  expect(little.endedMs - little.startedMs).toBeGreaterThanOrEqual(2 * 3_600_000);
+  await expect(rehearse(waiting("{ wait: { event: { type: never } } }"))).rejects.toMatchObject({
+    code: "mock_missing",
+  });
+  const slept = await rehearse(waiting("{ wait: 5h }"));
+  expect([slept.state, slept.endedMs - slept.startedMs >= 5 * 3_600_000]).toEqual(["succeeded", true]);
+});
+
+test("a child is its mock: it gets the inputs, gives outputs, and is tried again where the workflow says so", async () => {
+  const call = `{ workflow: other, with: { n: 3 }, retry: { attempts: 2, causes: [child] } }`;
+  const outputs = `outputs: { twice: "\${{ tasks.it.outputs.twice }}" }\n`;
+  const run = await rehearse(waiting(call, outputs), { mocks: { it: [fails("no disk"), { twice: 6 }] } });
+  expect(run).toMatchObject({ state: "succeeded", outputs: { twice: 6 } });
+  expect(run.tasks["it"]?.with).toEqual({ n: 3 });
+  const failed = await rehearse(waiting(call), { mocks: { it: fails("no disk") } });
+  expect(failed).toMatchObject({ state: "failed", failure: { task: "it", code: "child_failed" } });
+  await expect(rehearse(waiting(call))).rejects.toMatchObject({ code: "mock_missing" });
+  expect((await rehearse(waiting("{ workflow: { name: other, wait: false } }"))).state).toBe("succeeded");
+});

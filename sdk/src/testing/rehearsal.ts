@@ -7,7 +7,6 @@ import {
   checkInputs,
   evaluateTree,
   idFromUuid,
-  parseDuration,
   readWorkflow,
   runName,
   scopeOf,
@@ -35,7 +34,9 @@ import {
   type RunEvent,
   type TaskRun,
 } from "@capstan/control-plane/engine";
-import { answerOf, outputsOfAnswer, type Mock, type MockAnswer } from "./mock.ts";
+import { durationOf, failed, resultOf, sampleOf, timedOut } from "./attempt-end.ts";
+import { answerOf, type Mock } from "./mock.ts";
+import { awaitedBy, eventsOfAnswer, neededMock } from "./waiting.ts";
 
 export interface RehearsalOptions {
   readonly inputs?: JsonObject;
@@ -81,7 +82,6 @@ const agentId = "rehearsal";
 const by = { agentId, session: 1 } as const;
 const rehearsedRunId = "00000000-0000-7000-8000-000000000000";
 const publicUrl = "http://127.0.0.1:7420";
-const usualMs = 1_000;
 const stepsMax = 200_000;
 const startMs = Date.UTC(2026, 0, 1);
 
@@ -106,6 +106,10 @@ class Rehearsal {
   /** Of the cache, by key: what this run has brought so far, and who is at work. */
   readonly #kept = new Map<string, JsonObject>();
   readonly #holders = new Map<string, number>();
+  /** Task runs that began to wait for somebody or something, with what a child would be given. */
+  #waits: { readonly position: number; readonly task: PlanTask; readonly given: JsonObject }[] = [];
+  /** How often a task run began to wait. */
+  readonly #waited = new Map<number, number>();
   #ids = 0;
   #seq = 0;
   #order = 0;
@@ -195,7 +199,9 @@ class Rehearsal {
 
   #send(event: RunEvent): void {
     const draft = openDraft(this.run, this.#around());
-    advance(draft, event.kind === "timer" && event.timer === "cache" ? this.#askCache(event) : event);
+    const outcome = advance(draft, event.kind === "timer" && event.timer === "cache" ? this.#askCache(event) : event);
+    // An answer whose form does not fit is the mock's mistake.
+    if (event.kind === "decide" && outcome.kind === "invalid") throw new AppError("inputs_invalid", outcome.detail);
     if (draft.isChanged) this.run = this.#commit(draft);
   }
 
@@ -214,7 +220,8 @@ class Rehearsal {
     }
     for (const [key, { position, kind, dueMs, body }] of draft.timers) {
       if (dueMs === undefined) this.#due.delete(`timer ${key}`);
-      else
+      // What a mock brings is asked of it below.
+      else if (kind !== "child_start" && kind !== "event:look")
         this.#plan(`timer ${key}`, dueMs, {
           kind: "timer",
           position,
@@ -229,6 +236,7 @@ class Rehearsal {
         if (event.kind === "timer" && event.timer === "cache" && event.body?.["key"] === key)
           this.#plan(at, this.nowMs, event);
     }
+    for (const position of draft.changed) this.#beginWait(draft, position);
     this.history.push(...draft.history);
     return draft.snapshot();
   }
@@ -249,12 +257,49 @@ class Rehearsal {
     return this.run.plan.document.name;
   }
 
+  /** What begins to wait here for something that no clock brings is answered by its mock. */
+  #beginWait(draft: Draft, position: number): void {
+    const task = draft.task(position);
+    const before = draft.before === undefined ? undefined : taskAt(draft.before, position);
+    const kind = awaitedBy(task);
+    if (kind === undefined || (awaitedBy(before) === kind && kind !== "child")) return;
+    if (kind === "child" && task?.suspension === before?.suspension) return;
+    const asked = [...draft.timers.values()].find((one) => one.position === position && one.kind === "child_start");
+    // Made by the engine as a map, by input.
+    const given = (asked?.body?.["inputs"] ?? {}) as JsonObject;
+    this.#waits.push({ position, task: draft.planTask(position), given });
+  }
+
+  async #answerWaits(): Promise<void> {
+    const waits = this.#waits;
+    this.#waits = [];
+    for (const { position, task, given } of waits) {
+      const name = nameAt(this.run, position) ?? task.key;
+      const mock = this.#mocks[name] ?? this.#mocks[task.key];
+      const taskRun = taskAt(this.run, position);
+      if (awaitedBy(taskRun) === undefined || taskRun === undefined) continue;
+      const needed = neededMock(task);
+      if (mock === undefined && needed !== undefined) {
+        throw new AppError("mock_missing", `the task ${task.key} waits and has no mock; add --mock '${needed}'`);
+      }
+      if (mock === undefined && !("workflow" in task.task.action)) continue; // nobody answers: its time passes
+      const attempt = (this.#waited.get(position) ?? 0) + 1;
+      this.#waited.set(position, attempt);
+      this.given.set(position, given);
+      const answer = await answerOf(mock ?? {}, { task: name, attempt, with: given });
+      const atMs = this.nowMs + durationOf(answer, task.key);
+      for (const [at, event] of eventsOfAnswer(task, taskRun, answer, atMs).entries())
+        this.#plan(`wait ${position} ${at}`, atMs, event);
+    }
+  }
+
   #plan(key: string, atMs: number, event: RunEvent): void {
     this.#due.set(key, { atMs, order: ++this.#order, event });
   }
 
   async #answerFresh(): Promise<void> {
-    while (this.#fresh.length > 0) {
+    while (this.#fresh.length + this.#waits.length > 0) {
+      await this.#answerWaits();
       const fresh = this.#fresh;
       this.#fresh = [];
       for (const { position, task } of fresh) {
@@ -308,52 +353,6 @@ class Rehearsal {
       `the task ${task.key} gives ${names} and has no mock; add --mock '${task.key}=${sampleOf(task)}'`,
     );
   }
-}
-
-const samples: Readonly<Record<string, unknown>> = {
-  string: "text",
-  integer: 1,
-  number: 0.5,
-  boolean: true,
-  array: [],
-  object: {},
-  file: { $file: "file.csv" },
-};
-const sampleOf = (task: PlanTask): string =>
-  JSON.stringify(
-    Object.fromEntries(
-      Object.entries(task.task.outputs ?? { status: { type: "integer" } }).map(([name, { type }]) => [
-        name,
-        samples[type],
-      ]),
-    ),
-  );
-
-const timedOut: Failure = { class: "timeout", code: "timeout", message: "the attempt took longer than its timeout" };
-const failed = (failure: Failure, more: Partial<FinishResult> = {}): FinishResult => ({
-  outcome: "failed",
-  failure,
-  ...more,
-});
-
-function durationOf({ $after }: MockAnswer, task: string): number {
-  if ($after === undefined) return usualMs;
-  const ms = parseDuration($after);
-  if (ms === undefined) throw new AppError("mock_missing", `$after of the mock of ${task} is no duration: ${$after}`);
-  return ms;
-}
-
-/** As an agent ends an attempt. Whether the outputs are what is declared is the engine's to say. */
-function resultOf(answer: MockAnswer): FinishResult {
-  const { $fail, $exitCode = 1, $skip } = answer;
-  // As an agent understands 75: try again later.
-  const $retryable = answer.$retryable ?? ($exitCode === 75 ? true : undefined);
-  if ($skip === true) return { outcome: "succeeded", skip: true, exitCode: 77 };
-  if ($fail === undefined) return { outcome: "succeeded", outputs: outputsOfAnswer(answer) };
-  return failed(
-    { class: "error", code: "exit", message: $fail, exitCode: $exitCode },
-    { exitCode: $exitCode, ...($retryable === undefined ? {} : { retryable: $retryable }) },
-  );
 }
 
 const rehearsedTask = (name: string, taskRun: TaskRun, given: JsonObject | undefined): RehearsedTask => ({

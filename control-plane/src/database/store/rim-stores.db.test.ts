@@ -43,7 +43,8 @@ const deployOf = (part: Partial<NewDeploy> & { readonly canonical?: string } = {
         bundleSha256: undefined,
       },
     ],
-    answer: () => ({ workflows: [] }),
+    pruned: [],
+    answer: () => ({ workflows: [], pruned: [] }),
     ...part,
   };
 };
@@ -83,7 +84,7 @@ test("an equal digest is the same version, another one the next, and going back 
   for (const deploy of [deployOf(), deployOf(), other, deployOf()]) {
     await workflows.deploy(project.id, {
       ...deploy,
-      answer: (found) => (numbers.push(found.get("hello") ?? 0), { workflows: [] }),
+      answer: (found) => (numbers.push(found.get("hello") ?? 0), { workflows: [], pruned: [] }),
     });
   }
   expect(numbers).toEqual([1, 1, 2, 1]);

@@ -50,7 +50,7 @@ interface DeployColumns {
   readonly actor: string;
   readonly message: string | null;
   readonly created_ms: number;
-  readonly result: { readonly workflows: readonly DeployedWorkflow[] };
+  readonly result: { readonly workflows: readonly DeployedWorkflow[]; readonly pruned?: readonly string[] };
 }
 
 const editionOf = (row: EditionColumns): EditionRow => ({
@@ -75,6 +75,7 @@ const deployOf = (row: DeployColumns): DeployRecord => ({
   message: row.message ?? undefined,
   createdMs: row.created_ms,
   workflows: row.result.workflows,
+  pruned: row.result.pruned ?? [],
 });
 
 const editionColumns = "v.workflow_id, w.name, v.digest, v.number, v.canonical, v.bundle_sha256";
@@ -193,6 +194,13 @@ export class PgWorkflowStore implements WorkflowStore {
       const numbers = new Map<string, number>();
       for (const version of deploy.versions)
         numbers.set(version.name, await addVersion(client, projectId, version, deploy.actor));
+      if (deploy.pruned.length > 0) {
+        await client.query(
+          `UPDATE workflows SET retired_at = clock_timestamp()
+            WHERE project_id = $1 AND name = ANY ($2) AND retired_at IS NULL`,
+          [projectId, deploy.pruned],
+        );
+      }
       const time = await client.query<{ ms: number }>(`SELECT ${msOf("clock_timestamp()")} AS ms`);
       const createdMs = time.rows[0]?.ms ?? 0;
       const answer = deploy.answer(numbers, createdMs);
@@ -205,9 +213,12 @@ export class PgWorkflowStore implements WorkflowStore {
         actor: deploy.actor,
         action: "workflows:deploy",
         subject: deploy.id,
-        detail: { workflows: deploy.versions.map((version) => ({ name: version.name, digest: version.digest })) },
+        detail: {
+          workflows: deploy.versions.map((version) => ({ name: version.name, digest: version.digest })),
+          ...(deploy.pruned.length === 0 ? {} : { pruned: [...deploy.pruned] }),
+        },
       });
-      return { kind: "deployed", createdMs, workflows: answer.workflows };
+      return { kind: "deployed", createdMs, ...answer };
     });
   }
 
@@ -259,6 +270,15 @@ export class PgWorkflowStore implements WorkflowStore {
       );
       return { changed, waiting: rows[0]?.waiting ?? 0 };
     });
+  }
+
+  async names(projectId: string): Promise<readonly string[]> {
+    const rows = await this.rows<{ name: string }>(
+      projectId,
+      "SELECT name FROM workflows WHERE project_id = $1 AND retired_at IS NULL AND active_digest IS NOT NULL ORDER BY name",
+      [projectId],
+    );
+    return rows.map((row) => row.name);
   }
 
   async withStarters(projectId: string, names: readonly string[]): Promise<readonly EditionRow[]> {
