@@ -40,7 +40,7 @@ export function laneOf(
   const limits = demandsOf(run, planTask, index);
   const expr = planTask.task.runsOn?.expr?.$expr;
   const prefer = preferencesOf(run, planTask, index, task);
-  const { takes } = planTask;
+  const { takes, dataRules } = planTask;
   const laneId = laneIdOf(run.projectId, poolId, planTask, { labels, limits, expr, prefer });
   const lane: Lane = {
     projectId: run.projectId,
@@ -50,6 +50,7 @@ export function laneOf(
     labels,
     slots: planTask.slots,
     ...(takes === undefined ? {} : { takes }),
+    ...(dataRules === undefined ? {} : { dataRules }),
     ...(expr === undefined ? {} : { expr }),
     ...(prefer === undefined ? {} : { prefer }),
     ...(limits.length === 0 ? {} : { limits }),
@@ -68,6 +69,7 @@ export const selectorOf = (lane: Lane): Omit<Lane, "projectId" | "laneId" | "poo
   labels: lane.labels,
   slots: lane.slots,
   ...(lane.takes === undefined ? {} : { takes: lane.takes }),
+  ...(lane.dataRules === undefined ? {} : { dataRules: lane.dataRules }),
   ...(lane.expr === undefined ? {} : { expr: lane.expr }),
   ...(lane.prefer === undefined ? {} : { prefer: lane.prefer }),
   ...(lane.limits === undefined ? {} : { limits: lane.limits }),
@@ -159,6 +161,7 @@ function laneIdOf(
   const more = {
     ...(limits.length === 0 ? {} : { limits }),
     ...(planTask.takes === undefined ? {} : { takes: planTask.takes }),
+    ...(planTask.dataRules === undefined ? {} : { dataRules: planTask.dataRules }),
     ...(expr === undefined ? {} : { expr }),
     ...(prefer === undefined ? {} : { prefer }),
   };

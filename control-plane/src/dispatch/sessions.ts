@@ -1,6 +1,6 @@
 // The port by which commit and dispatch reach agents. `gateway` implements it; losing what it sends is harmless (the row
 // is the truth, and the agent's inventory or the lease repairs it).
-import type { AttemptTakes, JsonObject, Takes } from "@capstan/proto";
+import type { AttemptTakes, DataRules, JsonObject, Takes } from "@capstan/proto";
 import type { Preference } from "../engine/placement.ts";
 import type { LimitDemand } from "../engine/limit.ts";
 import type { Slot } from "../engine/event.ts";
@@ -13,6 +13,8 @@ export interface LaneSelector {
   /** Label → accepted values (any of them). */
   readonly labels: Readonly<Record<string, readonly string[]>>;
   readonly slots: number;
+  /** Values that a join token must have pinned; absent where no data demands it. */
+  readonly dataRules?: DataRules;
   /** What one attempt takes of the host beside slots; absent where it takes nothing that is counted. */
   readonly takes?: Takes;
   /** CEL over `agent`, which must hold. */

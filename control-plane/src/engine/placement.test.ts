@@ -7,6 +7,7 @@ const agent = (part: Partial<Candidate> = {}): Candidate => ({
   slots: 8,
   labels: { mem_gb: "64", zone: "onprem" },
   executors: ["run"],
+  pinned: {},
   resources: undefined,
   ...part,
 });
@@ -47,4 +48,10 @@ test("a host must have in all what an attempt takes, whether it is free now or n
   expect(ask({ gpu: 1 })).toEqual({ kind: "resource", resource: "gpu", wanted: 1, found: 0 });
   const silent = mismatch({ poolId: "p", executor: "run", labels: {}, takes: { cpu: 1 } }, agent());
   expect(silent).toEqual({ kind: "resource", resource: "cpu", wanted: 1, found: undefined });
+});
+
+test("a data rule asks what the join token has fixed, whatever else the agent says", () => {
+  const rules = { poolId: "p", executor: "run", labels: { zone: ["onprem"] }, dataRules: { zone: ["onprem"] } };
+  expect(mismatch(rules, agent())).toMatchObject({ kind: "data_rule", label: "zone", found: undefined });
+  expect(mismatch(rules, agent({ pinned: { zone: "onprem" } }))).toBeUndefined();
 });

@@ -7,6 +7,7 @@ import {
   scopeAt,
   type Takes,
   type ResourceName,
+  type DataRules,
   type Resources,
 } from "@capstan/proto";
 
@@ -16,6 +17,8 @@ export interface Wanted {
   readonly labels: Readonly<Record<string, readonly string[]>>;
   /** CEL over `agent`. */
   readonly expr?: string;
+  /** Label → values of which a join token must have pinned one, because of the data that is handled. */
+  readonly dataRules?: DataRules;
   /** 1 unless said. */
   readonly slots?: number;
   /** What one attempt takes beside slots. */
@@ -36,6 +39,8 @@ export interface Candidate {
   readonly slots: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly executors: readonly string[];
+  /** Of the labels, those that the join token or a person has fixed. */
+  readonly pinned: Readonly<Record<string, string>>;
   /** What its host has for attempts, free or not; undefined where it does not count it. */
   readonly resources: Resources | undefined;
 }
@@ -51,6 +56,12 @@ export type Mismatch =
     }
   | { readonly kind: "executor"; readonly executor: string }
   | { readonly kind: "expr"; readonly expr: string }
+  | {
+      readonly kind: "data_rule";
+      readonly label: string;
+      readonly wanted: readonly string[];
+      readonly found: string | undefined;
+    }
   | { readonly kind: "slots"; readonly wanted: number; readonly found: number }
   | {
       readonly kind: "resource";
@@ -65,6 +76,8 @@ export function mismatch(wanted: Wanted, agent: Candidate): Mismatch | undefined
   if (label !== undefined) return { kind: "label", ...label };
   if (!agent.executors.includes(wanted.executor)) return { kind: "executor", executor: wanted.executor };
   if (wanted.expr !== undefined && !holds(wanted.expr, agent)) return { kind: "expr", expr: wanted.expr };
+  const rule = missingLabel(wanted.dataRules ?? {}, agent.pinned);
+  if (rule !== undefined) return { kind: "data_rule", ...rule };
   const { slots = 1 } = wanted;
   if (slots > 1 && slots > agent.slots) return { kind: "slots", wanted: slots, found: agent.slots };
   return missingResource(wanted.takes, agent.resources);

@@ -8,6 +8,7 @@ import {
   chainOf,
   cleanupTimeoutMsOf,
   contextNames,
+  dataRulesOf,
   defaultMaxParallel,
   graceMsOf,
   hookKeysOf,
@@ -27,6 +28,7 @@ import {
   taskOf,
   type CanonicalTask,
   type CanonicalWorkflow,
+  type DataRules,
   type HookName,
   type JoinKind,
   type PollPolicy,
@@ -55,6 +57,8 @@ export interface PlanTask {
   readonly slots: number;
   /** What an attempt takes of the host beside slots; undefined: nothing that is counted. */
   readonly takes: Takes | undefined;
+  /** What the data that it handles demands of its agents. */
+  readonly dataRules: DataRules | undefined;
   readonly timeoutTotalMs: number | undefined;
   readonly queueTimeoutMs: number | undefined;
   /** Of a sensor: how it polls. */
@@ -139,6 +143,7 @@ export function compilePlan(digest: string, document: CanonicalWorkflow): Plan {
   }
   const positionOf = new Map(keys.map((key, position) => [key, position]));
   const successors: number[][] = keys.map(() => []);
+  const dataRules = dataRulesOf(document);
   const needsOf: number[][] = keys.map((key, position) => {
     const needs = (document.tasks[key]?.needs ?? []).map((need) => {
       const at = positionOf.get(need);
@@ -174,6 +179,7 @@ export function compilePlan(digest: string, document: CanonicalWorkflow): Plan {
       priority: priorityOf(task),
       slots: slotsOf(task),
       takes: takesOf(task),
+      dataRules: dataRules.get(key),
       timeoutTotalMs: task.timeoutTotalMs,
       queueTimeoutMs: task.queueTimeoutMs,
       poll: pollOf(task),

@@ -286,6 +286,7 @@ function queued(scene: Scene, task: TaskRecord, head: Head): Explanation {
     slots: selector.slots,
     ...(selector.expr === undefined ? {} : { expr: selector.expr }),
     ...(selector.takes === undefined ? {} : { takes: selector.takes }),
+    ...(selector.dataRules === undefined ? {} : { dataRules: selector.dataRules }),
   };
   const funnel = funnelOf(wanted, row.pool, scene.agents);
   const limit =

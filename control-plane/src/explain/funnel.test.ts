@@ -13,6 +13,7 @@ const agent = (name: string, part: Partial<PicturedAgent> = {}): PicturedAgent =
   seen: undefined,
   labels: { os: "linux" },
   executors: ["run", "python"],
+  pinned: {},
   resources: undefined,
   ...part,
 });
@@ -84,4 +85,17 @@ test("more than any host has is no matter of waiting", () => {
   expect(of([agent("big", { resources: { ...host, memoryBytes: 64 * 1024 ** 3 } })]).reason).toBeUndefined();
   const slots = funnelOf({ ...wanted, slots: 3 }, "onprem", [agent("two")]);
   expect(slots).toMatchObject({ reason: "no_agent_matches", nearest: { lacks: "3 slots; it has 2" } });
+});
+
+test("conformance 55: a label that an agent only says of itself does not satisfy a data rule", () => {
+  const of = (pinned: PicturedAgent["pinned"]) =>
+    funnelOf({ ...wanted, labels: { zone: ["onprem"] }, dataRules: { zone: ["onprem"] } }, "onprem", [
+      agent("db-1", { labels: { zone: "onprem" }, pinned }),
+    ]);
+  expect(of({})).toMatchObject({
+    reason: "data_rule_blocks",
+    nearest: { agent: "db-1", lacks: "zone=onprem, fixed by its join token" },
+  });
+  expect(of({ zone: "cloud" }).reason).toBe("data_rule_blocks");
+  expect(of({ zone: "onprem" }).reason).toBeUndefined();
 });

@@ -58,6 +58,13 @@ export function funnelOf(
       wanted.expr,
       left.filter((agent) => mismatch(wanted, agent)?.kind !== "expr"),
     );
+  const fitting = left;
+  for (const [label, allowed] of Object.entries(wanted.dataRules ?? {}))
+    left = narrow(
+      `with ${labelText(label, allowed)} by their join token`,
+      left.filter((agent) => agent.pinned[label] !== undefined && allowed.includes(agent.pinned[label])),
+    );
+  const isKeptByData = left.length === 0 && fitting.length > 0;
   const { takes } = wanted;
   for (const resource of resourceNames.filter((name) => takes?.[name] !== undefined)) {
     const amount = takes?.[resource] ?? 0;
@@ -86,7 +93,7 @@ export function funnelOf(
   );
   return {
     steps,
-    reason: reasonOf(matching, online, taking, able),
+    reason: isKeptByData ? "data_rule_blocks" : reasonOf(matching, online, taking, able),
     nearest: nearestOf(wanted, known, poolName, matching),
     matching,
     able,
@@ -125,7 +132,7 @@ function nearestOf(
     const fails = wanted.expr !== undefined && mismatch({ ...alone, expr: wanted.expr }, agent)?.kind === "expr";
     const missing =
       (fails ? 1 : 0) +
-      (first.kind === "resource" || first.kind === "slots" ? 1 : 0) +
+      (first.kind === "data_rule" || first.kind === "resource" || first.kind === "slots" ? 1 : 0) +
       labels.length +
       (agent.poolId === wanted.poolId ? 0 : 1) +
       (agent.executors.includes(wanted.executor) ? 0 : 1);
@@ -145,6 +152,8 @@ function lackText(lack: Mismatch, poolName: string): string {
     }
     case "expr":
       return `what runsOn.expr asks for: ${lack.expr}`;
+    case "data_rule":
+      return `${labelText(lack.label, lack.wanted)}, fixed by its join token`;
     case "slots":
       return `${lack.wanted} slots; it has ${lack.found}`;
     case "resource": {

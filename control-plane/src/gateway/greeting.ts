@@ -121,5 +121,6 @@ const placedBy = (
   name: session.identity.name,
   executors: hello.executors.map((one) => one.kind),
   slots: hello.slots,
+  pinned,
   resources: hello.resources,
 });

@@ -47,6 +47,7 @@ const notPlaced: PlacedAgent = {
   labels: {},
   executors: [],
   slots: 0,
+  pinned: {},
   resources: undefined,
 };
 

@@ -78,6 +78,7 @@ export async function commitFixture(database: {
         agentId: newId(),
         name: "agent",
         slots,
+        pinned: {},
         resources: undefined,
         session: 1_000_000_001,
         poolId,

@@ -2,6 +2,7 @@
 import {
   actionKindOf,
   controlPlaneActions,
+  dataRulesOf,
   hookKeysOf,
   hookNames,
   taskHookNames,
@@ -24,6 +25,7 @@ export function placementPlan(
   agents: readonly PicturedAgent[],
   pools: readonly PicturedPool[],
 ): TaskPlacement[] {
+  const rules = dataRulesOf(document);
   const ids = Object.keys(document.tasks).toSorted();
   const keys = [
     ...ids,
@@ -45,6 +47,7 @@ export function placementPlan(
       else labels[label] = texts;
     }
     const takes = takesOf(task);
+    const dataRules = rules.get(key);
     const funnel = funnelOf(
       {
         poolId: pool?.id ?? "",
@@ -52,6 +55,7 @@ export function placementPlan(
         labels,
         slots: slotsOf(task),
         ...(takes === undefined ? {} : { takes }),
+        ...(dataRules === undefined ? {} : { dataRules }),
         ...(task.runsOn?.expr === undefined ? {} : { expr: task.runsOn.expr.$expr }),
       },
       poolName,

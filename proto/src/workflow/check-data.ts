@@ -18,6 +18,7 @@ import { forEachExpression } from "./context-names.ts";
 import { graphOf } from "./edges.ts";
 import { chainOf } from "./mapping.ts";
 import type { ProblemList } from "./problems.ts";
+import { hookKey } from "./task-of.ts";
 
 type Path = readonly (string | number)[];
 
@@ -33,14 +34,26 @@ export function checkData(document: CanonicalWorkflow, problems: ProblemList): v
   checker.checkAll();
 }
 
+/** Label → the values that a join token must have pinned on an agent which handles the data. */
+export type DataRules = Readonly<Record<string, readonly string[]>>;
+
+/** What data demands of the agents of each task and hook, by key; where it demands nothing, there is no entry. */
+export function dataRulesOf(document: CanonicalWorkflow): ReadonlyMap<string, DataRules> {
+  if (document.data === undefined) return new Map();
+  const checker = new DataChecker(document, { add: () => undefined });
+  checker.checkAll();
+  return checker.rules;
+}
+
 class DataChecker {
+  readonly rules = new Map<string, Record<string, readonly string[]>>();
   readonly #document: CanonicalWorkflow;
   readonly #classes: Readonly<Record<string, DataClass>>;
-  readonly #problems: ProblemList;
+  readonly #problems: Pick<ProblemList, "add">;
   /** `inputs.x` and `tasks.x.outputs.y` → what they carry. */
   readonly #carried = new Map<string, Carried>();
 
-  constructor(document: CanonicalWorkflow, problems: ProblemList) {
+  constructor(document: CanonicalWorkflow, problems: Pick<ProblemList, "add">) {
     this.#document = document;
     this.#classes = document.data ?? {};
     this.#problems = problems;
@@ -63,13 +76,18 @@ class DataChecker {
     }
     for (const event of hookNames) {
       for (const [index, hook] of (hooks[event] ?? []).entries()) {
-        this.#sink(hook, ["hooks", event, index], `the hook ${event}`);
+        this.#sink(hook, ["hooks", event, index], `the hook ${event}`, hookKey(event, index));
       }
     }
     for (const [id, task] of Object.entries(tasks)) {
       for (const event of taskHookNames) {
         for (const [index, hook] of (task.hooks?.[event] ?? []).entries()) {
-          this.#sink(hook, ["tasks", id, "hooks", event, index], `the hook ${event} of ${id}`);
+          this.#sink(
+            hook,
+            ["tasks", id, "hooks", event, index],
+            `the hook ${event} of ${id}`,
+            hookKey(event, index, id),
+          );
         }
       }
     }
@@ -104,7 +122,7 @@ class DataChecker {
     }
     this.#carried.set(`tasks.${id}`, reads);
     if ("notify" in task.action) this.#untold(reads, path, `the task ${id}`);
-    this.#placed(task, handled, path, id);
+    this.#placed(task, handled, path, id, id);
   }
 
   /** What an output carries once it is declared, declassified or neither. */
@@ -151,10 +169,10 @@ class DataChecker {
   }
 
   /** A hook: a notifier must be allowed to tell the class, other work must run where it is allowed. */
-  #sink(hook: Pick<CanonicalTask, "action" | "runsOn">, path: Path, name: string): void {
+  #sink(hook: Pick<CanonicalTask, "action" | "runsOn">, path: Path, name: string, key: string): void {
     const reads = this.#reads([hook], []);
     if ("notify" in hook.action) this.#untold(reads, path, name);
-    else this.#placed(hook, reads, path, name);
+    else this.#placed(hook, reads, path, name, key);
   }
 
   #untold(reads: Carried, path: Path, name: string): void {
@@ -170,7 +188,13 @@ class DataChecker {
     }
   }
 
-  #placed(task: Pick<CanonicalTask, "action" | "runsOn">, handled: Carried, path: Path, name: string): void {
+  #placed(
+    task: Pick<CanonicalTask, "action" | "runsOn">,
+    handled: Carried,
+    path: Path,
+    name: string,
+    key: string,
+  ): void {
     for (const [one, way] of handled) {
       const route = way.at(-1)?.startsWith(`${name}.`) === true ? way : [...way, name];
       const told = { code: "data_rule_violated", path: [...path, "runsOn"], atKey: true } as const;
@@ -180,6 +204,7 @@ class DataChecker {
         continue;
       }
       for (const [label, allowed] of Object.entries(this.#classes[one]?.allowedOn ?? {})) {
+        this.#rule(key, label, allowed);
         if (isPinned(task.runsOn, label, allowed)) continue;
         this.#problems.add({
           ...told,
@@ -188,6 +213,15 @@ class DataChecker {
         });
       }
     }
+  }
+
+  /** A pool is what it is; a label counts only where a join token has pinned it, which is asked of each agent. */
+  #rule(key: string, label: string, allowed: readonly string[]): void {
+    if (label === "pool") return;
+    const rules = this.rules.get(key) ?? {};
+    const before = rules[label];
+    rules[label] = before === undefined ? allowed : before.filter((value) => allowed.includes(value));
+    this.rules.set(key, rules);
   }
 
   /** What a part of the document reads: by its expressions, and what is declared beside them. */

@@ -41,3 +41,4 @@ export {
 export { checkValue, hasFormat, type ValueProblem } from "./values.ts";
 export { sureAtEnd } from "./sure.ts";
 export { sourceOfCanonical } from "./to-source.ts";
+export { dataRulesOf, type DataRules } from "./check-data.ts";

@@ -1,7 +1,7 @@
 // Data classes: the cases of the conformance table about them, under their numbers, and what they leave open.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { formatProblem, readWorkflow, type ReadWorkflow } from "../../src/index.ts";
+import { dataRulesOf, formatProblem, readWorkflow, type ReadWorkflow } from "../../src/index.ts";
 
 const head = `version: 1
 name: w
@@ -134,4 +134,35 @@ test.each([
   const { problems } = readWorkflow({ text: `version: 1\nname: w\ndata: { c: ${given} }\ntasks: { a: { run: x } }\n` });
   expect(problems.map(({ code }) => code)).toEqual(refused.map(() => "not_supported"));
   expect(problems.map(({ detail }) => refused.find((text) => detail.startsWith(text)))).toEqual(refused);
+});
+
+test("what data demands of agents is known of every task and hook that meets it, however far behind", () => {
+  const { document, problems } = readWorkflow({
+    text: `version: 1
+name: w
+data: { patient: { allowedOn: { zone: [onprem, lab], pool: default }, files: central, logs: central } }
+tasks:
+  cohort: { run: "true", runsOn: { pool: default, zone: onprem }, outputs: { rows: { type: file, data: patient } } }
+  mix:
+    run: "true"
+    runsOn: { pool: default, zone: lab }
+    env: { R: "\${{ tasks.cohort.outputs.rows }}" }
+    outputs: { table: file }
+  other: { run: "true" }
+hooks:
+  onSuccess:
+    - run: "true"
+      runsOn: { pool: default, zone: onprem }
+      env: { T: "\${{ tasks.mix.outputs.table }}" }
+`,
+    file: "w.yaml",
+  });
+  expect(problems).toEqual([]);
+  if (document === undefined) throw new Error("no document");
+  const zone = ["lab", "onprem"];
+  expect(Object.fromEntries(dataRulesOf(document))).toEqual({
+    cohort: { zone },
+    mix: { zone },
+    "hooks.onSuccess.0": { zone },
+  });
 });

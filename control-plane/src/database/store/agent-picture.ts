@@ -18,6 +18,7 @@ interface AgentColumns {
   readonly used: number;
   readonly seen: string | null;
   readonly resources: Resources | null;
+  readonly pinned: Readonly<Record<string, string>>;
 }
 
 export class PgAgentPicture implements AgentPicture {
@@ -31,7 +32,7 @@ export class PgAgentPicture implements AgentPicture {
     // An agent is online while its session is live and was renewed within 45 s of counted time: three heartbeats.
     const found = await withProject(this.pool, projectId, (client) =>
       client.query<AgentColumns>(
-        `SELECT a.id, a.name, a.pool_id, a.state, a.slots, a.resources,
+        `SELECT a.id, a.name, a.pool_id, a.state, a.slots, a.resources, a.labels_pinned AS pinned,
                 a.labels_self || a.labels_fact || a.labels_pinned AS labels,
                 coalesce(s.state IN ('live', 'syncing') AND s.renewed_ms > c.counted_ms - 45000, false) AS online,
                 coalesce((SELECT count(*) FROM live_attempts l WHERE l.project_id = a.project_id AND l.agent_id = a.id), 0)::int AS used,
@@ -53,6 +54,7 @@ export class PgAgentPicture implements AgentPicture {
       online: row.online,
       slots: row.slots,
       slotsUsed: row.used,
+      pinned: row.pinned,
       resources: row.resources ?? undefined,
       seen: row.seen ?? undefined,
     }));
