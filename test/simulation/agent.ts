@@ -593,7 +593,7 @@ export class SimAgent {
       epoch: held.epoch,
       outcome: "lost",
       cause: "runner_lost",
-      mayHaveStarted: held.startedMs !== undefined,
+      mayHaveStarted: true,
       endedMs: Math.floor(this.parts.host.clocks().wallMs),
       ...(held.startedMs === undefined ? {} : { startedMs: held.startedMs }),
     });

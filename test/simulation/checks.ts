@@ -13,11 +13,14 @@ import {
 } from "@capstan/proto";
 import type { BatchRows } from "../../control-plane/src/commit/batch.ts";
 import { laneOf } from "../../control-plane/src/commit/lane.ts";
+import type { HistoryItem } from "../../control-plane/src/engine/event.ts";
 import type { Run } from "../../control-plane/src/engine/snapshot.ts";
 import type { ReportingSession } from "../../control-plane/src/result/report.service.ts";
 import { joinSays } from "./final-check.ts";
 import type { Execution, Ledger } from "./ledger.ts";
-import type { AdvanceRow, AttemptRow, StartRow, StoredRun, StoredTask, TaskRow, TimerRow } from "./rows.ts";
+import { planTaskOf } from "./places.ts";
+import { checkLimits, checkRows } from "./row-checks.ts";
+import type { AdvanceRow, AttemptRow, StartRow, StoredRun, TaskRow, TimerRow } from "./rows.ts";
 import type { BatchSnapshot, SimDatabase, WriteWatcher } from "./sim-database.ts";
 import type { World } from "./world.ts";
 
@@ -37,6 +40,11 @@ export class Checks implements WriteWatcher {
   private readonly cancelledRuns = new Map<string, "cancelled" | "timeout">();
   /** Attempts whose end is written by the batch at hand. */
   private ending: ReadonlySet<string> = new Set();
+  private made: readonly AttemptRow[] = [];
+  private readonly progress = new Map<string, number>();
+  readonly stoppedTasks = new Set<string>();
+  readonly markedTasks = new Set<string>();
+  private readonly hurriedTasks = new Set<string>();
   private readonly pools: ReadonlyMap<string, string>;
 
   constructor(world: World, database: SimDatabase, ledger: Ledger, pools: ReadonlyMap<string, string>) {
@@ -76,6 +84,7 @@ export class Checks implements WriteWatcher {
 
   beforeWrite(rows: BatchRows, accepted: ReadonlySet<string>, snapshot: BatchSnapshot): void {
     this.ending = new Set((rows.attempts as AttemptRow[]).filter((row) => row.en !== undefined).map((row) => row.i));
+    this.made = (rows.attempts as AttemptRow[]).filter((row) => row.n !== undefined && row.en === undefined);
     for (const row of rows.starts as StartRow[])
       if (accepted.has(row.r)) this.checkHistory(row.r, 0, 1, row.it.length, row.es);
     for (const row of rows.advances as AdvanceRow[]) {
@@ -83,6 +92,7 @@ export class Checks implements WriteWatcher {
       if (run === undefined || !accepted.has(row.r)) continue;
       this.checkHistory(row.r, run.eventSeq, row.fs, row.it?.length ?? 0, row.es);
       this.checkRun(run, row);
+      this.checkProgress(row.it ?? []);
     }
     for (const row of rows.tasks as TaskRow[]) if (accepted.has(row.r)) this.checkTask(row, rows);
     for (const row of rows.attempts as AttemptRow[]) if (accepted.has(row.r)) this.checkAttempt(row, snapshot);
@@ -91,8 +101,47 @@ export class Checks implements WriteWatcher {
   afterWrite(accepted: ReadonlySet<string>): void {
     for (const runId of accepted) {
       const run = this.database.runs.get(runId);
-      if (run !== undefined) this.checkRows(run);
+      if (run !== undefined) checkRows(this.world, this.database, run);
     }
+    if (this.database.holds.size + this.database.groups.size > 0) checkLimits(this.world, this.database);
+    for (const row of this.made) if (accepted.has(row.r)) this.checkMade(row);
+  }
+
+  /** I5, I12: nothing new is handed out by a run that is paused or being cancelled, cleanup and hooks of its end apart. */
+  private checkMade(row: AttemptRow): void {
+    const run = this.database.runs.get(row.r);
+    const planTask = run === undefined ? undefined : planTaskOf(run, row.o);
+    if (run === undefined || planTask === undefined) return;
+    const where = `attempt ${row.i} of ${planTask.key}`;
+    if (run.state === "paused") this.world.violate("I5", `${where} is offered although its run is paused`);
+    if (run.cancel !== undefined && run.endedMs === undefined && !planTask.cleanup && planTask.hook === undefined)
+      this.world.violate("I5", `${where} is offered although its run is being cancelled`);
+  }
+
+  /** Events of a task are kept in their order, none left out. */
+  private checkProgress(items: readonly HistoryItem[]): void {
+    for (const { type, attempt, detail } of items) {
+      if (type !== "task.progress" || attempt === undefined || typeof detail !== "object") continue;
+      const n = Number((detail as JsonObject)["n"]); // as the simulated agent numbers them
+      const before = this.progress.get(attempt) ?? 0;
+      if (n !== before + 1) this.world.violate("I14", `attempt ${attempt} said ${n} after ${before}`);
+      this.progress.set(attempt, n);
+    }
+  }
+
+  /** Somebody asks for the end of a task run, by hand. */
+  onTaskStopped(runId: string, position: number): void {
+    this.stoppedTasks.add(`${runId} ${position}`);
+  }
+
+  /** Somebody decides what a task run is, or gives it another try. */
+  onTaskMarked(runId: string, position: number): void {
+    this.markedTasks.add(`${runId} ${position}`);
+  }
+
+  /** Somebody does not want to wait for the next try. */
+  onRetryAsked(runId: string, position: number): void {
+    this.hurriedTasks.add(`${runId} ${position}`);
   }
 
   /** I14: numbers of events have no gap. */
@@ -109,7 +158,7 @@ export class Checks implements WriteWatcher {
     if (run.cancel !== undefined && row.cn === undefined) this.world.violate("I5", `run ${run.id} forgot its cancel`);
     if (row.cn !== undefined && run.cancel === undefined) {
       this.cancelledRuns.set(run.id, row.cn.cause);
-      if (row.cn.cause === "timeout" && this.database.nowMs() < run.deadlineMs) {
+      if (row.cn.cause === "timeout" && this.database.nowMs() < (run.deadlineMs ?? 0)) {
         this.world.violate("I13", `run ${run.id} timed out before its deadline`);
       }
     }
@@ -134,7 +183,13 @@ export class Checks implements WriteWatcher {
     }
     if (row.e < before.e) this.world.violate("I4", `the epoch of task run ${row.r} ${row.o} went back`);
     // I12, I13: the wait before another try is over when it is made ready.
-    if (before.s === "retrying" && (row.s === "queued" || row.s === "dispatched")) {
+    const isHurried = this.hurriedTasks.has(`${row.r} ${row.o}`);
+    if (
+      before.s === "retrying" &&
+      !isHurried &&
+      before.re?.code === "retry_backoff" &&
+      (row.s === "queued" || row.s === "dispatched")
+    ) {
       const dueMs = before.du ?? 0;
       if (this.database.nowMs() < dueMs)
         this.world.violate("I13", `the retry of ${row.r} ${row.o} came ${dueMs - this.database.nowMs()} ms early`);
@@ -163,7 +218,7 @@ export class Checks implements WriteWatcher {
         world.violate("I3", `attempt ${row.i} is made while ${task.at} is live`);
       }
       // I16: an offer that was not claimed from the queue overtakes nobody.
-      const planTask = run?.plan.tasks[row.o];
+      const planTask = run?.plan.tasks[row.o]?.isLimited === false ? run.plan.tasks[row.o] : undefined;
       if (task?.s !== "queued" && run !== undefined && planTask !== undefined && row.en === undefined) {
         const { laneId } = laneOf(run as unknown as Run, planTask, this.pools); // reads project, inputs and document
         if (snapshot.queuedLanes.has(laneId)) world.violate("I16", `attempt ${row.i} overtook what waits in its lane`);
@@ -207,75 +262,15 @@ export class Checks implements WriteWatcher {
     }
   }
 
-  /** I1, I11: every row that has not ended waits for something that will come. */
-  private checkRows(run: StoredRun): void {
-    const { database, world } = this;
-    for (const task of run.tasks) {
-      if (task === undefined) continue;
-      const where = `task run ${run.id} ${task.o}`;
-      const queued = database.queue.has(`${run.id} ${task.o}`);
-      const live = task.at === undefined ? undefined : database.live.get(task.at);
-      switch (task.s) {
-        case "waiting":
-          if (isReady(run, task)) world.violate("I1", `${where} waits for nothing`);
-          break;
-        case "queued": {
-          const parked = task.re?.code === "parked";
-          const backs =
-            task.re?.code === "dispatch_backoff" && database.timers.has(`${run.id} ${task.o} dispatch_backoff`);
-          const held = run.state === "paused" && task.re?.code === "run_paused";
-          if (!queued && !parked && !backs && !held) world.violate("I1", `${where} is queued and in no queue`);
-          break;
-        }
-        case "dispatched":
-        case "running":
-        case "cancelling":
-          if (live === undefined || live.epoch !== task.e)
-            world.violate("I1", `${where} is ${task.s} without a live attempt`);
-          break;
-        case "retrying":
-          if (!database.timers.has(`${run.id} ${task.o} retry`))
-            world.violate("I1", `${where} is retrying without a timer`);
-          break;
-        default:
-          break;
-      }
-      if (queued && task.s !== "queued") world.violate("I11", `${where} is ${task.s} and in the queue`);
-      if (live !== undefined && task.s !== "dispatched" && task.s !== "running" && task.s !== "cancelling") {
-        world.violate("I11", `${where} is ${task.s} and has a live attempt`);
-      }
-    }
-    if (
-      run.endedMs === undefined &&
-      run.state !== "paused" &&
-      run.tasks.every((task, at) => at >= run.plan.graphSize || (task !== undefined && isTaskRunEnded(task.s)))
-    ) {
-      world.violate("I1", `run ${run.id} has nothing left to wait for and is ${run.state}`);
-    }
-    if (
-      run.endedMs === undefined &&
-      run.cancel !== undefined &&
-      !database.timers.has(`${run.id} -1 cleanup`) &&
-      !run.cancel.force
-    ) {
-      // The timer has fired: everything was told to stop.
-      const goesOn = run.tasks.some(
-        (task) =>
-          task !== undefined &&
-          task.o < run.plan.graphSize &&
-          (task.s === "waiting" || task.s === "queued" || task.s === "retrying"),
-      );
-      if (goesOn)
-        world.violate("I1", `run ${run.id} is being cancelled, its time for cleanup is over, and work is left`);
-    }
-  }
-
   /** I10, I11: what a task needs before it may run. */
   private onStart(execution: Execution): void {
     const run = this.database.runs.get(execution.runId);
     if (run === undefined) return this.world.violate("I9", `run ${execution.runId} is executed and does not exist`);
     const position = run.plan.positionOf.get(execution.taskKey);
     const planTask = position === undefined ? undefined : run.plan.tasks[position];
+    const group = run.groups.find((one) => one.position === position);
+    if (group !== undefined && execution.index >= group.size)
+      this.world.violate("I10", `${execution.taskKey} has ${group.size} indexes, and ${execution.index} runs`);
     if (planTask === undefined) return this.world.violate("I10", `${execution.taskKey} is not in the plan`);
     if (joinSays(run, planTask) !== "start") {
       this.world.violate("I10", `${run.id} ${planTask.key} runs although its join does not say so`);
@@ -302,13 +297,6 @@ const changed = (a: JsonObject | undefined, b: JsonObject | undefined): boolean 
 
 const clears = (rows: BatchRows, row: TaskRow): boolean =>
   (rows.timers as TimerRow[]).some((timer) => timer.r === row.r && timer.o === row.o && timer.du === undefined);
-
-/** All its needs have ended: somebody should have asked its join. */
-const isReady = (run: StoredRun, task: StoredTask): boolean =>
-  (run.plan.tasks[task.o]?.needs ?? []).every((need) => {
-    const state = run.tasks[need]?.s;
-    return state !== undefined && isTaskRunEnded(state);
-  });
 
 function reachability<S extends string>(table: Readonly<Record<S, readonly S[]>>): (from: S, to: S) => boolean {
   const found = new Map<S, Set<S>>();

@@ -1,8 +1,12 @@
 // What a run must have come to, worked out again from the document, the rows of its task runs and the ledger, without the
 // engine: joins, effects, outcomes, hooks, retries.
-import { isTaskRunEnded } from "@capstan/proto";
+import { controlPlaneActions, isTaskRunEnded } from "@capstan/proto";
+import type { GroupPlace } from "../../control-plane/src/engine/group.ts";
 import type { PlanTask } from "../../control-plane/src/engine/plan.ts";
+import type { Checks } from "./checks.ts";
+import { checkTries } from "./final-tries.ts";
 import type { Ledger } from "./ledger.ts";
+import { indexesOf } from "./places.ts";
 import type { StoredAttempt, StoredRun, StoredTask } from "./rows.ts";
 import type { SimDatabase } from "./sim-database.ts";
 import type { World } from "./world.ts";
@@ -23,6 +27,7 @@ function meaningOf(run: StoredRun, position: number): Means {
     case "cancelled":
       return planTask.allowFailure ? "good" : "stopped";
     default: {
+      if (task.c?.flags?.marked === undefined && task.c?.map !== undefined) return "left_out";
       if (task.re?.code === "skipped_by_task") return "left_out";
       // What had ended when it was skipped; a need that failed later changes nothing about it.
       const behind = planTask.needs
@@ -56,7 +61,15 @@ export function joinSays(run: StoredRun, planTask: PlanTask): "start" | "skip" |
 const reallySucceeded = (run: StoredRun, planTask: PlanTask): boolean =>
   planTask.needs.some((need) => run.tasks[need]?.s === "succeeded");
 
-export function checkEnded(world: World, database: SimDatabase, ledger: Ledger, run: StoredRun): void {
+export interface EndedParts {
+  readonly world: World;
+  readonly database: SimDatabase;
+  readonly ledger: Ledger;
+  readonly checks: Checks;
+}
+
+export function checkEnded(parts: EndedParts, run: StoredRun): void {
+  const { world, database } = parts;
   const attempts = new Map<number, StoredAttempt[]>();
   for (const attempt of database.attempts.values()) {
     if (attempt.runId !== run.id) continue;
@@ -67,25 +80,39 @@ export function checkEnded(world: World, database: SimDatabase, ledger: Ledger, 
   for (const planTask of run.plan.tasks) {
     const task = run.tasks[planTask.position];
     if (task === undefined) {
-      if (planTask.hook === undefined) world.violate("I14", `${run.id} ${planTask.key} was never made`);
+      // A run that never got into its group has no task runs.
+      if (planTask.hook === undefined && run.startedMs !== undefined)
+        world.violate("I14", `${run.id} ${planTask.key} was never made`);
       continue;
     }
-    checkTask(world, ledger, run, planTask, task, attempts.get(planTask.position) ?? []);
+    checkTask(parts, run, planTask, task, attempts.get(planTask.position) ?? []);
+  }
+  for (const group of run.groups) {
+    const planTask = run.plan.tasks[group.position];
+    if (planTask === undefined) continue;
+    for (const index of indexesOf(run, group)) checkAttempts(parts, run, planTask, index, attempts.get(index.o) ?? []);
+    checkMapped(world, run, group, planTask);
   }
   checkOutcome(world, run);
   checkHooks(world, run);
 }
 
 function checkTask(
-  world: World,
-  ledger: Ledger,
+  parts: EndedParts,
   run: StoredRun,
   planTask: PlanTask,
   task: StoredTask,
   attempts: readonly StoredAttempt[],
 ): void {
+  const { world, database, checks } = parts;
   const where = `${run.id} ${planTask.key}`;
+  // What was not executed again, or what a person decided, says nothing about its join.
+  const isDecided = task.c?.flags?.reused !== undefined || task.c?.flags?.marked !== undefined;
   const says = planTask.hook === undefined ? joinSays(run, planTask) : "start";
+  if (isDecided) return;
+  checkCancelled(world, checks, run, task, planTask);
+  if (task.c?.map === undefined) checkAttempts(parts, run, planTask, task, attempts);
+  if ("workflow" in planTask.task.action) checkChildren(world, database, run, task);
   const byNeed = task.s === "skipped" && task.re?.code === "skipped_by_need";
   if (says === "skip" && !byNeed && task.s !== "cancelled") {
     world.violate("I10", `${where} is ${task.s} although its join says skip`);
@@ -110,16 +137,31 @@ function checkTask(
     if (holds && task.re?.code === "skipped_by_condition")
       world.violate("I10", `${where} was skipped although its condition holds`);
   }
-  // I2, I9: one success at most, and it is the one that is kept.
+}
+
+/** I2, I9: one success at most, and it is the one that is kept. */
+function checkAttempts(
+  parts: EndedParts,
+  run: StoredRun,
+  planTask: PlanTask,
+  task: StoredTask,
+  attempts: readonly StoredAttempt[],
+): void {
+  const { world, ledger } = parts;
+  if (task.c?.flags?.reused !== undefined || task.c?.flags?.marked !== undefined) return;
+  const where = `${run.id} ${planTask.key} ${task.o}`;
   const won = attempts.filter((attempt) => attempt.state === "succeeded");
   if (won.length > 1) world.violate("I2", `${where} has ${won.length} successful attempts`);
   const [winner] = won;
-  if (task.s === "succeeded") {
+  if (task.s === "succeeded" && !controlPlaneActions.has(planTask.executor)) {
     const execution = winner === undefined ? undefined : ledger.of(winner.id);
     if (execution?.outcome !== "succeeded") world.violate("I2", `${where} succeeded, and no program of it did`);
     const declared = planTask.task.outputs !== undefined;
     if (declared && execution?.outputs?.["n"] !== task.ou?.["n"]) {
       world.violate("I10", `${where} has outputs that its program did not give`);
+    }
+    if (declared && !Number.isInteger(task.ou?.["n"])) {
+      world.violate("I10", `${where} succeeded with ${JSON.stringify(task.ou)}, and declares a whole number`);
     }
   }
   // A success that came after the task run was told to stop is kept with the attempt, and not used: neither after a cancel
@@ -127,7 +169,7 @@ function checkTask(
   if (winner !== undefined && task.s !== "succeeded" && task.s !== "skipped" && task.s !== "cancelled") {
     if (task.s !== "timed_out") world.violate("I2", `${where} has a successful attempt and is ${task.s}`);
   }
-  checkTries(world, run, planTask, task, attempts);
+  checkTries(parts, run, planTask, task, attempts);
   for (const attempt of attempts) {
     if (attempt.number < 1 || attempt.number > task.a)
       world.violate("I12", `${where} has attempt ${attempt.number} of ${task.a}`);
@@ -136,49 +178,68 @@ function checkTask(
     world.violate("I2", `${where} made ${task.a} attempts and has ${attempts.length} rows`);
 }
 
-/** I12: as many tries as the policy pays for, and no fewer where it would have paid. */
-function checkTries(
-  world: World,
-  run: StoredRun,
-  planTask: PlanTask,
-  task: StoredTask,
-  attempts: readonly StoredAttempt[],
-): void {
+/** I14: nothing is cancelled that nobody cancelled. */
+function checkCancelled(world: World, checks: Checks, run: StoredRun, task: StoredTask, planTask: PlanTask): void {
+  if (task.s !== "cancelled" || run.cancel !== undefined || task.c?.map !== undefined) return;
+  if (!checks.stoppedTasks.has(`${run.id} ${task.o}`))
+    world.violate("I14", `${run.id} ${planTask.key} is cancelled, and nobody cancelled it`);
+}
+
+/** I14: what a mapped task came to, counted anew from its indexes. */
+function checkMapped(world: World, run: StoredRun, group: GroupPlace, planTask: PlanTask): void {
+  const task = run.tasks[group.position];
+  if (task === undefined || task.c?.flags?.reused !== undefined || task.c?.flags?.marked !== undefined) return;
   const where = `${run.id} ${planTask.key}`;
-  const { retry } = planTask;
-  const paid = attempts.filter(
-    (one) => one.failure !== undefined && (one.failure.class === "error" || one.failure.class === "timeout"),
-  );
-  if (paid.length > retry.attempts)
-    world.violate("I12", `${where} was tried ${paid.length} times of ${retry.attempts}`);
-  const lost = attempts.filter(
-    (one) =>
-      one.state === "lost" &&
-      one.failure !== undefined &&
-      (one.failure.class === "lost" || one.failure.class === "runner_lost"),
-  );
-  const ended = task.f?.class;
-  const freeMax = 5;
-  if (lost.length > retry.lost + freeMax + 1) world.violate("I12", `${where} was lost ${lost.length} times`);
-  if (planTask.onLost === "fail" && lost.length > freeMax + 1)
-    world.violate("I12", `${where} was tried again although onLost is fail`);
-  const setup = attempts.filter((one) => one.failure?.class === "setup");
-  if (setup.length > freeMax + 1) world.violate("I12", `${where} was set up ${setup.length} times`);
-  if (run.cancel !== undefined || task.s === "cancelled") return;
-  const last = task.f;
-  if (task.s === "failed" && ended === "error" && last !== undefined) {
-    const excluded = last.exitCode !== undefined && retry.except.includes(`exit:${last.exitCode}`);
-    if (!excluded && paid.length < retry.attempts) {
-      world.violate("I12", `${where} failed after ${paid.length} of ${retry.attempts} tries`);
-    }
-  }
+  const made = indexesOf(run, group);
+  const count = (...states: string[]): number => made.filter((one) => states.includes(one.s)).length;
+  const [succeeded, skipped, failed] = [count("succeeded"), count("skipped"), count("failed", "timed_out")];
+  const wanted = planTask.task.minSuccess ?? "100%";
+  const counted = group.size - skipped;
+  const needed = typeof wanted === "number" ? wanted : Math.ceil((Number(wanted.slice(0, -1)) * counted) / 100);
+  const expected =
+    group.size === 0 || (skipped < group.size && succeeded >= needed)
+      ? "succeeded"
+      : skipped === group.size
+        ? "skipped"
+        : failed > 0
+          ? "failed"
+          : "cancelled";
+  // One that was told to stop is cancelled, whatever its indexes came to meanwhile.
+  if (task.s !== expected && task.s !== "cancelled")
+    world.violate("I14", `${where} is ${task.s}; its ${group.size} indexes say ${expected}`);
   if (
-    task.s === "failed" &&
-    (ended === "lost" || ended === "runner_lost") &&
-    planTask.onLost === "retry" &&
-    lost.length <= retry.lost
-  ) {
-    world.violate("I12", `${where} failed after it was lost ${lost.length} times of ${retry.lost}`);
+    task.s === "cancelled" &&
+    run.cancel === undefined &&
+    made.every((one) => one.s !== "cancelled") &&
+    made.length === group.size
+  )
+    world.violate("I14", `${where} is cancelled, and none of its indexes is`);
+}
+
+/** How long a child may go on after its parent's task was told to stop: as long as nothing could be told. */
+const childEndsMs = 400_000;
+
+/** A child is what its parent's task says, and ends with it. */
+function checkChildren(world: World, database: SimDatabase, run: StoredRun, task: StoredTask): void {
+  const children = [...database.runs.values()].filter((one) => {
+    const parent = one.trigger["parent"] as { runId?: string; position?: number } | undefined;
+    return parent?.runId === run.id && parent.position === task.o;
+  });
+  const where = `${run.id} ${task.o}`;
+  const most = run.plan.tasks[task.o]?.retry.attempts ?? 1;
+  if (children.length > most) world.violate("I12", `${where} started ${children.length} children of ${most}`);
+  const { action } = run.plan.tasks[task.o]?.task ?? {};
+  if (action === undefined || !("workflow" in action) || action.workflow.wait === false) return;
+  if (task.s === "succeeded" && !children.some((one) => one.state === "succeeded"))
+    world.violate("I2", `${where} succeeded, and none of its children did`);
+  if (task.s === "succeeded") return;
+  for (const child of children) {
+    const lateMs = (child.endedMs ?? Number.POSITIVE_INFINITY) - (task.en ?? 0);
+    if (lateMs > childEndsMs && child.cancel === undefined)
+      world.violate(
+        "I5",
+        `${where} is ${task.s}, and its child ${child.id} went on for ${Math.round(lateMs / 1000)} s`,
+      );
   }
 }
 
@@ -207,7 +268,11 @@ function checkHooks(world: World, run: StoredRun): void {
     cancelled: ["onStart", "onCancel", "onEnd"],
   };
   for (const planTask of run.plan.tasks.slice(run.plan.graphSize)) {
-    const isWanted = planTask.hook !== undefined && wanted[run.state]?.includes(planTask.hook) === true;
+    const isWanted =
+      planTask.hook !== undefined &&
+      wanted[run.state]?.includes(planTask.hook) === true &&
+      // A run that never began is told of its end alone.
+      (planTask.hook !== "onStart" || run.startedMs !== undefined);
     const isMade = run.tasks[planTask.position] !== undefined;
     if (isWanted !== isMade)
       world.violate("I14", `run ${run.id} is ${run.state}; hook ${planTask.key}: ${isMade ? "made" : "missing"}`);

@@ -8,6 +8,8 @@ export interface Execution {
   readonly attemptId: string;
   readonly runId: string;
   readonly taskKey: string;
+  /** Of a mapped task. */
+  readonly index: number;
   readonly number: number;
   readonly epoch: number;
   readonly host: Host;
@@ -37,6 +39,7 @@ export class Ledger {
       attemptId,
       runId,
       taskKey: offer.task,
+      index: offer.index ?? 0,
       number: offer.number,
       epoch: offer.epoch,
       host,
@@ -51,7 +54,7 @@ export class Ledger {
     this.onStart(execution);
     this.all.push(execution);
     this.byAttempt.set(attemptId, execution);
-    const key = `${runId} ${offer.task}`;
+    const key = keyOf(execution);
     const others = this.byTask.get(key);
     if (others === undefined) this.byTask.set(key, [execution]);
     else others.push(execution);
@@ -76,16 +79,12 @@ export class Ledger {
     return this.byAttempt.get(attemptId);
   }
 
-  ofTask(runId: string, taskKey: string): readonly Execution[] {
-    return this.byTask.get(`${runId} ${taskKey}`) ?? [];
-  }
-
   /** The host woke up: what it still runs counts again, after the time that it has for stopping. */
   woke(host: Host): void {
     this.world.after(host.wakeMs + 1, () => {
       for (const execution of this.all) {
         if (execution.host === host && execution.endedMs === undefined) {
-          this.checkOverlap(`${execution.runId} ${execution.taskKey}`);
+          this.checkOverlap(keyOf(execution));
         }
       }
     });
@@ -105,3 +104,5 @@ export class Ledger {
     }
   }
 }
+
+const keyOf = ({ runId, taskKey, index }: Execution): string => `${runId} ${taskKey} ${index}`;

@@ -356,14 +356,14 @@ export const mutants: readonly Mutant[] = [
   {
     id: "M50",
     what: "no margin after the lease, and half of it",
-    file: `${here}/sim-database.ts`,
-    find: "renewedMs + one.leaseMs + this.options.marginMs(one.leaseMs) <= leaseNow",
-    replace: "renewedMs + one.leaseMs / 2 <= leaseNow",
+    file: `${here}/sim-tables.ts`,
+    find: "return renewedMs + one.leaseMs + this.options.marginMs(one.leaseMs);",
+    replace: "return renewedMs + one.leaseMs / 2;",
   },
   {
     id: "M51",
     what: "a heartbeat of an older session renews",
-    file: `${here}/sim-database.ts`,
+    file: `${here}/sim-reads.ts`,
     find: "if (row?.session !== renewal.session) return false;",
     replace: "if (row === undefined) return false;",
   },

@@ -5,7 +5,7 @@ import type { Random } from "./random.ts";
 import type { Replica } from "./replica.ts";
 import type { Settings } from "./settings.ts";
 import type { SimDatabase } from "./sim-database.ts";
-import type { Weather } from "./sim-stores.ts";
+import type { Weather } from "./sim-connection.ts";
 import type { World } from "./world.ts";
 
 export interface AgentPlace {

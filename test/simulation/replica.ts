@@ -1,14 +1,18 @@
 // One control plane: the product's own commit, dispatch, leases, timers, reports, inventory and sessions, on the simulated
 // database and the simulated network. What `app.module.ts` and the gateway put together, without HTTP.
 import type { ReportItem } from "@capstan/proto";
+import { admissionLoop } from "../../control-plane/src/commit/admission-loop.ts";
+import type { CommitStore } from "../../control-plane/src/commit/commit.store.ts";
 import { CommitLoop } from "../../control-plane/src/commit/commit-loop.ts";
 import { CommitSignals } from "../../control-plane/src/commit/commit-signals.ts";
 import { LiveIndex } from "../../control-plane/src/commit/live-index.ts";
-import { deadlineLoop, timerLoop } from "../../control-plane/src/commit/timer-loop.ts";
+import { deadlineLoop, timerLoop, type SpecialTimer } from "../../control-plane/src/commit/timer-loop.ts";
 import { Backlog } from "../../control-plane/src/dispatch/backlog.ts";
 import { DatabaseClock } from "../../control-plane/src/dispatch/database-clock.ts";
 import { DispatchLoop } from "../../control-plane/src/dispatch/dispatch-loop.ts";
 import { leaseClockLoop, leaseLoop, LeaseRenewals } from "../../control-plane/src/dispatch/lease-loop.ts";
+import type { NewEvent } from "../../control-plane/src/event/event.store.ts";
+import { lookBack, tellLoop } from "../../control-plane/src/event/tell-loop.ts";
 import { handleFrame } from "../../control-plane/src/gateway/route.ts";
 import { sessionDefaults, type SessionServices } from "../../control-plane/src/gateway/services.ts";
 import { AgentSession } from "../../control-plane/src/gateway/session.ts";
@@ -16,9 +20,13 @@ import { SessionRegistry } from "../../control-plane/src/gateway/session-registr
 import { LogWatch } from "../../control-plane/src/log/log-watch.ts";
 import { InventoryService } from "../../control-plane/src/result/inventory.service.ts";
 import { ReportService, type ReportingSession } from "../../control-plane/src/result/report.service.ts";
+import { ChildStarter } from "../../control-plane/src/trigger/child-starter.ts";
+import { EarlyRuns } from "../../control-plane/src/trigger/early-run.ts";
+import type { WorkflowEditions } from "../../control-plane/src/workflow/editions.ts";
 import type { Connection } from "./link.ts";
 import { schedulerOf, SimProcess } from "./sim-process.ts";
-import { isUnavailable, SimStores, type StoreParts } from "./sim-stores.ts";
+import { isUnavailable, type StoreParts } from "./sim-connection.ts";
+import { SimStores } from "./sim-stores.ts";
 
 export interface ReplicaParts extends Omit<StoreParts, "process"> {
   readonly replica: number;
@@ -27,6 +35,7 @@ export interface ReplicaParts extends Omit<StoreParts, "process"> {
   readonly pace: number;
   readonly sessionAgeMs: number;
   readonly project: { readonly projectId: string; readonly poolId: string };
+  readonly editions: WorkflowEditions;
   /** Items of reports that are being applied, so that a check can tell by whom a row was moved. */
   readonly onReport: (session: ReportingSession, items: readonly ReportItem[]) => void;
 }
@@ -35,6 +44,9 @@ export class Replica {
   readonly process: SimProcess;
   readonly parts: ReplicaParts;
   commit: CommitLoop | undefined;
+  /** What the rim uses beside the commit. */
+  events: { readonly put: (event: NewEvent) => Promise<unknown>; readonly wake: () => void } | undefined;
+  snapshots: Pick<CommitStore, "loadRuns"> | undefined;
   private services: SessionServices | undefined;
   private sessions = new Set<AgentSession>();
   private connections = new Set<Connection>();
@@ -64,11 +76,35 @@ export class Replica {
     );
     this.commit = commit;
     const dispatch = new DispatchLoop({ store: stores, commit, sessions: registry, backlog, log }, { scheduler });
+    // No simulated workflow reads variables or asks for its number before it is made.
+    const never = (): Promise<never> => Promise.reject(new Error("not simulated"));
+    const early = new EarlyRuns({
+      store: { variables: never, reserveNumbers: never },
+      nowMs: () => clock.nowMs(),
+      newId: parts.newId,
+      publicUrl: () => "http://127.0.0.1:7420",
+    });
+    const children = new ChildStarter(commit, stores, parts.editions, early);
+    const telling = tellLoop(stores, signals, log, scheduler);
+    this.events = { put: (event) => stores.put(parts.project.projectId, event), wake: () => telling.wake() };
+    this.snapshots = stores;
     const loops = [
       leaseClockLoop(stores, clock, log, scheduler),
       dispatch.loop,
       leaseLoop(stores, commit, log, scheduler),
-      timerLoop({ store: stores, commit, signals, log, scheduler }),
+      timerLoop({
+        store: stores,
+        commit,
+        signals,
+        log,
+        scheduler,
+        special: new Map<string, SpecialTimer>([
+          ["event:look", (timer) => lookBack(stores, timer)],
+          ["child_start", (timer) => children.start(timer)],
+        ]),
+      }),
+      admissionLoop(stores, commit, signals, log, scheduler),
+      telling,
       deadlineLoop(stores, commit, log, scheduler),
     ];
     for (const loop of loops) loop.start();
@@ -98,6 +134,8 @@ export class Replica {
   kill(): void {
     this.process.kill();
     this.commit = undefined;
+    this.events = undefined;
+    this.snapshots = undefined;
     for (const connection of this.connections) connection.close("control", 1006);
     this.connections = new Set();
     this.sessions = new Set();

@@ -1,8 +1,10 @@
 // The rows of a batch as `commit/batch.ts` makes them, and the tables that the simulated database keeps.
 import type { Failure, JsonObject, JsonValue, RunState, TaskRunState } from "@capstan/proto";
+import type { Lane } from "../../control-plane/src/dispatch/sessions.ts";
 import type { HistoryItem, TimerKind } from "../../control-plane/src/engine/event.ts";
+import type { GroupPlace } from "../../control-plane/src/engine/group.ts";
 import type { Plan } from "../../control-plane/src/engine/plan.ts";
-import type { Cancel, Run, RunFailure, TaskRun } from "../../control-plane/src/engine/snapshot.ts";
+import type { Cancel, Effect, Run, RunFailure, Suspension, TaskRun } from "../../control-plane/src/engine/snapshot.ts";
 
 export interface StartRow {
   readonly p: string;
@@ -16,15 +18,19 @@ export interface StartRow {
   readonly lab: Readonly<Record<string, string>>;
   readonly tr: JsonObject;
   readonly og?: Run["origin"];
+  readonly pa?: Run["pause"];
   readonly cr: number;
   readonly st?: number;
   readonly en?: number;
-  readonly dl: number;
+  readonly dl?: number;
   readonly ou?: JsonObject;
   readonly f?: RunFailure;
   readonly ca?: string;
   readonly ke?: string;
   readonly rq?: string;
+  readonly cw?: string;
+  readonly co?: number;
+  readonly ck?: string;
   readonly it: readonly HistoryItem[];
 }
 
@@ -46,6 +52,16 @@ export interface AdvanceRow {
   readonly it?: readonly HistoryItem[];
 }
 
+/** What `counters` of a task run holds, as far as it is looked at here. */
+export interface CountersRow {
+  readonly tries?: TaskRun["tries"];
+  readonly stopping?: TaskRun["stopping"];
+  readonly flags?: TaskRun["flags"];
+  readonly suspension?: Suspension;
+  readonly effect?: Effect;
+  readonly map?: { readonly base: number; readonly total: number; readonly stopped?: boolean };
+}
+
 export interface TaskRow {
   readonly n?: true;
   readonly r: string;
@@ -55,7 +71,7 @@ export interface TaskRow {
   readonly s: TaskRunState;
   readonly e: number;
   readonly a: number;
-  readonly c?: object;
+  readonly c?: CountersRow;
   readonly at?: string;
   readonly ag?: string;
   readonly q?: number;
@@ -111,6 +127,38 @@ export interface TimerRow {
   /** For another run than the one that writes it. */
   readonly tr?: string;
   readonly b?: JsonObject;
+  readonly aw?: string;
+}
+
+export interface HoldRow {
+  readonly p: string;
+  readonly r: string;
+  readonly o: number;
+  readonly i: string;
+  readonly k: string;
+  readonly w: number;
+  readonly of: number;
+  readonly un?: number;
+}
+
+export interface FreeRow {
+  readonly p: string;
+  readonly r: string;
+  readonly i: string;
+}
+
+export interface GroupRow {
+  readonly p: string;
+  readonly r: string;
+  readonly k: string;
+  readonly c: number;
+  readonly s: "waiting" | "active";
+  readonly su?: "waiting" | "all";
+}
+
+export interface GroupLeftRow {
+  readonly p: string;
+  readonly r: string;
 }
 
 export interface LaneRow {
@@ -121,6 +169,7 @@ export interface LaneRow {
     readonly executor: string;
     readonly labels: Record<string, readonly string[]>;
     readonly slots: number;
+    readonly limits?: NonNullable<Lane["limits"]>;
   };
 }
 
@@ -136,7 +185,7 @@ export interface StoredRun {
   readonly labels: Readonly<Record<string, string>>;
   readonly trigger: JsonObject;
   readonly createdMs: number;
-  deadlineMs: number;
+  deadlineMs: number | undefined;
   readonly origin: Run["origin"];
   pause: Run["pause"];
   late: Run["late"];
@@ -148,7 +197,10 @@ export interface StoredRun {
   cancel: Cancel | undefined;
   outputs: JsonObject | undefined;
   failure: RunFailure | undefined;
+  /** Of the plan, then of the indexes of its groups. */
   readonly tasks: (StoredTask | undefined)[];
+  /** Where the indexes of mapped tasks are. */
+  readonly groups: GroupPlace[];
 }
 
 /** A row of `task_runs`: the last one written, with what only the first has. */
@@ -216,4 +268,24 @@ export interface StoredTimer {
   readonly kind: TimerKind;
   readonly dueMs: number;
   readonly body: JsonObject | undefined;
+  readonly awaits: string | undefined;
+}
+
+export interface StoredHold {
+  readonly projectId: string;
+  readonly attemptId: string;
+  readonly key: string;
+  readonly runId: string;
+  readonly position: number;
+  readonly weight: number;
+  readonly takenMs: number;
+  readonly untilMs: number | undefined;
+}
+
+export interface StoredGroup {
+  readonly projectId: string;
+  readonly runId: string;
+  readonly key: string;
+  state: "waiting" | "active" | "superseded";
+  readonly capacity: number;
 }

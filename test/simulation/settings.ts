@@ -15,6 +15,8 @@ export interface Settings {
   readonly leasesMs: readonly number[];
   /** No margin after a lease, no drift, no jumps: so that the margin cannot hide a wrong count. */
   readonly unmasked: boolean;
+  /** Tasks of every kind, limits and groups; the other worlds have scripts alone. */
+  readonly isWide: boolean;
   readonly pace: number;
   readonly sessionAgeMs: number;
 }
@@ -41,6 +43,7 @@ export function settingsOf(seed: number, overrides: Overrides = {}): Settings {
         ? [30_000, 120_000, 600_000]
         : random.pick([[30_000], [30_000, 45_000], [30_000, 90_000]]),
     unmasked,
+    isWide: random.chance(0.6),
     pace: random.pick([1, 2, 3, 4]),
     sessionAgeMs: random.chance(0.3) ? 60_000 : 3_600_000,
     ...overrides,

@@ -1,50 +1,32 @@
-// The database: the tables that matter and the meaning of `control-plane/src/database/sql/*.sql`, statement by statement.
+// The database: the meaning of `control-plane/src/database/sql/commit-batch.sql`, part by part. `sim-reads.ts` has the other
+// statements.
 //  S1. A statement sees a snapshot from its begin (fences) and the newest rows where it locks them (versions), as READ
 //      COMMITTED does. What it writes becomes visible at one instant.
 //  S2. A key that is there already is an error of the statement, as in PostgreSQL; here it is a violation besides,
 //      because no decision of the product may ever come to that.
 //  S3. A part of a batch that this file does not know is an error: a new one is added here in the same change.
-import type { RunState } from "@capstan/proto";
 import type { BatchRows } from "../../control-plane/src/commit/batch.ts";
-import type { ClockSample } from "../../control-plane/src/dispatch/database-clock.ts";
-import type {
-  DueTimer,
-  OverdueAttempt,
-  WaitingLane,
-  WaitingTask,
-} from "../../control-plane/src/dispatch/dispatch.store.ts";
-import type { Renewal } from "../../control-plane/src/dispatch/leases.ts";
-import type { Lane } from "../../control-plane/src/dispatch/sessions.ts";
-import type { Plan } from "../../control-plane/src/engine/plan.ts";
-import type { HeldRow } from "../../control-plane/src/result/inventory.store.ts";
 import type {
   AdvanceRow,
   AttemptRow,
+  FreeRow,
+  GroupLeftRow,
+  GroupRow,
+  HoldRow,
   LaneRow,
   QueueRow,
   StartRow,
-  StoredAttempt,
-  StoredLive,
-  StoredQueue,
-  StoredRun,
-  StoredSession,
   StoredTask,
-  StoredTimer,
   TaskRow,
   TimerRow,
 } from "./rows.ts";
-import type { World } from "./world.ts";
+import type { SimProcess } from "./sim-process.ts";
+import { SimReads } from "./sim-reads.ts";
 
 /** Told about every write, with what was there before. */
 export interface WriteWatcher {
   beforeWrite(rows: BatchRows, accepted: ReadonlySet<string>, snapshot: BatchSnapshot): void;
   afterWrite(accepted: ReadonlySet<string>): void;
-}
-
-export interface DatabaseOptions {
-  readonly rate: number;
-  /** Margin after a lease; 0 in unmasked seeds. */
-  readonly marginMs: (leaseMs: number) => number;
 }
 
 const knownParts = [
@@ -57,11 +39,14 @@ const knownParts = [
   "queue",
   "timers",
   "lanes",
+  "holds",
+  "frees",
+  "groups",
+  "groupsLeft",
   "kinds",
   // For the loop of timers, which is woken by it; not written.
   "isDue",
 ];
-const epochMs = 1_750_000_000_000;
 
 /** What a statement read when it began. */
 export interface BatchSnapshot {
@@ -70,55 +55,37 @@ export interface BatchSnapshot {
   readonly queuedLanes: ReadonlySet<string>;
 }
 
-export class SimDatabase {
-  readonly runs = new Map<string, StoredRun>();
-  readonly live = new Map<string, StoredLive>();
-  readonly attempts = new Map<string, StoredAttempt>();
-  readonly queue = new Map<string, StoredQueue>();
-  readonly timers = new Map<string, StoredTimer>();
-  readonly lanes = new Map<string, Lane>();
-  readonly sessions = new Map<string, StoredSession>();
-  readonly keys = new Map<string, { requestSha256: string; runId: string }>();
-  readonly workflows = new Map<string, number>();
-  readonly plans = new Map<string, Plan>();
-  isDown = false;
+export class SimDatabase extends SimReads {
   /** Batches that took effect, and when the last one that wrote something did. */
   writes = 0;
   lastWriteMs = 0;
   /** Agents whose session row and live attempts a hello holds locked, with who waits. */
   readonly locked = new Map<string, { readonly hellos: (() => void)[]; readonly statements: (() => void)[] }>();
   watcher: WriteWatcher | undefined;
-  private readonly world: World;
-  private readonly options: DatabaseOptions;
-  private jumpMs = 0;
-  private countedMs = 0;
-  private tickedMs: number;
+  /** Advisory locks, with who waits. */
+  private readonly advisory = new Map<string, (() => void)[]>();
 
-  constructor(world: World, options: DatabaseOptions) {
-    this.world = world;
-    this.options = options;
-    this.tickedMs = this.nowMs();
+  /** pg_advisory_xact_lock; a process that died while it waited does not get it. */
+  lock(key: string, process: SimProcess, got: () => void): void {
+    const waiting = this.advisory.get(key);
+    if (waiting === undefined) {
+      this.advisory.set(key, []);
+      got();
+      return;
+    }
+    let isDead = false;
+    const forget = process.atEnd(() => (isDead = true));
+    waiting.push(() => {
+      forget();
+      if (isDead) this.unlock(key);
+      else got();
+    });
   }
 
-  /** clock_timestamp() in Unix ms. */
-  nowMs(): number {
-    return epochMs + Math.floor(this.world.nowMs * this.options.rate) + this.jumpMs;
-  }
-
-  /** Somebody sets the database's clock. */
-  setClock(byMs: number): void {
-    this.jumpMs += Math.floor(byMs);
-  }
-
-  /** tick.sql */
-  tick(): ClockSample {
-    this.countedMs = this.leaseNow();
-    this.tickedMs = this.nowMs();
-    return { databaseMs: this.tickedMs, countedMs: this.countedMs, incarnation: 1 };
-  }
-
-  leaseNow(): number {
-    return this.countedMs + Math.max(0, Math.min(2000, this.nowMs() - this.tickedMs));
+  unlock(key: string): void {
+    const next = this.advisory.get(key)?.shift();
+    if (next === undefined) this.advisory.delete(key);
+    else this.world.after(0, next);
   }
 
   /** The part of commit-batch.sql that reads without locks. */
@@ -162,6 +129,8 @@ export class SimDatabase {
     const started: StartRow[] = [];
     for (const start of rows.starts as StartRow[]) {
       if (snapshot.refused.has(start.r)) continue;
+      // B8: of two that claim one row, one deletes it.
+      if (start.cw !== undefined && !this.timers.delete(`${start.cw} ${start.co} ${start.ck}`)) continue;
       if (start.ke !== undefined) {
         const key = `${start.p} ${start.ca} ${start.ke}`;
         if (this.keys.has(key)) continue;
@@ -178,162 +147,16 @@ export class SimDatabase {
     for (const row of rows.attempts as AttemptRow[]) if (ok.has(row.r)) this.writeAttempt(row);
     for (const row of rows.queue as QueueRow[]) if (ok.has(row.r)) this.writeQueue(row);
     for (const row of rows.timers as TimerRow[]) if (ok.has(row.r)) this.writeTimer(row);
+    for (const row of rows.holds as HoldRow[]) if (ok.has(row.r)) this.makeHold(row);
+    for (const row of rows.frees as FreeRow[]) if (ok.has(row.r)) this.freeHolds(row);
+    this.writeGroups((rows.groups as GroupRow[]).filter((row) => ok.has(row.r)));
+    for (const row of rows.groupsLeft as GroupLeftRow[]) if (ok.has(row.r)) this.groups.delete(row.r);
     for (const { p, l, po, se } of rows.lanes as LaneRow[]) {
       if (!this.lanes.has(l)) this.lanes.set(l, { projectId: p, laneId: l, poolId: po, ...se });
     }
     if (ok.size > 0) this.lastWriteMs = this.world.nowMs;
     this.watcher?.afterWrite(ok);
     return accepted;
-  }
-
-  /** lanes-with-work.sql */
-  lanesWithWork(): WaitingLane[] {
-    const found = new Map<string, number>();
-    for (const row of this.queue.values()) {
-      found.set(row.laneId, Math.min(row.pass, found.get(row.laneId) ?? Number.POSITIVE_INFINITY));
-    }
-    return [...found]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .flatMap(([laneId, pass]) => {
-        const lane = this.lanes.get(laneId);
-        return lane === undefined ? [] : [{ ...lane, pass }];
-      });
-  }
-
-  /** What could be reserved in a lane, in order. */
-  private freeIn(laneId: string) {
-    const nowMs = this.nowMs();
-    return [...this.queue.values()]
-      .filter((row) => row.laneId === laneId && (row.takenUntilMs === undefined || row.takenUntilMs < nowMs))
-      .sort(
-        (a, b) =>
-          a.priority - b.priority ||
-          a.pass - b.pass ||
-          (a.runId < b.runId ? -1 : a.runId > b.runId ? 1 : a.position - b.position),
-      );
-  }
-
-  /** lane-heads.sql */
-  laneHeads(laneIds: readonly string[]): Map<string, { priority: number }> {
-    return new Map(
-      laneIds.flatMap((laneId) => {
-        const [first] = this.freeIn(laneId);
-        return first === undefined ? [] : [[laneId, { priority: first.priority }] as const];
-      }),
-    );
-  }
-
-  /** reserve.sql; `skips` stands for rows that another transaction holds locked at this moment. */
-  reserve(laneId: string, limit: number, level: number, skips: () => boolean): WaitingTask[] {
-    const free = this.freeIn(laneId)
-      .filter((row) => row.priority <= level && !skips())
-      .slice(0, limit);
-    const takenUntilMs = this.nowMs() + 5000;
-    for (const row of free) row.takenUntilMs = takenUntilMs;
-    return free.map(({ projectId, runId, position, leaseMs, avoid, pass }) => ({
-      projectId,
-      runId,
-      position,
-      leaseMs,
-      avoid,
-      pass,
-    }));
-  }
-
-  /** release.sql */
-  release(tasks: readonly WaitingTask[]): void {
-    for (const task of tasks) {
-      const row = this.queue.get(`${task.runId} ${task.position}`);
-      if (row !== undefined) row.takenUntilMs = undefined;
-    }
-  }
-
-  /** renew.sql, for one session; `leaseNow` was read when the statement began or ran. */
-  renew(renewal: Renewal, leaseNow: number): boolean {
-    const row = this.sessions.get(renewal.agentId);
-    if (row?.session !== renewal.session) return false;
-    row.renewedMs = leaseNow;
-    return true;
-  }
-
-  /** ended-leases.sql */
-  endedLeases(limit: number): OverdueAttempt[] {
-    const leaseNow = this.leaseNow();
-    return this.overdue(limit, (one) => {
-      const renewedMs = this.sessions.get(one.agentId)?.renewedMs ?? Number.POSITIVE_INFINITY;
-      return renewedMs + one.leaseMs + this.options.marginMs(one.leaseMs) <= leaseNow;
-    });
-  }
-
-  /** overdue-backstops.sql */
-  overdueBackstops(limit: number): OverdueAttempt[] {
-    const nowMs = this.nowMs();
-    return this.overdue(limit, (one) => one.backstopMs !== undefined && one.backstopMs <= nowMs);
-  }
-
-  /** due-timers.sql */
-  dueTimers(limit: number): DueTimer[] {
-    const nowMs = this.nowMs();
-    return [...this.timers.values()]
-      .filter((timer) => timer.dueMs <= nowMs)
-      .sort((a, b) => a.dueMs - b.dueMs)
-      .slice(0, limit);
-  }
-
-  /** previous-outcome.sql */
-  previousOutcome(runId: string): RunState | undefined {
-    const me = this.runs.get(runId);
-    const before = [...this.runs.values()].filter(
-      (run) => run.workflowId === me?.workflowId && run.number < me.number && run.endedMs !== undefined,
-    );
-    return before.toSorted((a, b) => b.number - a.number)[0]?.state;
-  }
-
-  /** drop-timer.sql */
-  dropTimer({ runId, position, kind }: DueTimer): void {
-    this.timers.delete(`${runId} ${position} ${kind}`);
-  }
-
-  /** overdue-runs.sql */
-  overdueRuns(limit: number): { projectId: string; runId: string }[] {
-    const nowMs = this.nowMs();
-    const found: { projectId: string; runId: string }[] = [];
-    for (const run of this.runs.values()) {
-      if ((run.state === "running" || run.state === "queued") && run.deadlineMs <= nowMs) {
-        found.push({ projectId: run.projectId, runId: run.id });
-      }
-    }
-    return found.slice(0, limit);
-  }
-
-  /** session-live.sql */
-  liveOf(agentId: string): HeldRow[] {
-    const rows: HeldRow[] = [];
-    for (const one of this.live.values()) {
-      if (one.agentId !== agentId) continue;
-      rows.push({
-        attemptId: one.id,
-        runId: one.runId,
-        position: one.position,
-        epoch: one.epoch,
-        session: one.session,
-        seq: one.seq,
-        started: one.state !== "offered",
-        cancelling: this.runs.get(one.runId)?.tasks[one.position]?.s === "cancelling",
-      });
-    }
-    return rows;
-  }
-
-  private overdue(limit: number, isOver: (one: StoredLive) => boolean): OverdueAttempt[] {
-    const found: OverdueAttempt[] = [];
-    for (const one of this.live.values()) {
-      if (!isOver(one)) continue;
-      const projectId = this.runs.get(one.runId)?.projectId ?? "";
-      found.push({ projectId, runId: one.runId, position: one.position, attemptId: one.id, epoch: one.epoch });
-      if (found.length >= limit) break;
-    }
-    return found;
   }
 
   private makeRun(row: StartRow): number {
@@ -355,7 +178,7 @@ export class SimDatabase {
       createdMs: row.cr,
       deadlineMs: row.dl,
       origin: row.og,
-      pause: undefined,
+      pause: row.pa,
       late: undefined,
       state: row.s,
       version: 1,
@@ -366,6 +189,7 @@ export class SimDatabase {
       outputs: row.ou,
       failure: row.f,
       tasks: plan.tasks.map(() => undefined),
+      groups: [],
     });
     return number;
   }
@@ -403,6 +227,9 @@ export class SimDatabase {
       };
       run.tasks[row.o] = moved;
     }
+    const { map } = row.c ?? {};
+    if (map !== undefined && !run.groups.some((group) => group.position === row.o))
+      run.groups.push({ position: row.o, base: map.base, size: map.total });
   }
 
   private writeAttempt(row: AttemptRow): void {
@@ -474,7 +301,50 @@ export class SimDatabase {
     const runId = row.tr ?? row.r;
     const key = `${runId} ${row.o} ${row.k}`;
     if (row.du === undefined) this.timers.delete(key);
-    else this.timers.set(key, { projectId: row.p, runId, position: row.o, kind: row.k, dueMs: row.du, body: row.b });
+    else {
+      const { p: projectId, o: position, k: kind, du: dueMs, b: body, aw: awaits } = row;
+      this.timers.set(key, { projectId, runId, position, kind, dueMs, body, awaits });
+    }
+  }
+
+  private makeHold({ p, r, o, i, k, w, of, un }: HoldRow): void {
+    this.unique(this.holds.has(`${i} ${k}`), `hold of ${i} on ${k}`);
+    this.holds.set(`${i} ${k}`, {
+      projectId: p,
+      attemptId: i,
+      key: k,
+      runId: r,
+      position: o,
+      weight: w,
+      takenMs: of,
+      untilMs: un,
+    });
+  }
+
+  private freeHolds({ i }: FreeRow): void {
+    for (const [key, hold] of this.holds)
+      if (hold.attemptId === i && hold.untilMs === undefined) this.holds.delete(key);
+  }
+
+  /** All parts of the statement see the groups as they were before it. */
+  private writeGroups(rows: readonly GroupRow[]): void {
+    const before = [...this.groups.values()].map((row) => ({ ...row }));
+    for (const { p, r, k, c, s, su } of rows) {
+      const known = this.groups.get(r);
+      if (known === undefined) this.groups.set(r, { projectId: p, runId: r, key: k, state: s, capacity: c });
+      else known.state = s;
+      if (su === undefined) continue;
+      for (const other of before) {
+        if (other.key !== k || other.projectId !== p || other.runId === r) continue;
+        const stored = this.groups.get(other.runId);
+        if (stored !== undefined && other.state === "waiting") stored.state = "superseded";
+        if (su === "all" ? other.state === "superseded" : other.state !== "waiting") continue;
+        const key = `${other.runId} -1 superseded`;
+        if (this.timers.has(key)) continue;
+        const timer = { projectId: p, runId: other.runId, position: -1, kind: "superseded" as const };
+        this.timers.set(key, { ...timer, dueMs: this.nowMs(), body: undefined, awaits: undefined });
+      }
+    }
   }
 
   private unique(isThere: boolean, what: string): void {

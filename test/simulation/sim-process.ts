@@ -9,6 +9,7 @@ export class SimProcess {
   isPaused = false;
   private generation = 0;
   private held: (() => void)[] = [];
+  private readonly ends = new Set<() => void>();
   private readonly world: World;
 
   constructor(world: World) {
@@ -26,6 +27,15 @@ export class SimProcess {
     this.generation++;
     this.isUp = false;
     this.held = [];
+    const ends = [...this.ends];
+    this.ends.clear();
+    for (const work of ends) work();
+  }
+
+  /** Calls when the process dies; the answer takes that back. */
+  atEnd(work: () => void): () => void {
+    this.ends.add(work);
+    return () => this.ends.delete(work);
   }
 
   pause(): void {

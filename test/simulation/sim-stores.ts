@@ -1,5 +1,4 @@
-// The ports of one replica to the simulated database: every statement takes time, may be lost before or after its commit,
-// may be carried out although its caller is told otherwise, and goes on when its caller dies.
+// The ports of one replica to the simulated database.
 import type { Hello } from "@capstan/proto";
 import type { BatchRows } from "../../control-plane/src/commit/batch.ts";
 import type { WorkflowEdition } from "../../control-plane/src/commit/commit.ts";
@@ -10,63 +9,30 @@ import type {
   HeldGroup,
   RunKey,
 } from "../../control-plane/src/commit/commit.store.ts";
-import { runFromRows, type RunRows } from "../../control-plane/src/database/store/load-run.ts";
+import { runFromRows } from "../../control-plane/src/database/store/load-run.ts";
 import type { DispatchStore, DueTimer, WaitingTask } from "../../control-plane/src/dispatch/dispatch.store.ts";
 import type { Renewal } from "../../control-plane/src/dispatch/leases.ts";
 import type { LimitRef, LimitStates } from "../../control-plane/src/engine/limit.ts";
 import { compilePlan } from "../../control-plane/src/engine/plan.ts";
 import type { Run } from "../../control-plane/src/engine/snapshot.ts";
+import type { EventStore, NewEvent, StoredEvent } from "../../control-plane/src/event/event.store.ts";
 import type { GreetingRows, InventoryStore } from "../../control-plane/src/result/inventory.store.ts";
-import type { Random } from "./random.ts";
-import type { StoredRun } from "./rows.ts";
-import type { SimDatabase } from "./sim-database.ts";
-import type { SimProcess } from "./sim-process.ts";
-import type { World } from "./world.ts";
+import { rowsOf } from "./run-rows.ts";
+import { SimConnection } from "./sim-connection.ts";
 
-/** Chances of what happens to one statement, and how long it takes. */
-export interface Weather {
-  slowMs: number;
-  lost: number;
-  conflict: number;
-}
+const reportedStates: ReadonlySet<string> = new Set(["succeeded", "failed", "timed_out", "cancelled"]);
 
-export class Unavailable extends Error {
-  readonly injected = true;
-}
-/** 40001 and 40P01: the database ended the statement; nothing took effect. */
-export class Conflict extends Error {
-  readonly injected = true;
-  readonly code = "40P01";
-}
-export const isUnavailable = (error: unknown): boolean => error instanceof Unavailable;
-
-export interface StoreParts {
-  readonly world: World;
-  readonly database: SimDatabase;
-  readonly process: SimProcess;
-  readonly random: Random;
-  readonly weather: Weather;
-  readonly poolId: string;
-  readonly pools: ReadonlyMap<string, string>;
-  readonly fingerprint: (agentId: string) => string;
-}
-
-export class SimStores implements CommitStore, DispatchStore, InventoryStore {
-  private readonly parts: StoreParts;
-
-  constructor(parts: StoreParts) {
-    this.parts = parts;
-  }
-
+export class SimStores extends SimConnection implements CommitStore, DispatchStore, InventoryStore, EventStore {
   // Commit.
 
-  write(rows: BatchRows): Promise<ReadonlyMap<string, number | undefined>> {
+  write(rows: BatchRows, done?: () => void): Promise<ReadonlyMap<string, number | undefined>> {
     const { database } = this.parts;
     return this.statement(
       "write",
       () => database.beginBatch(rows),
       (snapshot) => database.commitBatch(rows, snapshot),
       () => database.waitsFor(rows),
+      done,
     );
   }
 
@@ -125,29 +91,72 @@ export class SimStores implements CommitStore, DispatchStore, InventoryStore {
     );
   }
 
-  // The simulated workflows take of no limits and belong to no group.
-
-  limitStates(): Promise<LimitStates> {
-    return Promise.resolve(new Map());
+  limitStates(refs: readonly LimitRef[]): Promise<LimitStates> {
+    return this.read("limits", () => this.parts.database.limitStates(refs));
   }
 
   withLimits<T>(
-    _refs: readonly LimitRef[],
+    refs: readonly LimitRef[],
     work: (states: LimitStates, write: CommitStore["write"]) => Promise<T>,
   ): Promise<T> {
-    return work(new Map(), (rows) => this.write(rows));
+    return this.underLocks(refs, async (done) =>
+      work(await this.limitStates(refs), (rows) => this.write(rows, done())),
+    );
   }
 
-  withGroup<T>(_ref: LimitRef, work: (state: HeldGroup, write: CommitStore["write"]) => Promise<T>): Promise<T> {
-    return work({ active: 0, waiting: 0, holders: [] }, (rows) => this.write(rows));
+  withGroup<T>(ref: LimitRef, work: (state: HeldGroup, write: CommitStore["write"]) => Promise<T>): Promise<T> {
+    return this.underLocks([ref], async (done) => {
+      const state = await this.read("group", () => this.parts.database.groupState(ref));
+      return work(state, (rows) => this.write(rows, done()));
+    });
   }
 
+  // Whole workflows are not paused here.
   pausedWorkflows(): Promise<readonly []> {
     return Promise.resolve([]);
   }
 
-  admissibleRuns(): Promise<readonly []> {
-    return Promise.resolve([]);
+  admissibleRuns(limit: number) {
+    return this.poll(() => this.parts.database.admissibleRuns(limit));
+  }
+
+  // Events.
+
+  put(_projectId: string, event: NewEvent): Promise<StoredEvent> {
+    const { database } = this.parts;
+    return this.statement(
+      "event",
+      () => undefined,
+      () => {
+        const { id, type, body } = event;
+        const isNew = !database.events.some((one) => one.id === id);
+        if (isNew)
+          database.events.push({
+            id,
+            type,
+            seq: database.events.length + 1,
+            receivedMs: database.nowMs(),
+            body,
+            told: false,
+          });
+        return { body, isNew };
+      },
+    );
+  }
+
+  async tell(limit: number): Promise<number> {
+    const { database } = this.parts;
+    // A poll that would find nothing has no consequences, so it takes no event.
+    if (!database.isDown && database.events.every((event) => event.told)) return 0;
+    return this.statement(
+      "tell",
+      () => undefined,
+      () => database.tellEvents(limit),
+    );
+  }
+
+  since(look: Parameters<EventStore["since"]>[0]) {
+    return this.read("events", () => this.parts.database.eventsSince(look));
   }
 
   raiseWaiting(): Promise<number> {
@@ -322,173 +331,4 @@ export class SimStores implements CommitStore, DispatchStore, InventoryStore {
       this.parts.world.after(0, next);
     }
   }
-
-  /** A poll that finds nothing has no consequences, so it takes no event; what is found comes late, as any answer. */
-  private poll<T>(look: () => readonly T[]): Promise<readonly T[]> {
-    const { database } = this.parts;
-    if (database.isDown) return this.read("poll", look);
-    const found = look();
-    return found.length === 0 ? Promise.resolve(found) : this.read("poll", () => found);
-  }
-
-  /** What was there when it was asked, told later. */
-  private read<T>(name: string, look: () => T): Promise<T> {
-    const { database, process, random, weather, world } = this.parts;
-    return new Promise((resolve, reject) => {
-      if (database.isDown || random.chance(weather.lost)) {
-        world.count(`read lost: ${name}`);
-        process.after(random.between(1, 50), () => reject(new Unavailable(`${name}: the connection was lost`)));
-        return;
-      }
-      const found = look();
-      process.after(this.latencyMs(), () => resolve(found));
-    });
-  }
-
-  private statement<S, T>(
-    name: string,
-    begin: () => S,
-    commit: (snapshot: S) => T,
-    waitsFor?: () => string | undefined,
-    done: () => void = () => undefined,
-  ): Promise<T> {
-    const { database, process, random, weather, world } = this.parts;
-    return new Promise((resolve, reject) => {
-      const lose = (what: string): void => {
-        world.count(`${name} ${what}`);
-        process.after(random.between(1, 50), () =>
-          reject(new Unavailable(`${name}: the connection was lost (${what})`)),
-        );
-      };
-      if (database.isDown) {
-        done();
-        return lose("refused");
-      }
-      const fate = random.next();
-      if (fate < weather.lost / 3) {
-        done();
-        return lose("lost before");
-      }
-      const snapshot = begin();
-      const isTold = fate >= weather.lost;
-      const isLate = !isTold && fate < (weather.lost * 2) / 3;
-      // The caller is told that the connection is gone while the statement is still under way.
-      if (isLate) lose("lost under way");
-      const ends = random.chance(weather.conflict) && name !== "state";
-      const attempt = (): void => {
-        if (database.isDown && random.chance(0.5)) {
-          done();
-          if (!isLate) lose("lost by a crash");
-          return;
-        }
-        const holder = waitsFor?.();
-        if (holder !== undefined) {
-          database.locked.get(holder)?.statements.push(attempt);
-          return;
-        }
-        if (ends) {
-          world.count(`${name} conflict`);
-          done();
-          process.after(this.latencyMs(), () => reject(new Conflict(`${name}: deadlock detected`)));
-          return;
-        }
-        let answer: T;
-        try {
-          answer = commit(snapshot);
-        } catch (error) {
-          done();
-          process.after(0, () => reject(error));
-          return;
-        }
-        done();
-        if (isTold) process.after(this.latencyMs(), () => resolve(answer));
-        else if (!isLate) lose("lost after");
-      };
-      // The server carries it out whether its client lives or not.
-      world.after(this.latencyMs(), attempt);
-    });
-  }
-
-  private latencyMs(): number {
-    const { random, weather } = this.parts;
-    return random.chance(0.9) ? random.between(0.5, 3) : random.between(0.5, 5 + weather.slowMs);
-  }
-}
-
-const reportedStates: ReadonlySet<string> = new Set(["succeeded", "failed", "timed_out", "cancelled"]);
-
-const iso = (ms: number): string => new Date(ms).toISOString();
-const isoOrNull = (ms: number | undefined): string | null => (ms === undefined ? null : iso(ms));
-
-/** load-runs.sql */
-function rowsOf(run: StoredRun, database: SimDatabase): RunRows {
-  return {
-    project: "default",
-    run: {
-      project_id: run.projectId,
-      id: run.id,
-      workflow_id: run.workflowId,
-      number: run.number,
-      digest: run.plan.digest,
-      state: run.state,
-      version: run.version,
-      event_seq: run.eventSeq,
-      priority: run.priority,
-      inputs: run.inputs,
-      labels: run.labels,
-      trigger: run.trigger,
-      created_at: iso(run.createdMs),
-      started_at: isoOrNull(run.startedMs),
-      ended_at: isoOrNull(run.endedMs),
-      deadline_at: iso(run.deadlineMs),
-      cancel: run.cancel ?? null,
-      pause: run.pause ?? null,
-      late: run.late ?? null,
-      origin: run.origin ?? null,
-      outputs: run.outputs ?? null,
-      failure: run.failure ?? null,
-    },
-    tasks: run.tasks.flatMap((task) =>
-      task === undefined
-        ? []
-        : [
-            {
-              position: task.o,
-              id: task.id,
-              state: task.s,
-              epoch: task.e,
-              attempts: task.a,
-              counters: task.c ?? null,
-              agent_id: task.ag ?? null,
-              created_at: iso(task.createdMs),
-              queued_at: isoOrNull(task.q),
-              started_at: isoOrNull(task.st),
-              ended_at: isoOrNull(task.en),
-              due_at: isoOrNull(task.du),
-              outputs: task.ou ?? null,
-              failure: task.f ?? null,
-              reason: task.re ?? null,
-              items: task.it ?? null,
-            },
-          ],
-    ),
-    live: run.tasks.flatMap((task) => {
-      const live = task?.at === undefined ? undefined : database.live.get(task.at);
-      if (live === undefined) return [];
-      return [
-        {
-          id: live.id,
-          position: live.position,
-          epoch: live.epoch,
-          agent: live.agentId,
-          session: live.session,
-          seq: live.seq,
-          number: live.number,
-          state: live.state,
-          offered: live.offeredMs,
-          started: live.startedMs ?? null,
-        },
-      ];
-    }),
-  };
 }

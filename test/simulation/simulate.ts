@@ -1,18 +1,22 @@
 // One seed: builds the world, lets it run, heals it, waits until everything has ended, and checks the ends.
 import { uuidFromId, uuidV7, type OfferedAttempt } from "@capstan/proto";
 import { SimAgent } from "./agent.ts";
+import { Bounds } from "./bounds.ts";
 import { Checks } from "./checks.ts";
 import { checkEnded } from "./final-check.ts";
 import { Host } from "./host.ts";
 import { Ledger } from "./ledger.ts";
 import { Connection, type Network } from "./link.ts";
 import { Nemesis, type AgentPlace } from "./nemesis.ts";
+import { Operators } from "./operators.ts";
 import { Replica } from "./replica.ts";
 import { settingsOf, type Overrides, type Settings } from "./settings.ts";
 import { SimDatabase } from "./sim-database.ts";
-import type { Weather } from "./sim-stores.ts";
+import type { Weather } from "./sim-connection.ts";
+import { Requests } from "./requests.ts";
 import { Users } from "./users.ts";
-import { makeWorkflow, programOf } from "./workload.ts";
+import type { NumberedEdition, WorkflowEditions } from "../../control-plane/src/workflow/editions.ts";
+import { limitsOf, makeWorkflow, programOf, type Deployed } from "./workload.ts";
 import { World, type Violation } from "./world.ts";
 
 export interface SimulationResult {
@@ -50,15 +54,23 @@ export async function simulate(
   const pools = new Map([["default", project.poolId]]);
   const checks = new Checks(world, database, ledger, pools);
   database.watcher = checks;
-  const weather: Weather = { slowMs: 0, lost: 0, conflict: 0 };
+  const weather: Weather = { slowMs: 0, lost: 0, conflict: 0, renewalLost: 0 };
 
   const documents = world.random();
   const zones = settings.agents > 1 ? ["a", "b"] : ["a"];
   const workflows = Array.from({ length: settings.workflows }, (_, index) =>
-    makeWorkflow(documents, index, newId, { leasesMs: settings.leasesMs, tasksMax: settings.tasksMax, zones }),
+    makeWorkflow(documents, index, newId, {
+      leasesMs: settings.leasesMs,
+      tasksMax: settings.tasksMax,
+      zones,
+      isWide: settings.isWide,
+      workflows: settings.workflows,
+    }),
   );
+  for (const [name, limit] of limitsOf(documents)) database.limits.set(name, limit);
   const byDigest = new Map(workflows.map((workflow) => [workflow.digest, workflow]));
 
+  const editions = editionsOf(workflows, project.projectId);
   const fingerprints = new Map<string, string>();
   const replicas = Array.from({ length: settings.replicas }, (_, replica) => {
     return new Replica({
@@ -75,6 +87,7 @@ export async function simulate(
       pace: settings.pace,
       sessionAgeMs: settings.sessionAgeMs,
       project,
+      editions,
       onReport: (session, items) => checks.onReport(session, items),
     });
   });
@@ -120,15 +133,27 @@ export async function simulate(
     return { agent, network };
   });
 
+  const requests = new Requests({ world, random: world.random(), replicas });
   const users = new Users({
     world,
     random: world.random(),
     database,
-    replicas,
+    requests,
     workflows,
     checks,
     projectId: project.projectId,
     runs: settings.runs,
+    horizonMs: settings.horizonMs,
+  });
+  const operators = new Operators({
+    world,
+    random: world.random(),
+    database,
+    requests,
+    workflows,
+    checks,
+    projectId: project.projectId,
+    newId,
     horizonMs: settings.horizonMs,
   });
   const nemesis = new Nemesis({ world, random: world.random(), settings, database, weather, replicas, places });
@@ -136,7 +161,9 @@ export async function simulate(
   for (const replica of replicas) replica.start();
   for (const { agent } of places) agent.start();
   users.begin();
+  if (settings.isWide) operators.begin();
   nemesis.begin();
+  new Bounds(world, database, replicas, weather).begin();
 
   const isSettled = (): boolean => {
     // What is due soon will fire and be found to mean nothing; what is not would stay.
@@ -151,13 +178,13 @@ export async function simulate(
   let looked = 0;
   await world.run(() => {
     if (!nemesis.isOver || ++looked % 64 !== 0) return false;
-    if (users.open === 0 && isSettled()) return true;
+    if (requests.open === 0 && isSettled()) return true;
     const sinceMs = world.nowMs - Math.max(database.lastWriteMs, settings.horizonMs);
-    if (sinceMs > limitMs) world.violate("I1", stuck(database, places, users.open));
+    if (sinceMs > limitMs) world.violate("I1", stuck(database, places, requests.open));
     return false;
   });
   if (world.violation === undefined) {
-    for (const run of database.runs.values()) checkEnded(world, database, ledger, run);
+    for (const run of database.runs.values()) checkEnded({ world, database, ledger, checks }, run);
     if (database.live.size > 0) world.violate("I11", `${database.live.size} attempts live after everything has ended`);
     if (database.queue.size > 0) world.violate("I11", `${database.queue.size} rows wait after everything has ended`);
     if (database.timers.size > 0)
@@ -173,6 +200,25 @@ export async function simulate(
     simulatedMs: world.nowMs,
     counts: world.counts,
   };
+}
+
+/** Workflows do not change here, so what the rim keeps in memory is all there is. */
+function editionsOf(workflows: readonly Deployed[], projectId: string): WorkflowEditions {
+  const numbered = workflows.map(({ document, digest, workflowId }): NumberedEdition => ({
+    projectId,
+    project: "default",
+    workflowId,
+    digest,
+    document,
+    name: document.name,
+    number: 1,
+  }));
+  const found = (which: (one: NumberedEdition) => boolean) => Promise.resolve(numbered.find(which));
+  return {
+    active: (_project: unknown, name: string) => found((one) => one.name === name),
+    version: (_project: unknown, name: string) => found((one) => one.name === name),
+    byId: (_project: unknown, _workflowId: string, digest: string) => found((one) => one.digest === digest),
+  } as unknown as WorkflowEditions; // what a child's start asks of them
 }
 
 function stuck(database: SimDatabase, places: readonly AgentPlace[], open: number): string {

@@ -3,7 +3,7 @@
 import type { StartOutcome } from "../../control-plane/src/commit/commit.ts";
 import type { Checks } from "./checks.ts";
 import type { Random } from "./random.ts";
-import type { Replica } from "./replica.ts";
+import type { Requests } from "./requests.ts";
 import type { SimDatabase } from "./sim-database.ts";
 import type { World } from "./world.ts";
 import type { Deployed } from "./workload.ts";
@@ -12,7 +12,7 @@ export interface UsersParts {
   readonly world: World;
   readonly random: Random;
   readonly database: SimDatabase;
-  readonly replicas: readonly Replica[];
+  readonly requests: Requests;
   readonly workflows: readonly Deployed[];
   readonly checks: Checks;
   readonly projectId: string;
@@ -20,14 +20,9 @@ export interface UsersParts {
   readonly horizonMs: number;
 }
 
-const answerMs = 10_000;
-
 export class Users {
-  /** Requests that somebody still waits for. */
-  open = 0;
   private readonly parts: UsersParts;
   private readonly runOfKey = new Map<string, string>();
-  private requests = 0;
 
   constructor(parts: UsersParts) {
     this.parts = parts;
@@ -41,7 +36,7 @@ export class Users {
       const inputs = { go: random.chance(0.5) };
       const key = random.chance(0.7) ? `key ${i}` : undefined;
       const twice = key !== undefined && random.chance(0.2);
-      this.open += twice ? 2 : 1;
+      this.parts.requests.open += twice ? 2 : 1;
       const atMs = burst ? random.between(0, 2000) : random.between(0, horizonMs * 0.8);
       world.after(atMs, () => this.start(workflow, inputs, key, random.chance(0.25)));
       if (twice) world.after(atMs + random.between(0, 50), () => this.start(workflow, inputs, key, false));
@@ -51,7 +46,7 @@ export class Users {
   private start(workflow: Deployed, inputs: { go: boolean }, key: string | undefined, cancels: boolean): void {
     const { projectId } = this.parts;
     const { document, digest, workflowId } = workflow;
-    this.ask<StartOutcome>(
+    this.parts.requests.ask<StartOutcome>(
       (replica) =>
         replica.commit?.start({
           edition: { projectId, project: "default", workflowId, digest, document },
@@ -60,17 +55,21 @@ export class Users {
           trigger: { kind: "simulation" },
           ...(key === undefined ? {} : { idempotency: { caller: "user", key, requestSha256: "same" } }),
         }),
-      (outcome) => this.answered(outcome, key, cancels),
+      (outcome) => this.answered(outcome, key, cancels, document.concurrency !== undefined),
       // Without a key nobody can ask again.
       key !== undefined,
     );
   }
 
-  private answered(outcome: StartOutcome, key: string | undefined, cancels: boolean): void {
+  private answered(outcome: StartOutcome, key: string | undefined, cancels: boolean, isGrouped: boolean): void {
     const { world, database, random } = this.parts;
-    this.open--;
+    this.parts.requests.open--;
     if (outcome.kind === "key_reused") return world.violate("I7", `${key} was used by the same request only`);
-    if ("holders" in outcome) return; // refused by concurrency, which no simulated workflow has
+    if ("holders" in outcome) {
+      if (!isGrouped)
+        world.violate("I7", `a run was refused by a group that its workflow does not have: ${outcome.kind}`);
+      return;
+    }
     if (outcome.kind === "unclaimed") return world.violate("I7", "a request that claims no row was refused for one");
     const { runId } = outcome;
     world.trace("answered", outcome.kind, runId);
@@ -81,13 +80,13 @@ export class Users {
       this.runOfKey.set(key, runId);
     }
     if (cancels) {
-      this.open++;
+      this.parts.requests.open++;
       world.after(random.chance(0.3) ? random.between(0, 500) : random.between(0, 60_000), () => this.cancel(runId));
     } else if (random.chance(0.07)) {
-      this.open++;
+      this.parts.requests.open++;
       world.after(random.between(0, 30_000), () => this.pause(runId));
     } else if (random.chance(0.05)) {
-      this.open++;
+      this.parts.requests.open++;
       world.after(random.between(0, 40_000), () => this.cancelTask(runId));
     }
   }
@@ -95,11 +94,11 @@ export class Users {
   private cancel(runId: string): void {
     const { projectId, checks, random } = this.parts;
     const force = random.chance(0.2);
-    this.ask(
+    this.parts.requests.ask(
       (replica) =>
         replica.commit?.submit(projectId, runId, { kind: "cancel_run", actor: "user", reason: "enough", force }),
       (outcome) => {
-        this.open--;
+        this.parts.requests.open--;
         if (outcome.kind === "accepted") checks.onCancelAccepted(runId);
         else if (outcome.kind !== "refused") this.parts.world.violate("I5", `a cancel was answered ${outcome.kind}`);
       },
@@ -110,7 +109,7 @@ export class Users {
   /** Pauses a run and lets it go on later. */
   private pause(runId: string): void {
     const { world, random, projectId } = this.parts;
-    this.ask(
+    this.parts.requests.ask(
       (replica) => replica.commit?.submit(projectId, runId, { kind: "pause_run", actor: "user", reason: "wait" }),
       () => world.after(random.between(0, 60_000), () => this.resume(runId)),
       true,
@@ -118,66 +117,27 @@ export class Users {
   }
 
   private resume(runId: string): void {
-    this.ask(
+    this.parts.requests.ask(
       (replica) => replica.commit?.submit(this.parts.projectId, runId, { kind: "resume_run", actor: "user" }),
       () => {
-        this.open--;
+        this.parts.requests.open--;
       },
       true,
     );
   }
 
   private cancelTask(runId: string): void {
-    const { projectId, database, random } = this.parts;
+    const { projectId, database, random, checks } = this.parts;
     const size = database.runs.get(runId)?.plan.graphSize ?? 1;
     const position = random.int(size);
-    this.ask(
+    checks.onTaskStopped(runId, position);
+    this.parts.requests.ask(
       (replica) =>
         replica.commit?.submit(projectId, runId, { kind: "cancel_task", position, actor: "user", reason: "enough" }),
       () => {
-        this.open--;
+        this.parts.requests.open--;
       },
       true,
     );
-  }
-
-  /** Asks a replica; again, and maybe another, when it is not known what became of the request. */
-  private ask<T>(
-    request: (replica: Replica) => Promise<T> | undefined,
-    answered: (outcome: T) => void,
-    repeats: boolean,
-  ): void {
-    const { world, random, replicas } = this.parts;
-    this.requests++;
-    let isOver = false;
-    const again = (): void => {
-      if (isOver) return;
-      isOver = true;
-      if (repeats) world.after(random.between(200, 3000), () => this.ask(request, answered, true));
-      else this.open--;
-    };
-    const up = replicas.filter((replica) => replica.process.isUp);
-    if (up.length === 0) return again();
-    const replica = random.pick(up);
-    // A request travels; the answer too, and it is lost with its replica.
-    replica.process.after(random.between(0.5, 20), () => {
-      request(replica)?.then(
-        (outcome) =>
-          replica.process.after(random.between(0.5, 20), () => {
-            if (isOver) return;
-            isOver = true;
-            answered(outcome);
-          }),
-        (error: unknown) => {
-          const code = error instanceof Error && "code" in error ? error.code : undefined;
-          if (code !== "unavailable" && !(error instanceof Error && "injected" in error)) {
-            const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-            world.violate("I24", `a request failed: ${text}`);
-          }
-          replica.process.after(1, again);
-        },
-      );
-    });
-    world.after(answerMs, again);
   }
 }

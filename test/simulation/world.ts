@@ -19,7 +19,7 @@ interface Entry {
 const rowMax = 4096;
 /** Events at one moment, and in all; more is a loop that never sleeps. */
 const atOneTimeMax = 20_000;
-const eventsMax = 1_500_000;
+const eventsMax = 400_000;
 
 export class World {
   nowMs = 0;

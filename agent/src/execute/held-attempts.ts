@@ -365,7 +365,8 @@ export class HeldAttempts {
       epoch: held.epoch,
       outcome: "lost",
       cause: "runner_lost",
-      mayHaveStarted: held.startedMs !== undefined,
+      // That it has begun may have been said by a runner that is gone, or stood in the journal behind its last sync.
+      mayHaveStarted: true,
       endedMs: Date.now(),
       ...(held.startedMs === undefined ? {} : { startedMs: held.startedMs }),
     });

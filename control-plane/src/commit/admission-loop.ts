@@ -3,13 +3,21 @@
 import type { Logger } from "pino";
 import type { DispatchStore } from "../dispatch/dispatch.store.ts";
 import { Loop } from "../dispatch/loop.ts";
+import { realScheduler, type Scheduler } from "../dispatch/scheduler.ts";
 import type { Commit } from "./commit.ts";
 import type { CommitSignals } from "./commit-signals.ts";
 
 const batchMax = 200;
 
-export function admissionLoop(store: DispatchStore, commit: Commit, signals: CommitSignals, log: Logger): Loop {
+export function admissionLoop(
+  store: DispatchStore,
+  commit: Commit,
+  signals: CommitSignals,
+  log: Logger,
+  scheduler: Scheduler = realScheduler,
+): Loop {
   const loop = new Loop({
+    scheduler,
     name: "admission",
     everyMs: 1000,
     log,

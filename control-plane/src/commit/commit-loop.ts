@@ -267,6 +267,9 @@ export class CommitLoop implements Commit {
         if (one === "doubted") doubted.push(pending);
         else if (one !== undefined) decided.push({ ...one, holds: held.get(pending.key) ?? noHolds, joins });
       } catch (error) {
+        // An old snapshot can contradict what another replica has made possible: a new one decides (G4).
+        if (!pending.isFresh) doubted.push(pending);
+        if (!pending.isFresh) continue;
         // A bug of ours, or a row that should not be: it concerns this run alone, and leaves it as it was.
         this.errors += 1;
         this.parts.log.error({ err: error, run: pending.runId }, "decision failed");

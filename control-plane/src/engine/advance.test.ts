@@ -331,3 +331,10 @@ test("the timer of an earlier wait, seen by another replica, does not end the wa
   run.retry("a");
   expect(run.states).toEqual({ a: "dispatched" });
 });
+
+test("a start that an agent has told and forgotten again counts as a start: onLost: fail is obeyed", () => {
+  const run = new EngineFixture({ tasks: { a: script({ onLost: "fail" }) } });
+  run.begin("a");
+  run.finish("a", { outcome: "lost", mayHaveStarted: false });
+  expect(run.states["a"]).toBe("failed");
+});

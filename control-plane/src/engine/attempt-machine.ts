@@ -144,7 +144,9 @@ function finished(draft: Draft, task: TaskRun, live: LiveAttempt, result: Finish
   if (result.outcome === "lost") {
     const cause = result.failure?.code ?? "lost";
     if (cause === "given_back") return givenBack(draft, task, live, result);
-    return lost(draft, task, live, cause, result.mayHaveStarted !== false, result);
+    // Its agent may have forgotten a start that it has told.
+    const mayHaveStarted = result.mayHaveStarted !== false || live.state === "running";
+    return lost(draft, task, live, cause, mayHaveStarted, result);
   }
   const startedMs = result.startedMs ?? live.startedMs;
   const endedMs = draft.around.nowMs;

@@ -71,3 +71,11 @@ test("a timer that comes after the end changes nothing", () => {
   expect(run.send({ kind: "timer", position: 0, timer: "timeout_total" })).toEqual({ kind: "duplicate" });
   expect(run.states["a"]).toBe("succeeded");
 });
+
+test("a time that is up changes nothing of a task run that has not been queued: such a snapshot is an old one", () => {
+  const run = new EngineFixture({ tasks: { a: script(), b: script({ needs: ["a"], timeoutTotalMs: minuteMs }) } });
+  expect(run.send({ kind: "timer", position: run.position("b"), timer: "timeout_total" })).toEqual({
+    kind: "duplicate",
+  });
+  expect(run.states["b"]).toBe("waiting");
+});

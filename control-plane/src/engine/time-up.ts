@@ -10,6 +10,8 @@ import { timeUpFailure } from "./time-up-failure.ts";
 export function timeUp(draft: Draft, position: number, which: "total" | "queue" | "poll"): EventOutcome {
   const task = draft.task(position);
   if (task === undefined || isTaskRunEnded(task.state) || task.state === "cancelling") return { kind: "duplicate" };
+  // Its timers are set when it is queued, so the snapshot is an old one: the commit is refused, and a new one says more.
+  if (task.state === "waiting") return { kind: "duplicate" };
   if (draft.run.state === "paused") return { kind: "accepted" };
   if (which === "queue" && task.state !== "queued" && task.state !== "dispatched") return { kind: "duplicate" };
   if (task.state === "retrying") draft.clearTimer(position, "retry");

@@ -7,13 +7,20 @@ import type { Logger } from "pino";
 import type { CommitSignals } from "../commit/commit-signals.ts";
 import type { DueTimer } from "../dispatch/dispatch.store.ts";
 import { Loop } from "../dispatch/loop.ts";
+import { realScheduler, type Scheduler } from "../dispatch/scheduler.ts";
 import type { EventStore } from "./event.store.ts";
 
 const batchMax = 100;
 const lookMax = 200;
 
-export const tellLoop = (store: EventStore, signals: CommitSignals, log: Logger): Loop =>
+export const tellLoop = (
+  store: EventStore,
+  signals: CommitSignals,
+  log: Logger,
+  scheduler: Scheduler = realScheduler,
+): Loop =>
   new Loop({
+    scheduler,
     name: "events",
     everyMs: 1000,
     log,

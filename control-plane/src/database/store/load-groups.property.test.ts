@@ -144,3 +144,17 @@ test("a reload counts of a group what was counted event by event, and knows whos
     { numRuns: 150 },
   );
 });
+
+test("a reload keeps a group without indexes before the one that has its base, so that the next is behind both", () => {
+  const run = new EngineFixture({
+    tasks: {
+      a: script({ forEach: [0, 1], needs: ["s"] }),
+      s: script(),
+      t: script({ forEach: [7], needs: ["a"] }),
+      z: script({ forEach: [] }),
+    },
+  });
+  run.finish("s");
+  expect(run.run.groups.map((group) => group.size)).toEqual([0, 2]);
+  expect(reloaded(run.run).groups).toEqual(run.run.groups);
+});

@@ -25,7 +25,8 @@ export function groupsFromRows(
     .flatMap(({ position, counters }): GroupPlace[] =>
       counters?.map === undefined ? [] : [{ position, base: counters.map.base, size: counters.map.total }],
     )
-    .sort((a, b) => a.base - b.base);
+    // As they were opened: one without indexes has the base of the one after it.
+    .sort((a, b) => a.base - b.base || a.size - b.size);
   let from = 0;
   // A group before the chain that follows it, whose base is behind.
   for (const group of groups) {
