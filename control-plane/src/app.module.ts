@@ -48,6 +48,7 @@ import { PgLogReadStore } from "./database/store/log-read-store.ts";
 import { PgLogStore } from "./database/store/log-store.ts";
 import { PgCommitStore } from "./database/store/pg-commit.store.ts";
 import { PgDispatchStore } from "./database/store/pg-dispatch.store.ts";
+import { PgOperationStore } from "./database/store/operation.store.ts";
 import { PgRunStore } from "./database/store/run.store.ts";
 import { PgCacheStore } from "./database/store/cache-store.ts";
 import { PgSignInStore } from "./database/store/sign-in.store.ts";
@@ -76,6 +77,9 @@ import { ProblemFilter, type Rim } from "./http/problem.filter.ts";
 import { EVENT_LOG } from "./live/event-log.ts";
 import { EventReader } from "./live/event-reader.ts";
 import { LiveController } from "./live/live.controller.ts";
+import { OperationController } from "./operation/operation.controller.ts";
+import { operationLoop } from "./operation/operation-loop.ts";
+import { OperationService } from "./operation/operation.service.ts";
 import { untilReachable } from "./prepare-database.ts";
 import { LimitController } from "./project/limit.controller.ts";
 import { LimitService } from "./project/limit.service.ts";
@@ -223,10 +227,14 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const audit = new PgAudit(pools.api);
   const eventLog = new PgEventLog(pools.engine);
   const runs = new RunService(runStore, editions, commit, audit);
+  const paths = new StorePaths(config.dataDir);
+  const again = new AgainService({ runs, editions, commit, snapshots: commitStore, paths, audit, early });
+  const operationStore = new PgOperationStore(pools.api, pools.engine);
+  const operating = operationLoop({ store: operationStore, runs, again, log: dispatchLog });
+  if (config.roles.has("loops")) loops.push(operating);
   const queue = new QueueService(runStore, picture, limitStore);
   const reader = new EventReader(eventLog, signals, log);
   const rim: Rim = { log, isUnavailable };
-  const paths = new StorePaths(config.dataDir);
   const { limits } = config;
   const rate = new TokenBuckets({
     name: "api",
@@ -295,6 +303,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       DeployController,
       RunRequestController,
       AgainController,
+      OperationController,
       RunController,
       SteerController,
       ExplainController,
@@ -331,10 +340,8 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       },
       { provide: RunService, useValue: runs },
       { provide: SteerService, useValue: new SteerService(runs, commit, audit) },
-      {
-        provide: AgainService,
-        useValue: new AgainService({ runs, editions, commit, snapshots: commitStore, paths, audit, early }),
-      },
+      { provide: AgainService, useValue: again },
+      { provide: OperationService, useValue: new OperationService(operationStore, () => operating.wake()) },
       { provide: StartLimits, useValue: startLimits },
       { provide: AGENT_PICTURE, useValue: picture },
       { provide: ExplainService, useValue: new ExplainService(runs, runStore, picture, limitStore) },

@@ -19,6 +19,7 @@ export const idPrefixes = {
   deploy: "dep",
   joinToken: "jt",
   event: "ev",
+  operation: "op",
 } as const;
 export type IdPrefix = (typeof idPrefixes)[keyof typeof idPrefixes];
 

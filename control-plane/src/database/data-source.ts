@@ -15,6 +15,7 @@ import { AgentResources0011 } from "./migration/0011-agent-resources.ts";
 import { Variables0012 } from "./migration/0012-variables.ts";
 import { People0014 } from "./migration/0014-people.ts";
 import { SignIn0015 } from "./migration/0015-sign-in.ts";
+import { Operations0016 } from "./migration/0016-operations.ts";
 import { ownerSettings, rolePassword, type RuntimeRole } from "./pool.ts";
 
 /** All migrations in order; the length is the schema's number. */
@@ -31,6 +32,7 @@ export const migrations = [
   Variables0012,
   People0014,
   SignIn0015,
+  Operations0016,
 ] as const;
 export const schemaVersion = migrations.length;
 

@@ -9,6 +9,7 @@ export * from "./people.ts";
 export * from "./workflow.ts";
 export * from "./deploy.ts";
 export * from "./run.ts";
+export * from "./operation.ts";
 export * from "./approval.ts";
 export * from "./event.ts";
 export * from "./explain.ts";

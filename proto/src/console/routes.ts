@@ -28,6 +28,7 @@ import { setVariableBodySchema, variableSchema } from "./variable.ts";
 import { limitDetailSchema, limitSchema, setLimitBodySchema } from "./limit.ts";
 import { liveQuery } from "./live.ts";
 import { logWindowSchema, rawLogQuery, runLogQuery, taskLogQuery } from "./log.ts";
+import { operationRoutes } from "./operation-routes.ts";
 import { peopleRoutes } from "./people-routes.ts";
 import { page, type Route } from "./route.ts";
 import {
@@ -78,6 +79,7 @@ const eventStream = "text/event-stream";
 
 export const routes = {
   ...peopleRoutes,
+  ...operationRoutes,
   me: {
     method: "GET",
     path: "/api/v1/me",

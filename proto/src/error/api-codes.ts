@@ -159,6 +159,21 @@ export const apiCodes = errorEntries({
     meaning: "The workflow says `concurrency` with `onLimit: skip`, and runs with an equal key hold all of its limit.",
     do: "Wait until one of the runs that are named has ended, or cancel it.",
   },
+  count_changed: {
+    title: "Another number of runs fits by now",
+    status: 409,
+    retryable: false,
+    meaning:
+      "The request names how many runs it expects to change, and since then runs have begun or ended. Nothing was done.",
+    do: "Ask again with dryRun, look at the number, and send it as expectCount.",
+  },
+  limit_exceeded: {
+    title: "It is more than what may be asked for at once",
+    status: 422,
+    retryable: false,
+    meaning: "One request changes or makes at most 10,000 runs.",
+    do: "Ask for less: a shorter time, fewer workflows or values.",
+  },
   queue_full: {
     title: "Too much waits already",
     status: 429,

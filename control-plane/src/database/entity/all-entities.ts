@@ -21,6 +21,8 @@ import { LiveAttemptEntity } from "./live-attempt.entity.ts";
 import { LogSegmentEntity } from "./log-segment.entity.ts";
 import { LogStreamEntity } from "./log-stream.entity.ts";
 import { MemberEntity } from "./member.entity.ts";
+import { OperationEntity } from "./operation.entity.ts";
+import { OperationRunEntity } from "./operation-run.entity.ts";
 import { PoolEntity } from "./pool.entity.ts";
 import { ProjectEntity } from "./project.entity.ts";
 import { ProjectEventEntity } from "./project-event.entity.ts";
@@ -62,6 +64,8 @@ export const entities = [
   LogSegmentEntity,
   LogStreamEntity,
   MemberEntity,
+  OperationEntity,
+  OperationRunEntity,
   PoolEntity,
   ProjectEntity,
   ProjectEventEntity,

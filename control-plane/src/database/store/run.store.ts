@@ -13,6 +13,7 @@ import type {
   TaskRecord,
 } from "../../run/run.store.ts";
 import { withProject } from "../pool.ts";
+import { filterSql, filterValues } from "./run-filter.ts";
 
 /** Times leave as the text of the API, so that nothing has to parse and print them again. */
 const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
@@ -21,26 +22,6 @@ const runColumns = `r.id, r.workflow_id AS "workflowId", r.workflow_name AS work
   r.state, r.priority::int AS priority, r.labels, r.trigger, ${iso("r.created_at")} AS created,
   ${iso("r.started_at")} AS started, ${iso("r.ended_at")} AS ended, ${iso("r.deadline_at")} AS deadline, r.cancel,
   r.pause, r.late, r.origin, r.failure`;
-
-const filterSql = `r.project_id = $1
-  AND ($2::text[] IS NULL OR r.state = ANY($2))
-  AND ($3::text[] IS NULL OR r.workflow_name = ANY($3))
-  AND ($4::jsonb[] IS NULL OR EXISTS (SELECT 1 FROM unnest($4::jsonb[]) AS l(label) WHERE r.labels @> l.label))
-  AND ($5::timestamptz IS NULL OR r.created_at >= $5)
-  AND ($6::timestamptz IS NULL OR r.created_at < $6)
-  AND ($7::text IS NULL OR strpos(r.workflow_name, $7) > 0)
-  AND ($8::bigint IS NULL OR r.number = $8)`;
-
-const filterValues = (projectId: string, filter: RunFilter): unknown[] => [
-  projectId,
-  filter.states ?? null,
-  filter.workflows ?? null,
-  filter.labels?.map((label) => JSON.stringify(label)) ?? null,
-  filter.createdAfter ?? null,
-  filter.createdBefore ?? null,
-  filter.text ?? null,
-  filter.number ?? null,
-];
 
 const taskRows = `SELECT t.id, t.position, t.key, t.state, t.epoch::float8 AS epoch, t.attempts, t.agent_id AS "agentId",
               a.name AS agent, ${iso("t.created_at")} AS created, ${iso("t.queued_at")} AS queued,
