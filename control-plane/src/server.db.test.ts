@@ -81,6 +81,7 @@ const params = {
   agent: "a",
   limit: "db",
   user: "ana",
+  operation: "op",
 };
 const table: [string, Route][] = Object.entries(routes);
 

@@ -23,8 +23,8 @@ test("the tasks of a run are those of its document: a mapped one tells how its i
   const run = await start();
   const { body } = await server.call("GET", `${run}/tasks`);
   expect(body["data"]).toMatchObject([
-    { task: "check", state: "running", mapped: { total: 5, waiting: 5, running: 0 } },
     { task: "count", state: "running", mapped: { total: 5, waiting: 3, running: 2, succeeded: 0 } },
+    { task: "check", state: "running", mapped: { total: 5, waiting: 5, running: 0 } },
   ]);
 });
 
