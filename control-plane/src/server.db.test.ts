@@ -6,7 +6,7 @@ import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { pino } from "pino";
 import { afterAll, expect, test } from "vitest";
-import { encodeBundle, problemSchema, routePath, routes, type Route } from "@capstan/proto";
+import { encodeBundle, problemSchema, routeParams, routePath, routes, type Route } from "@capstan/proto";
 import { cloneDatabase } from "../../test/support/database.ts";
 import { readConfig } from "./config.ts";
 import { startServer } from "./server.ts";
@@ -68,26 +68,14 @@ const hello =
 const deploy = (): Promise<Answer> =>
   call("POST", `${project}/deploys`, { documents: [{ file: "hello.yaml", source: hello }] });
 
-const params = {
-  project: "default",
-  run: "hello-1",
-  task: "hi",
-  workflow: "hello",
-  version: "1",
-  sha256: "a".repeat(64),
-  name: "x",
-  pool: "default",
-  token: "t",
-  agent: "a",
-  limit: "db",
-  user: "ana",
-  operation: "op",
-};
+/** A value for each parameter of a path; none of them names anything. */
+const paramsOf = (path: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(routeParams(path).map((name) => [name, name === "project" ? "default" : "nothing"]));
 const table: [string, Route][] = Object.entries(routes);
 
 test("without a credential every route that needs one is 401 or 404, however its path is bent", async () => {
   for (const [name, route] of table.filter(([, route]) => route.permission !== "none")) {
-    const plain = routePath(route.path, params);
+    const plain = routePath(route.path, paramsOf(route.path));
     const bent = ["", "/configs", "/health", "/ready", ";/", "%2f.json", "?x=/health", "//", ".", "/../livez"].map(
       (suffix) => plain + suffix,
     );

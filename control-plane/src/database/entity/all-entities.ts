@@ -37,6 +37,11 @@ import { TaskRunEntity } from "./task-run.entity.ts";
 import { TimerEntity } from "./timer.entity.ts";
 import { TraceBatchEntity } from "./trace-batch.entity.ts";
 import { UserEntity } from "./user.entity.ts";
+import { UserIdentityEntity } from "./user-identity.entity.ts";
+import { UserPasswordEntity } from "./user-password.entity.ts";
+import { UserInvitationEntity } from "./user-invitation.entity.ts";
+import { SignInFlowEntity } from "./sign-in-flow.entity.ts";
+import { DeviceCodeEntity } from "./device-code.entity.ts";
 import { UserSessionEntity } from "./user-session.entity.ts";
 import { WorkflowEntity } from "./workflow.entity.ts";
 import { WorkflowVersionEntity } from "./workflow-version.entity.ts";
@@ -80,6 +85,11 @@ export const entities = [
   TimerEntity,
   TraceBatchEntity,
   UserEntity,
+  UserIdentityEntity,
+  UserPasswordEntity,
+  UserInvitationEntity,
+  SignInFlowEntity,
+  DeviceCodeEntity,
   UserSessionEntity,
   WorkflowEntity,
   WorkflowVersionEntity,

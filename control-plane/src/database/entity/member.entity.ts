@@ -14,4 +14,7 @@ export class MemberEntity {
 
   @Column({ name: "created_at", type: "timestamptz" })
   createdAt!: Date;
+
+  @Column({ name: "from_groups", type: "boolean" })
+  fromGroups!: boolean;
 }

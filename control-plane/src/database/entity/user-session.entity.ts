@@ -17,4 +17,10 @@ export class UserSessionEntity {
 
   @Column({ name: "expires_at", type: "timestamptz" })
   expiresAt!: Date;
+
+  @Column({ type: "text" })
+  kind!: string;
+
+  @Column({ name: "signed_in_at", type: "timestamptz" })
+  signedInAt!: Date;
 }
