@@ -30,6 +30,7 @@ import { registerRuns } from "./command/runs.ts";
 import { registerStatus } from "./command/status.ts";
 import { registerTest } from "./command/test.ts";
 import { registerTokens } from "./command/tokens.ts";
+import { registerUsers } from "./command/users.ts";
 import { registerValidate } from "./command/validate.ts";
 import { registerWaits } from "./command/waits.ts";
 import { registerVersion } from "./command/version.ts";
@@ -87,6 +88,7 @@ export function makeProgram(): Command {
     registerAgents,
     registerLimits,
     registerProjects,
+    registerUsers,
     registerMembers,
     registerTokens,
     registerAudit,

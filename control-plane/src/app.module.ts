@@ -14,9 +14,12 @@ import { AttemptBudget, SIGN_IN_BUDGET } from "./auth/attempt-budget.ts";
 import { AuthService } from "./auth/auth.service.ts";
 import type { Keys } from "./auth/keys.ts";
 import { OidcClient } from "./auth/oidc.ts";
+import { Passwords } from "./auth/password.ts";
 import { PermissionGuard } from "./auth/permission.guard.ts";
 import { SignInController } from "./auth/sign-in.controller.ts";
 import { SignInService } from "./auth/sign-in.service.ts";
+import { UserController } from "./auth/user.controller.ts";
+import { UserService } from "./auth/user.service.ts";
 import { SITE, type Site } from "./auth/site.ts";
 import { answerCache } from "./cache/answer-cache.ts";
 import { admissionLoop } from "./commit/admission-loop.ts";
@@ -55,6 +58,7 @@ import { PgSignInStore } from "./database/store/sign-in.store.ts";
 import { PgSweepStore } from "./database/store/sweep-store.ts";
 import { PgInventoryStore } from "./database/store/session-store.ts";
 import { PgVariableStore } from "./database/store/variable.store.ts";
+import { PgUserStore } from "./database/store/users.store.ts";
 import { PgWorkflowStore } from "./database/store/workflow.store.ts";
 import { Backlog } from "./dispatch/backlog.ts";
 import { DatabaseClock } from "./dispatch/database-clock.ts";
@@ -219,6 +223,14 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const issuer = config.oidc === undefined ? [] : [new URL(config.oidc.issuer).host];
   const egress = new DirectEgress({ allow: [...config.egressAllow, ...issuer] });
   const oidc = config.oidc === undefined ? undefined : new OidcClient(config.oidc, egress);
+  const passwords = new Passwords();
+  const users = new UserService({
+    store: new PgUserStore(pools.auth),
+    passwords,
+    auth,
+    budget: new AttemptBudget({ perMinute: config.limits.signInsOfAccountPerMinute }),
+    publicUrl: () => site.url(),
+  });
   const signIn = new SignInService(new PgSignInStore(pools.auth), oidc);
   const runStore = new PgRunStore(pools.api);
   const picture = new PgAgentPicture(pools.api);
@@ -278,6 +290,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
     pools: {
       ...pools,
       close: async () => {
+        await passwords.close();
         await egress.close();
         await cold.close();
         await pools.close();
@@ -295,6 +308,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       ApiTokenController,
       AuditController,
       SignInController,
+      UserController,
       ProjectController,
       MemberController,
       LimitController,
@@ -319,6 +333,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: AuthService, useValue: auth },
       { provide: SIGN_IN_BUDGET, useValue: new AttemptBudget({ perMinute: limits.signInsPerMinute }) },
       { provide: SignInService, useValue: signIn },
+      { provide: UserService, useValue: users },
       { provide: RELEASE, useValue: release },
       { provide: HEALTH, useValue: health },
       { provide: COMMIT, useValue: commit },

@@ -123,6 +123,18 @@ export const permissions = {
     meaning: "revoke API tokens of everybody",
   },
   "projects:create": { roles: ["system_admin"], reauth: false, audited: true, meaning: "make projects" },
+  "users:read": {
+    roles: ["system_admin"],
+    reauth: false,
+    audited: false,
+    meaning: "see the users of the installation",
+  },
+  "users:write": {
+    roles: ["system_admin"],
+    reauth: true,
+    audited: true,
+    meaning: "make users and invite, disable and enable them",
+  },
   "agents:revoke": { roles: poolAdmins, reauth: false, audited: true, meaning: "revoke agents" },
 } as const satisfies Record<string, PermissionEntry>;
 export type Permission = keyof typeof permissions;

@@ -78,7 +78,7 @@ export function loginPage(page: LoginPage): string {
     ...(page.passwords ? [passwordForm(page.name, page.oidcLabel === undefined)] : []),
   ];
   const body = `<h1 id="title">${page.fresh ? "Sign in again" : "Sign in"}</h1>
-<p class="bad" id="error" role="alert"${problem === "" ? " hidden" : ""}>${html(problem)}</p>
+<p class="bad" id="error" role="alert"${problem === "" ? " hidden" : ""}>${html(problem).replaceAll(/`([^`]+)`/g, "<code>$1</code>")}</p>
 <div class="card" id="ways" data-home="${html(page.home)}">${ways.join("\n")}</div>
 ${page.passwords ? invitationForm : ""}`;
   const footer = "On the machine that runs Capstan, <code>capstan open</code> makes a link that signs you in once.";

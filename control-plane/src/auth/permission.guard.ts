@@ -117,7 +117,7 @@ function checkRecent(permission: Permission, principal: Principal): void {
   if (entry.reauth && principal.via === "cookie" && Date.now() - principal.signedInMs > reauthMs) {
     throw new AppError(
       "reauth_required",
-      `${permission} needs a sign-in that is at most five minutes old. Run \`capstan open\`.`,
+      `${permission} needs a sign-in that is at most five minutes old. Sign in again at /login?fresh=1.`,
     );
   }
 }

@@ -35,7 +35,7 @@ export class SignInController {
       home: returnPath(call.query.return),
       fresh: call.query.fresh ?? false,
       oidcLabel: this.signIn.oidcLabel,
-      passwords: false,
+      passwords: true,
       name: principal?.kind === "person" ? principal.name : undefined,
       error: call.query.error,
     });

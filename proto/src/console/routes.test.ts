@@ -25,9 +25,11 @@ test("only these paths need no sign-in", () => {
   const open = table.filter(([, route]) => route.permission === "none").map(([, route]) => route.path);
   expect(open.toSorted()).toEqual([
     "/auth/exchange",
+    "/auth/invitation",
     "/auth/logout",
     "/auth/oidc/callback",
     "/auth/oidc/start",
+    "/auth/password",
     "/livez",
     "/login",
     "/readyz",

@@ -57,6 +57,7 @@ import {
   taskRunSchema,
 } from "./run.ts";
 import { signInRoutes } from "./sign-in-routes.ts";
+import { userRoutes } from "./user-routes.ts";
 import {
   pauseWorkflowBodySchema,
   versionDetailSchema,
@@ -678,5 +679,6 @@ export const routes = {
     errors: ["state_conflict"],
   },
 
+  ...userRoutes,
   ...signInRoutes,
 } as const satisfies Record<string, Route>;

@@ -1,6 +1,6 @@
 // Routes of signing in, and of load balancers: the part of the table that needs no sign-in.
 import { exchangeBodySchema, exchangeSchema, signInLinkSchema } from "./auth.ts";
-import { loginQuery, oidcCallbackQuery, oidcStartQuery } from "./sign-in.ts";
+import { invitationBodySchema, loginQuery, passwordBodySchema, oidcCallbackQuery, oidcStartQuery } from "./sign-in.ts";
 import type { Route } from "./route.ts";
 
 export const signInRoutes = {
@@ -41,6 +41,26 @@ export const signInRoutes = {
     idempotency: "safe",
     query: loginQuery,
     responseType: "text/html",
+  },
+  passwordSignIn: {
+    method: "POST",
+    path: "/auth/password",
+    summary: "Sign in by name and password: makes a session cookie",
+    permission: "none",
+    idempotency: "no",
+    body: passwordBodySchema,
+    response: exchangeSchema,
+    errors: ["sign_in_refused", "rate_limited", "origin_refused"],
+  },
+  invitationAccept: {
+    method: "POST",
+    path: "/auth/invitation",
+    summary: "Set the password of whoever was invited, once, and sign in",
+    permission: "none",
+    idempotency: "no",
+    body: invitationBodySchema,
+    response: exchangeSchema,
+    errors: ["token_expired", "password_weak", "rate_limited", "origin_refused"],
   },
   oidcStart: {
     method: "GET",

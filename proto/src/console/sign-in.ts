@@ -12,6 +12,15 @@ export const loginQuery = z.object({
 });
 export const oidcStartQuery = z.object({ return: returnTo, fresh: queryFlag().optional() });
 
+export const passwordBodySchema = z.strictObject({
+  name: z.string().min(1).max(128),
+  password: z.string().min(1).max(512),
+});
+export const invitationBodySchema = z.strictObject({
+  token: z.string().min(1).max(256),
+  password: z.string().min(1).max(512),
+});
+
 /** What providers append besides is not looked at. */
 export const oidcCallbackQuery = z.object({
   code: z.string().max(4096).optional(),

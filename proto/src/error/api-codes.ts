@@ -56,8 +56,8 @@ export const apiCodes = errorEntries({
     title: "Sign in again for this",
     status: 403,
     retryable: false,
-    meaning: "Deploying and enrolling need a sign-in that is at most five minutes old.",
-    do: "Run `capstan open` and repeat, or use the CLI with a token.",
+    meaning: "Deploying, enrolling, members, tokens and users need a sign-in that is at most five minutes old.",
+    do: "Sign in again at /login?fresh=1 and repeat, or use the CLI with a token.",
   },
   not_found: {
     title: "There is no such thing here",

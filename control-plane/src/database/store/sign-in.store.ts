@@ -7,7 +7,7 @@ import { inTransaction } from "../pool.ts";
 import { appendAudit } from "./audit-append.ts";
 import { openSession, userColumns, type UserColumns } from "./open-session.ts";
 
-const newId = (): string => uuidV7(Date.now(), randomBytes(10));
+export const newId = (): string => uuidV7(Date.now(), randomBytes(10));
 
 /** Sign-in by an identity provider on PostgreSQL. */
 export class PgSignInStore implements SignInStore {

@@ -1,7 +1,7 @@
 "use client";
 import { usePathname } from "next/navigation";
 import { ApiProblem } from "../../api/problem.ts";
-import { loginPath } from "../../lib/paths.ts";
+import { freshLoginPath, loginPath } from "../../lib/paths.ts";
 import { Button, buttonLook } from "../../ui/button.tsx";
 import { Notice } from "../../ui/notice.tsx";
 
@@ -12,15 +12,16 @@ export function ProblemNotice({ error, onRetry }: { readonly error: unknown; rea
     error instanceof ApiProblem
       ? error
       : new ApiProblem({ code: "internal", detail: "The console could not read the answer." });
-  const signIn = problem.status === 401;
+  const isStale = problem.code === "reauth_required";
+  const signIn = problem.status === 401 || isStale;
   return (
     <Notice
       tone="bad"
       title={problem.message}
       actions={
         signIn ? (
-          <a className={buttonLook({ look: "strong" })} href={loginPath(path)}>
-            Sign in
+          <a className={buttonLook({ look: "strong" })} href={isStale ? freshLoginPath(path) : loginPath(path)}>
+            {isStale ? "Sign in again" : "Sign in"}
           </a>
         ) : (
           <Button onClick={onRetry}>Try again</Button>
