@@ -5,7 +5,6 @@
 import { renameSync, writeFileSync } from "node:fs";
 import {
   actionKindOf,
-  elapsedMs,
   taskOf,
   type CanonicalWorkflow,
   type ClockReading,
@@ -21,11 +20,9 @@ import type { ExecutorContext, Executors, FileTransfer, Finished, Prepared, Proc
 import type { AttemptFolders, FolderPool } from "./attempt-folders.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import { maskedJson, messageOf, setupFailure, stoppedBefore, wordOf } from "./attempt-word.ts";
-import { readClocks } from "./clock.ts";
 import { isLimited, limitTree } from "./cgroup-limits.ts";
 import { EventFile } from "./event-file.ts";
-import type { LeaseClock } from "./lease-clock.ts";
-import { termPointMs } from "./lease-table.ts";
+import { isTermDue, type LeaseClock } from "./lease-clock.ts";
 import { longTimeout } from "./long-timeout.ts";
 import { environmentOf, type PreparedProcess } from "./spawn.ts";
 import type { RunningProcess, Spawner } from "./spawner.ts";
@@ -141,6 +138,8 @@ export class CarriedAttempt {
       folders = folderPool.take(this.offer.attempt);
       context = this.#contextOf(folders);
       finished = await this.#execute(context, executorOf(context));
+      // The lease thread may have stopped it, and its word of that be still on the way.
+      if (finished.outcome === "failed" && this.#stop === undefined && this.#isLeaseOver()) this.stop("lease_over", 0);
     } catch (error) {
       finished = { outcome: "failed", failure: setupFailure(error) };
     }
@@ -241,13 +240,13 @@ export class CarriedAttempt {
 
   /** The last look at the lease before user code begins. The lease thread has the final word, but looks every 250 ms. */
   #mayStart(): boolean {
-    const renewed = this.#options.renewed();
-    const { base } = this.#options.take;
-    const newest = renewed !== undefined && renewed.monoMs > base.monoMs ? renewed : base;
-    if (this.offer.onLeaseEnd === "continue") return true;
-    if (elapsedMs(newest, readClocks()) < termPointMs(this.offer.leaseMs, this.offer.graceMs)) return true;
+    if (!this.#isLeaseOver()) return true;
     this.stop("lease_over", 0);
     return false;
+  }
+
+  #isLeaseOver(): boolean {
+    return isTermDue(this.offer, this.#options.take.base, this.#options.renewed());
   }
 
   #started(): void {

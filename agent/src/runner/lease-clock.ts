@@ -1,9 +1,21 @@
 // The main thread's end of the lease thread.
 import { Worker } from "node:worker_threads";
-import type { ClockReading } from "@capstan/proto";
-import type { LeasedAttempt } from "./lease-table.ts";
+import { elapsedMs, type ClockReading } from "@capstan/proto";
+import { readClocks } from "./clock.ts";
+import { termPointMs, type LeasedAttempt } from "./lease-table.ts";
 import type { LeaseNotice, LeaseOrder, LeaseThreadSetup } from "./lease-thread.ts";
 import type { Tree } from "./tree.ts";
+
+/** Whether the thread has a reason to stop an attempt by now. @param base of its offer @param renewed the last acknowledged */
+export function isTermDue(
+  attempt: Pick<LeasedAttempt, "leaseMs" | "graceMs" | "onLeaseEnd">,
+  base: ClockReading,
+  renewed: ClockReading | undefined,
+): boolean {
+  if (attempt.onLeaseEnd === "continue") return false;
+  const newest = renewed !== undefined && renewed.monoMs > base.monoMs ? renewed : base;
+  return elapsedMs(newest, readClocks()) >= termPointMs(attempt.leaseMs, attempt.graceMs);
+}
 
 export class LeaseClock {
   readonly #worker: Worker;
