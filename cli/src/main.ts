@@ -18,6 +18,7 @@ import { registerExplain } from "./command/explain.ts";
 import { registerInit } from "./command/init.ts";
 import { registerLimits } from "./command/limits.ts";
 import { registerVars } from "./command/vars.ts";
+import { registerSchedules } from "./command/schedules.ts";
 import { registerLogs } from "./command/logs.ts";
 import { registerMembers } from "./command/members.ts";
 import { registerOpen } from "./command/open.ts";
@@ -93,6 +94,7 @@ export function makeProgram(): Command {
     registerTokens,
     registerAudit,
     registerVars,
+    registerSchedules,
     registerOpen,
     registerDoctor,
     registerVersion,

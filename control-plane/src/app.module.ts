@@ -55,6 +55,7 @@ import { PgOperationStore } from "./database/store/operation.store.ts";
 import { PgRunStore } from "./database/store/run.store.ts";
 import { PgCacheStore } from "./database/store/cache-store.ts";
 import { PgSignInStore } from "./database/store/sign-in.store.ts";
+import { PgScheduleStore } from "./database/store/schedule-store.ts";
 import { PgSweepStore } from "./database/store/sweep-store.ts";
 import { PgInventoryStore } from "./database/store/session-store.ts";
 import { PgVariableStore } from "./database/store/variable.store.ts";
@@ -64,9 +65,10 @@ import { Backlog } from "./dispatch/backlog.ts";
 import { DatabaseClock } from "./dispatch/database-clock.ts";
 import { DispatchLoop } from "./dispatch/dispatch-loop.ts";
 import { leaseClockLoop, leaseLoop, LeaseRenewals } from "./dispatch/lease-loop.ts";
-import type { Loop } from "./dispatch/loop.ts";
+import { Loop } from "./dispatch/loop.ts";
 import { raiseLoop } from "./dispatch/raise-loop.ts";
 import { DirectEgress } from "./egress/egress.ts";
+import { realScheduler } from "./dispatch/scheduler.ts";
 import { EventController } from "./event/event.controller.ts";
 import { EVENTS, type Events } from "./event/events.ts";
 import { lookBack, tellLoop } from "./event/tell-loop.ts";
@@ -109,6 +111,11 @@ import { AgainService } from "./trigger/again.service.ts";
 import { ChildStarter } from "./trigger/child-starter.ts";
 import { EarlyRuns } from "./trigger/early-run.ts";
 import { StartLimits } from "./trigger/start-limits.ts";
+import { ScheduleController } from "./schedule/schedule.controller.ts";
+import { ScheduleRounds } from "./schedule/schedule-rounds.ts";
+import { ScheduleService } from "./schedule/schedule.service.ts";
+import type { ScheduleStore } from "./schedule/schedule.store.ts";
+import { TickStarter } from "./schedule/tick-starter.ts";
 import { RunRequestController } from "./trigger/run-request.controller.ts";
 import { DeployController } from "./workflow/deploy.controller.ts";
 import { DeployService } from "./workflow/deploy.service.ts";
@@ -186,6 +193,8 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
     publicUrl: () => site.url(),
   });
   const childStarter = new ChildStarter(commit, commitStore, editions, early);
+  const scheduleStore = new PgScheduleStore(pools.engine, pools.api);
+  const tickStarter = new TickStarter(commit, scheduleStore, editions, early);
   const loops: Loop[] = [
     leaseClockLoop(dispatchStore, clock, dispatchLog),
     heldWorkflowsLoop(held, dispatchLog),
@@ -207,9 +216,11 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
           ["event:look", (timer) => lookBack(eventStore, timer)],
           ["cache", (timer) => answerCache(cacheStore, timer)],
           ["child_start", (timer) => childStarter.start(timer)],
+          ["schedule_start", (timer) => tickStarter.start(timer)],
         ]),
       }),
       telling,
+      scheduleLoop(scheduleStore, tickStarter, newId, log),
       deadlineLoop(dispatchStore, commit, dispatchLog),
       sweepLoop(sweeps, log),
       holdSweepLoop(sweeps, log),
@@ -313,6 +324,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       MemberController,
       LimitController,
       VariableController,
+      ScheduleController,
       WorkflowController,
       DeployController,
       RunRequestController,
@@ -363,6 +375,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: VariableService, useValue: new VariableService(variables) },
       { provide: EarlyRuns, useValue: early },
       { provide: LimitService, useValue: new LimitService(limitStore, limitStore) },
+      { provide: ScheduleService, useValue: new ScheduleService(scheduleStore, () => clock.nowMs()) },
       { provide: QueueService, useValue: queue },
       { provide: EVENT_LOG, useValue: eventLog },
       { provide: EVENTS, useValue: events },
@@ -374,6 +387,13 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       ...agentSide.providers,
     ],
   };
+}
+
+/** Every replica has one. A tick that is near wakes it, so that it does not wait for the poll. */
+function scheduleLoop(store: ScheduleStore, starter: TickStarter, newId: () => string, log: Log): Loop {
+  const rounds = new ScheduleRounds({ store, starter, newId, log, after: realScheduler.after });
+  const loop: Loop = new Loop({ name: "schedules", everyMs: 500, log, round: () => rounds.round(() => loop.wake()) });
+  return loop;
 }
 
 @Module({})

@@ -92,11 +92,12 @@ export const permissions = {
     audited: true,
     meaning: "set and remove variables of the project",
   },
+  "schedules:read": { roles: readers, reauth: false, audited: false, meaning: "see schedules and what they missed" },
   "schedules:write": {
     roles: ["deployer", "project_admin"],
     reauth: false,
     audited: true,
-    meaning: "pause workflows and let them go on",
+    meaning: "pause workflows and schedules and let them go on",
   },
   "agents:drain": {
     roles: ["operator", "pool_admin", "project_admin"],

@@ -13,6 +13,7 @@ import { RunGroups0009 } from "./migration/0009-run-groups.ts";
 import { Cache0010 } from "./migration/0010-cache.ts";
 import { AgentResources0011 } from "./migration/0011-agent-resources.ts";
 import { Variables0012 } from "./migration/0012-variables.ts";
+import { Schedules0013 } from "./migration/0013-schedules.ts";
 import { People0014 } from "./migration/0014-people.ts";
 import { SignIn0015 } from "./migration/0015-sign-in.ts";
 import { Operations0016 } from "./migration/0016-operations.ts";
@@ -30,6 +31,7 @@ export const migrations = [
   Cache0010,
   AgentResources0011,
   Variables0012,
+  Schedules0013,
   People0014,
   SignIn0015,
   Operations0016,

@@ -4,6 +4,7 @@ import {
   contextNames,
   evaluateTree,
   failureText,
+  formatTime,
   idFromUuid,
   isTaskRunEnded,
   offerInputsBytesMax,
@@ -114,7 +115,7 @@ export function runView(
     version: run.plan.digest,
     attempt: run.origin?.attempt ?? 1,
     state: run.state,
-    scheduledAt: run.origin?.scheduledMs ?? run.createdMs,
+    ...scheduledOf(run),
     startedAt: run.startedMs ?? run.createdMs,
     duration: Math.max(0, (run.endedMs ?? around.nowMs) - (run.startedMs ?? run.createdMs)),
     labels: run.labels,
@@ -131,6 +132,17 @@ export function runView(
             url: runUrl(run, around.publicUrl),
           },
         }),
+  };
+}
+
+/** The tick that the run is for and the window that ends with it; of any other run, when it was asked for. */
+function scheduledOf(run: Run): JsonObject {
+  const { scheduledMs, windowStartMs } = run.trigger;
+  const endMs = typeof scheduledMs === "number" ? scheduledMs : (run.origin?.scheduledMs ?? run.createdMs);
+  const end = formatTime(endMs);
+  return {
+    scheduledAt: end,
+    window: { start: typeof windowStartMs === "number" ? formatTime(windowStartMs) : end, end },
   };
 }
 
@@ -171,7 +183,9 @@ function contextFor(
   task: (position: number) => TaskRun | undefined,
 ): JsonObject {
   const names = contextNames(run.plan.document, planTask.key);
-  if (names.length === 0) return {};
+  // What a scheduled run is for is in the environment of its tasks, whether or not they ask for it.
+  const isScheduled = typeof run.trigger["scheduledMs"] === "number";
+  if (names.length === 0) return isScheduled ? { run: scheduledOf(run) } : {};
   const tasks = new Set<string>();
   for (const name of names) {
     const [root, key] = name.split(".");
@@ -184,7 +198,8 @@ function contextFor(
     ...indexContext(run, position, task),
     ...pollContext(planTask, task(position)),
   };
-  return pickContext(whole, names) as JsonObject; // parts of a JSON context are JSON
+  const picked = pickContext(whole, names) as JsonObject; // parts of a JSON context are JSON
+  return isScheduled && picked["run"] === undefined ? { ...picked, run: scheduledOf(run) } : picked;
 }
 
 /** `poll` and `cursor` as the next poll of a sensor sees them; nothing for any other task. */

@@ -142,8 +142,14 @@ export type TimerKind =
   | `event:${string}`
   | HandOverKind;
 
-/** What one run tells another, and the start that a parent asks for (child.ts). */
-export type HandOverKind = "child_start" | "child_end" | "parent_cancel" | "parent_pause" | "parent_resume";
+/** What one run tells another, and the starts that a parent (child.ts) or a schedule (schedule.ts) asks for. */
+export type HandOverKind =
+  | "schedule_start"
+  | "child_start"
+  | "child_end"
+  | "parent_cancel"
+  | "parent_pause"
+  | "parent_resume";
 
 /** What an event came to. `lease_lost`: an older epoch, an ended attempt or another session; nothing changed. */
 export type EventOutcome =

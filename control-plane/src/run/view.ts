@@ -1,6 +1,7 @@
 // Rows as the API shows them.
 import {
   actionKindOf,
+  formatTime,
   idFromUuid,
   isTaskRunEnded,
   parseHookKey,
@@ -11,6 +12,7 @@ import {
   type CanonicalWorkflow,
   type Failure,
   type JsonObject,
+  type JsonValue,
   type MappedView,
   type RunEventView,
   type RunSummary,
@@ -42,9 +44,25 @@ export function runSummary(run: RunRecord): RunSummary {
 }
 
 /** What asked for the run, without what only the engine wants. */
-function triggerView({ parent, children: _children, vars: _vars, ...shown }: JsonObject): JsonObject {
+function triggerView({
+  parent,
+  children: _children,
+  vars: _vars,
+  scheduledMs,
+  windowStartMs,
+  ...rest
+}: JsonObject): JsonObject {
+  const shown = typeof scheduledMs === "number" ? { ...rest, ...tickView(scheduledMs, windowStartMs) } : rest;
   return parent === undefined ? shown : { ...shown, isChild: true };
 }
+
+const tickView = (scheduledMs: number, windowStartMs: JsonValue | undefined): JsonObject => ({
+  scheduledAt: formatTime(scheduledMs),
+  window: {
+    start: formatTime(typeof windowStartMs === "number" ? windowStartMs : scheduledMs),
+    end: formatTime(scheduledMs),
+  },
+});
 
 export const runView = (run: RunRecord): RunView => ({
   ...runSummary(run),

@@ -47,6 +47,8 @@ export interface EarlyRequest {
     readonly attempt: number;
     readonly scheduledMs: number;
   };
+  /** Of a run that a schedule asks for. */
+  readonly tick?: { readonly tickMs: number; readonly windowStartMs: number };
 }
 
 export class EarlyRuns {
@@ -96,7 +98,7 @@ export class EarlyRuns {
   }
 
   private runOf(
-    { edition, labels = {}, runId, repeats }: EarlyRequest,
+    { edition, labels = {}, runId, repeats, tick }: EarlyRequest,
     isAsked: boolean,
     number: number | undefined,
   ): Pick<EarlyRun, "run" | "start"> {
@@ -104,6 +106,7 @@ export class EarlyRuns {
     if (!isAsked) return { run: {}, start: number === undefined ? {} : { number } };
     const id = runId ?? newId();
     const createdMs = nowMs();
+    const scheduledAt = tick?.tickMs ?? repeats?.scheduledMs ?? createdMs;
     const { project, name } = edition;
     const page = number === undefined ? undefined : runName(name, number);
     return {
@@ -117,7 +120,8 @@ export class EarlyRuns {
         version: edition.digest,
         attempt: repeats?.attempt ?? 1,
         state: "queued",
-        scheduledAt: repeats?.scheduledMs ?? createdMs,
+        scheduledAt,
+        window: { start: tick?.windowStartMs ?? scheduledAt, end: scheduledAt },
         startedAt: createdMs,
         duration: 0,
         labels,

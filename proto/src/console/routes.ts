@@ -56,6 +56,7 @@ import {
   taskListQuery,
   taskRunSchema,
 } from "./run.ts";
+import { scheduleRoutes } from "./schedule-routes.ts";
 import { signInRoutes } from "./sign-in-routes.ts";
 import { userRoutes } from "./user-routes.ts";
 import {
@@ -680,5 +681,6 @@ export const routes = {
   },
 
   ...userRoutes,
+  ...scheduleRoutes,
   ...signInRoutes,
 } as const satisfies Record<string, Route>;

@@ -159,6 +159,20 @@ export const specCodes = errorEntries({
       "It was built twice, and the part that is named was not the same: it depends on time, chance, the order of a set, or on something that the build itself changes.",
     do: "Take the value from an input, a variable or the run instead.",
   },
+  id_required: {
+    title: "triggers that cannot be told apart",
+    status: 422,
+    retryable: false,
+    meaning: "Two triggers of one kind need an id each: a schedule is known by it from one version to the next.",
+    do: "Add `id`, and keep it.",
+  },
+  unknown_calendar: {
+    title: "a calendar that is not there",
+    status: 422,
+    retryable: false,
+    meaning: "A schedule names a calendar that the workflow's `calendars` does not have.",
+    do: "Declare it, or correct the name.",
+  },
   too_large: {
     title: "larger than allowed",
     status: 422,

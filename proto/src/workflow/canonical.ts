@@ -6,6 +6,8 @@
 //  C4. No author's key begins with `$`, so `$expr` and `$text` cannot be confused with a value.
 import type { JsonValue } from "../json.ts";
 import type { CanonicalCache, CanonicalPoll, CanonicalRetry } from "./canonical-repeat.ts";
+import type { CanonicalCalendar } from "../schedule/calendar.ts";
+import type { CanonicalTrigger } from "./triggers.ts";
 
 /** One CEL expression, white space outside strings reduced to single blanks. Keeps the type of its value. */
 export interface Expr {
@@ -385,7 +387,9 @@ export interface CanonicalWorkflow {
   readonly description?: string;
   readonly owner?: string;
   readonly tags?: readonly string[];
+  readonly triggers?: readonly CanonicalTrigger[];
   readonly inputs?: Readonly<Record<string, ValueDeclaration>>;
+  readonly calendars?: Readonly<Record<string, CanonicalCalendar>>;
   /** NAME → reference (`file:…`, `env:…`, `vault:…`), or `"project"`. Only those that are used. */
   readonly secrets?: Readonly<Record<string, string>>;
   /** Variables of the project that it reads, sorted. */

@@ -29,6 +29,7 @@ import { dynamicJson, dynamicText, mapped, optional, present } from "./present.t
 import { parseSize } from "./scalar-schema.ts";
 import type { WorkflowSource } from "./schema.ts";
 import type { TaskSource } from "./task-schema.ts";
+import { calendarsOf, triggersOf } from "./triggers.ts";
 
 const ms = (text: string): number => parseDuration(text) ?? 0;
 
@@ -207,6 +208,8 @@ export function canonicalize(source: WorkflowSource): CanonicalWorkflow {
     description: source.description,
     owner: source.owner,
     tags: source.tags,
+    triggers: optional(source.triggers, triggersOf),
+    calendars: optional(source.calendars, calendarsOf),
     inputs: optional(source.inputs, (map) => mapped(map, declarationOf)),
     vars: optional(source.vars, (names) => (names.length === 0 ? undefined : [...new Set(names)].toSorted())),
     data: optional(source.data, (map) =>

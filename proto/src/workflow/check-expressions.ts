@@ -88,6 +88,7 @@ export class ExpressionChecker {
       secrets: false,
       sure: never,
     });
+    this.#triggers();
     for (const [id, task] of Object.entries(source.tasks)) this.#task(id, task);
     const sure = sureAtEnd(this.#document);
     for (const [name, output] of Object.entries(source.outputs ?? {})) {
@@ -111,6 +112,17 @@ export class ExpressionChecker {
           ["tasks", id, "hooks", name],
           (one) => name === "onSuccess" && one === id,
         );
+    }
+  }
+
+  #triggers(): void {
+    const spot = { place: "trigger", secrets: false, sure: never } as const;
+    for (const [index, { inputs, labels, if: condition }] of (this.#source.triggers ?? []).entries()) {
+      const path = ["triggers", index];
+      this.#tree(inputs, { ...spot, wanted: "any", path: [...path, "inputs"] });
+      for (const [name, value] of Object.entries(labels ?? {}))
+        this.#tree(value, { ...spot, wanted: "text", path: [...path, "labels", name] });
+      if (condition !== undefined) this.#condition(condition, [...path, "if"], "trigger", never);
     }
   }
 

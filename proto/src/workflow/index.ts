@@ -42,3 +42,4 @@ export { checkValue, hasFormat, type ValueProblem } from "./values.ts";
 export { sureAtEnd } from "./sure.ts";
 export { sourceOfCanonical } from "./to-source.ts";
 export { dataRulesOf, type DataRules } from "./check-data.ts";
+export { schedulesOf, type CanonicalTrigger, type ScheduleTrigger } from "./triggers.ts";

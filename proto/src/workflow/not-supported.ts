@@ -7,8 +7,11 @@ import type { WorkflowSource } from "./schema.ts";
 
 /** Paths of keys; `*` stands for any name or index. */
 export const unsupportedKeys = [
-  "triggers",
-  "calendars",
+  "triggers.*.webhook",
+  "triggers.*.event",
+  "triggers.*.workflow",
+  "triggers.*.asset",
+  "calendars.*.file",
   "environment",
   "permissions",
   "overridable",

@@ -6,6 +6,7 @@ import { checkDeclarations, checkSecretReferences } from "./check-declarations.t
 import { checkData } from "./check-data.ts";
 import { ExpressionChecker } from "./check-expressions.ts";
 import { checkGraph } from "./check-graph.ts";
+import { checkTriggers } from "./check-triggers.ts";
 import { digestOf } from "./digest.ts";
 import { reportUnsupported } from "./not-supported.ts";
 import { parseDocument } from "./parse.ts";
@@ -40,10 +41,11 @@ const followers = new Set([
   "condition_constant",
 ]);
 
-/** Whether names may be gone with a part: an input, a secret, a task, its action or its outputs. */
+/** Whether names may be gone with a part: an input, a secret, a trigger, a task, its action or its outputs. */
 const declares = ([section, , key]: readonly (string | number)[]): boolean =>
   section === "inputs" ||
   section === "secrets" ||
+  section === "triggers" ||
   (section === "tasks" && (key === undefined || key === "outputs" || actionKeys.has(String(key))));
 const actionKeys: ReadonlySet<string> = new Set(actionNames);
 
@@ -73,6 +75,7 @@ function check(source: WorkflowSource, problems: ProblemList): CanonicalWorkflow
   reportUnsupported(source, problems);
   const document = canonicalize(source);
   checkGraph(source, document, problems);
+  checkTriggers(source, document, problems);
   checkDeclarations(document, problems);
   checkSecretReferences(source, problems);
   checkData(document, problems);

@@ -20,6 +20,7 @@ import { parseHookKey } from "./task-of.ts";
 export type Place =
   | "default"
   | "run"
+  | "trigger"
   | "task"
   | "if"
   | "list"
@@ -111,6 +112,7 @@ function addPollRoots(roots: Record<string, Shape>, document: Declarations, key:
 const phrases: Readonly<Record<Place, string>> = {
   default: "in the default of an input",
   run: "here: the run does not exist yet",
+  trigger: "in a trigger: the run does not exist yet",
   task: "in a task",
   if: "in the condition of a task",
   runsOn: "in runsOn",
@@ -134,6 +136,8 @@ function makeScope(document: Declarations, place: Place, scopes: ReadonlyMap<Pla
   if (place === "agent") return { place: phrases[place], roots: { agent: agentShape }, statusFunctions: false };
   const inputs = inputsShape(document);
   const roots: Record<string, Shape> = { vars: varsShape(document) };
+  if (place === "trigger")
+    return { place: phrases[place], roots: { ...roots, ...triggerRoots }, statusFunctions: false };
   if (place !== "default") roots["inputs"] = inputs;
   if (place !== "runsOn") roots["run"] = runShape(place);
   if (place !== "default" && place !== "run" && place !== "runsOn") {
@@ -300,6 +304,20 @@ const runFields: Readonly<Record<string, FieldShape>> = {
   duration: { shape: { kind: "duration" } },
   labels: { shape: { kind: "map", value: stringShape } },
   window: { shape: { kind: "object", fields: { start: { shape: timestampShape }, end: { shape: timestampShape } } } },
+};
+
+/** What is known when a run is about to be asked for. */
+const triggerRoots: Readonly<Record<string, Shape>> = {
+  run: {
+    kind: "object",
+    fields: Object.fromEntries(
+      Object.entries(runFields).filter(([name]) => ["workflow", "version", "scheduledAt", "window"].includes(name)),
+    ),
+  },
+  trigger: {
+    kind: "object",
+    fields: { kind: { shape: stringShape }, id: { shape: stringShape }, at: { shape: timestampShape } },
+  },
 };
 
 function runShape(place: Place): ObjectShape {

@@ -165,15 +165,22 @@ function runOutput(given: unknown): unknown {
 const secrets = (map: Tree): unknown =>
   Object.values(map).every((reference) => reference === "project") ? Object.keys(map).toSorted() : map;
 
+/** The inputs of a trigger are the author's own. */
+const trigger = ({ inputs, ...rest }: Tree): Source => ({
+  ...ours(rest),
+  ...(inputs === undefined ? {} : { inputs: written(inputs) }),
+});
+
 /** A document that reads as this one, with the same digest where its code has the same. */
 export function sourceOfCanonical(document: CanonicalWorkflow): JsonValue {
-  const { version, name, inputs, secrets: references, code, tasks, outputs, ...rest } = document;
+  const { version, name, inputs, secrets: references, code, tasks, outputs, triggers, ...rest } = document;
   const { bundle: _, ...ownCode } = code ?? {};
   const { hooks: afterwards, ...before } = ours(rest);
   const source: Source = {
     version,
     name,
     ...before,
+    ...(triggers === undefined ? {} : { triggers: triggers.map((one) => trigger({ ...one })) }),
     ...(inputs === undefined ? {} : { inputs: declarations(inputs) }),
     ...(references === undefined ? {} : { secrets: secrets(references) }),
     ...(Object.keys(ownCode).length === 0 ? {} : { code: ownCode }),

@@ -1,4 +1,4 @@
-// What asks for a run by itself. The grammar is fixed; this release refuses the key (`not_supported`).
+// What asks for a run by itself. The grammar is fixed; what this release does not run is in `not-supported.ts`.
 import * as z from "zod";
 import { durationText, jsonMap, nameText, requiredText, text, textMap, whole } from "./scalar-schema.ts";
 

@@ -9,8 +9,11 @@ const spark = { image: "i", main: "m" };
 
 /** A right value for each key. */
 const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
-  triggers: [{ id: "nightly", schedule: { cron: "0 3 * * *" } }],
-  calendars: { bank: { weekend: ["sat", "sun"] } },
+  "triggers.*.webhook": { verify: "standard" },
+  "triggers.*.event": { type: "order.paid" },
+  "triggers.*.workflow": { name: "other" },
+  "triggers.*.asset": { any: ["s3://lake/orders"] },
+  "calendars.*.file": "holidays.txt",
   environment: "production",
   permissions: { idToken: ["sts"] },
   overridable: ["/timeout"],
@@ -56,6 +59,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
   inputs: ["x"],
   outputs: ["y"],
   hooks: ["onEnd", "0"],
+  triggers: ["0"],
 };
 
 /** The places of a path, with names for its stars. */

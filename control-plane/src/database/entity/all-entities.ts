@@ -30,6 +30,8 @@ import { QueuedTaskEntity } from "./queued-task.entity.ts";
 import { RunEntity } from "./run.entity.ts";
 import { RunGroupEntity } from "./run-group.entity.ts";
 import { RunEventEntity } from "./run-event.entity.ts";
+import { ScheduleEntity } from "./schedule.entity.ts";
+import { ScheduleMissEntity } from "./schedule-miss.entity.ts";
 import { SecurityEventEntity } from "./security-event.entity.ts";
 import { SignInLinkEntity } from "./sign-in-link.entity.ts";
 import { StoredFileEntity } from "./stored-file.entity.ts";
@@ -78,6 +80,8 @@ export const entities = [
   RunEntity,
   RunEventEntity,
   RunGroupEntity,
+  ScheduleEntity,
+  ScheduleMissEntity,
   SecurityEventEntity,
   SignInLinkEntity,
   StoredFileEntity,

@@ -1,4 +1,4 @@
--- Deletes idempotency keys and connection proofs whose time is over. $1 limit of each. Crosses projects by nature.
+-- Deletes idempotency keys, connection proofs and reasons of missed ticks whose time is over. $1 limit of each. Crosses projects by nature.
 WITH keys AS (
   DELETE FROM idempotency_keys k
   USING (
@@ -15,5 +15,13 @@ WITH keys AS (
   ) old
   WHERE n.project_id = old.project_id AND n.agent_id = old.agent_id AND n.jti = old.jti
   RETURNING 1
+), misses AS (
+  DELETE FROM schedule_misses m
+  USING (
+    SELECT project_id, workflow_id, trigger_id, tick_at FROM schedule_misses
+    WHERE recorded_at < clock_timestamp() - interval '30 days' ORDER BY recorded_at LIMIT $1 FOR UPDATE SKIP LOCKED
+  ) old
+  WHERE m.project_id = old.project_id AND m.workflow_id = old.workflow_id AND m.trigger_id = old.trigger_id
+    AND m.tick_at = old.tick_at
 )
 SELECT (SELECT count(*) FROM keys)::int AS keys, (SELECT count(*) FROM proofs)::int AS proofs

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type pg from "pg";
 import { LessThan } from "typeorm";
-import { uuidV7, type DeployedWorkflow, type RunState } from "@capstan/proto";
+import { uuidV7, type CanonicalWorkflow, type DeployedWorkflow, type RunState } from "@capstan/proto";
 import { appendAudit } from "./audit-append.ts";
+import { syncSchedules } from "./schedule-store.ts";
 import type {
   DeployOutcome,
   DeployRecord,
@@ -200,6 +201,12 @@ export class PgWorkflowStore implements WorkflowStore {
             WHERE project_id = $1 AND name = ANY ($2) AND retired_at IS NULL`,
           [projectId, deploy.pruned],
         );
+        // Deployed again, they begin anew: what they missed while there was no such workflow is nothing to make up for.
+        await client.query(
+          `DELETE FROM schedules s USING workflows w
+            WHERE s.project_id = $1 AND w.project_id = s.project_id AND w.id = s.workflow_id AND w.name = ANY ($2)`,
+          [projectId, deploy.pruned],
+        );
       }
       const time = await client.query<{ ms: number }>(`SELECT ${msOf("clock_timestamp()")} AS ms`);
       const createdMs = time.rows[0]?.ms ?? 0;
@@ -361,6 +368,9 @@ async function addVersion(
       WHERE project_id = $1 AND id = $2 AND (active_digest IS DISTINCT FROM $3 OR retired_at IS NOT NULL)`,
     [projectId, row.id, version.digest],
   );
+  // Written by deploy from a checked document.
+  const document = JSON.parse(version.canonical) as CanonicalWorkflow;
+  await syncSchedules(client, { projectId, workflowId: row.id, digest: version.digest }, document);
   return row.number ?? row.next;
 }
 

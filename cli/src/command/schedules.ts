@@ -1,0 +1,97 @@
+import { InvalidArgumentError, type Command } from "commander";
+import type { RouteResponse, ScheduleSteered, ScheduleView } from "@capstan/proto";
+import type { Context } from "../context.ts";
+import type { Column } from "../output/table.ts";
+
+const columns: readonly Column<ScheduleView>[] = [
+  { title: "SCHEDULE", key: "schedule", value: (one) => one.schedule },
+  { title: "WHEN", key: "when", value: (one) => one.when },
+  { title: "TIMEZONE", key: "timezone", value: (one) => one.timezone },
+  { title: "STATE", key: "state", value: (one) => one.state },
+  { title: "NEXT", key: "nextAt", value: (one) => one.nextAt ?? "" },
+  { title: "LAST", key: "lastRun", value: (one) => one.lastRun ?? "" },
+];
+
+type Fire = RouteResponse<"scheduleNext">["data"][number];
+const fireColumns: readonly Column<Fire>[] = [
+  { title: "LOCAL", key: "local", value: (one) => one.local },
+  { title: "UTC", key: "at", value: (one) => one.at },
+  { title: "CLOCK", key: "mark", value: (one) => (one.mark ?? "").replaceAll("_", " ") },
+];
+
+type Miss = RouteResponse<"scheduleMisses">["data"][number];
+const missColumns: readonly Column<Miss>[] = [
+  { title: "TICK", key: "at", value: (one) => one.at },
+  { title: "REASON", key: "reason", value: (one) => one.reason },
+  { title: "MEANING", key: "meaning", value: (one) => one.detail ?? one.meaning },
+];
+
+const steeredColumns: readonly Column<ScheduleSteered>[] = [
+  { title: "SCHEDULE", key: "schedule", value: (one) => one.schedule },
+  { title: "STATE", key: "state", value: (one) => one.state },
+  { title: "BEFORE", key: "already", value: (one) => (one.already ? "already" : "") },
+];
+
+function count(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= 1000) return number;
+  throw new InvalidArgumentError("a whole number from 1 to 1000");
+}
+
+/** `capstan schedules`: what starts by the clock, when next, and what did not. */
+export function registerSchedules(program: Command, context: (command: Command) => Context): void {
+  const schedules = program.command("schedules").summary("what starts by the clock, when next, and what did not");
+  schedules
+    .command("list")
+    .summary("schedules with their next ticks")
+    .option("--workflow <name>", "of one workflow")
+    .action(async (flags: { readonly workflow?: string }, command: Command) => {
+      const ctx = context(command);
+      const page = await ctx.client().call("scheduleList", { query: flags });
+      ctx.out.list(page.data, columns, (one) => one.schedule, page);
+      if (page.data.length === 0) ctx.out.hint('No schedules yet. triggers: [{ schedule: { cron: "0 6 * * *" } }]');
+    });
+  schedules
+    .command("next")
+    .summary("the next ticks of a schedule")
+    .argument("<schedule>", "WORKFLOW.TRIGGER, or WORKFLOW where its schedule has no id")
+    .option("--count <n>", "how many", count, 10)
+    .option("--after <time>", "from then on, such as 2026-10-25T00:00:00Z")
+    .action(async (schedule: string, flags: { readonly count: number; readonly after?: string }, command: Command) => {
+      const ctx = context(command);
+      const after = flags.after === undefined ? {} : { after: new Date(flags.after).toISOString() };
+      const next = await ctx
+        .client()
+        .call("scheduleNext", { params: { schedule }, query: { count: flags.count, ...after } });
+      ctx.out.list(next.data, fireColumns, (one) => one.at, next);
+    });
+  schedules
+    .command("missed")
+    .summary("the newest ticks that became no run, and why")
+    .argument("<schedule>", "WORKFLOW.TRIGGER")
+    .action(async (schedule: string, _: unknown, command: Command) => {
+      const ctx = context(command);
+      const page = await ctx.client().call("scheduleMisses", { params: { schedule } });
+      ctx.out.list(page.data, missColumns, (one) => one.at, page);
+      if (page.data.length === 0) ctx.out.hint("Every tick became a run.");
+    });
+  schedules
+    .command("pause")
+    .summary("pause a schedule: its ticks become no runs")
+    .argument("<schedule>", "WORKFLOW.TRIGGER")
+    .option("--reason <text>", "why; shown with the schedule")
+    .action(async (schedule: string, flags: { readonly reason?: string }, command: Command) => {
+      const ctx = context(command);
+      const steered = await ctx.client().call("schedulePause", { params: { schedule }, body: flags });
+      ctx.out.list([steered], steeredColumns, (one) => one.schedule);
+    });
+  schedules
+    .command("resume")
+    .summary("let a schedule go on from its next tick")
+    .argument("<schedule>", "WORKFLOW.TRIGGER")
+    .action(async (schedule: string, _: unknown, command: Command) => {
+      const ctx = context(command);
+      const steered = await ctx.client().call("scheduleResume", { params: { schedule } });
+      ctx.out.list([steered], steeredColumns, (one) => one.schedule);
+    });
+}

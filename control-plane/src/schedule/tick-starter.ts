@@ -1,0 +1,145 @@
+// The run of a tick, asked for by a row of `timers` (schedule-rounds.ts, L2). Whether it happens is decided by its commit,
+// which deletes that row; where it cannot, the row goes together with the reason that is kept.
+import {
+  AppError,
+  evaluateTree,
+  scopeAt,
+  schedulesOf,
+  type CanonicalWorkflow,
+  type JsonObject,
+  type MissReason,
+  type ScheduleTrigger,
+} from "@capstan/proto";
+import type { Commit } from "../commit/commit.ts";
+import type { DueTimer } from "../dispatch/dispatch.store.ts";
+import { frozenChildren } from "../trigger/children.ts";
+import type { EarlyRun, EarlyRuns } from "../trigger/early-run.ts";
+import { completeInputs } from "../trigger/inputs.ts";
+import { completeLabels } from "../trigger/labels.ts";
+import type { WorkflowEditions } from "../workflow/editions.ts";
+import type { ScheduleStore, StartBody } from "./schedule.store.ts";
+
+/** How often a run that waits for an earlier one is looked at. */
+const lookAgainMs = 1_000;
+
+/** What a start cannot get over. */
+class Refused extends Error {
+  readonly reason: MissReason;
+
+  constructor(reason: MissReason, detail: string) {
+    super(detail);
+    this.reason = reason;
+  }
+}
+
+export class TickStarter {
+  private readonly commit: Commit;
+  private readonly store: ScheduleStore;
+  private readonly editions: WorkflowEditions;
+  private readonly early: EarlyRuns;
+
+  constructor(commit: Commit, store: ScheduleStore, editions: WorkflowEditions, early: EarlyRuns) {
+    this.commit = commit;
+    this.store = store;
+    this.editions = editions;
+    this.early = early;
+  }
+
+  /** The engine has nothing to decide about it: answers undefined. @throws unavailable, and is to be called again */
+  async start(timer: DueTimer): Promise<undefined> {
+    const body = timer.body as StartBody | undefined; // written by the rounds of the schedule loop
+    if (body === undefined) return undefined;
+    if (body.after !== undefined && (await this.store.isGoing(timer.projectId, body.after))) {
+      await this.store.postpone(timer, lookAgainMs);
+      return undefined;
+    }
+    try {
+      await this.startNow(timer, body);
+    } catch (error) {
+      if (error instanceof Refused) await this.store.refuse(timer, error.reason, error.message);
+      else if (error instanceof AppError && error.code !== "unavailable")
+        await this.store.refuse(timer, reasonOf(error), error.message);
+      else throw error;
+    }
+    return undefined;
+  }
+
+  private async startNow(timer: DueTimer, body: StartBody): Promise<void> {
+    const { projectId, runId, position, kind } = timer;
+    const project = { id: projectId, name: body.project };
+    const edition = await this.editions.byId(project, body.workflowId, body.digest);
+    const trigger = edition === undefined ? undefined : triggerOf(edition.document, body.trigger);
+    if (edition === undefined || trigger === undefined)
+      throw new Refused("broken", `there is no schedule ${body.workflow}.${body.trigger} in its version`);
+    const before = await this.early.prepare({ edition, runId, tick: body });
+    const asked = askedOf(edition.document, trigger, { body, digest: edition.digest, before });
+    const frozen = await frozenChildren(this.editions, project, edition.document);
+    if (body.cancels !== undefined) await this.cancel(timer, body, body.cancels);
+    const outcome = await this.commit.start({
+      edition,
+      ...asked,
+      trigger: {
+        kind: "schedule",
+        actor: "schedule",
+        id: body.trigger,
+        at: new Date(body.tickMs).toISOString(),
+        scheduledMs: body.tickMs,
+        windowStartMs: body.windowStartMs,
+        ...frozen,
+        ...before.kept,
+      },
+      ...before.start,
+      runId,
+      claim: { runId, position, kind },
+    });
+    if (outcome.kind !== "limit_reached" && outcome.kind !== "queue_full") return;
+    throw new Refused(outcome.kind, `${outcome.active} runs go on, ${outcome.waiting} wait`);
+  }
+
+  /** The run of an earlier tick makes room: it is cancelled, or is not made where it has not begun. */
+  private async cancel(timer: DueTimer, body: StartBody, earlier: string): Promise<void> {
+    const pending = { ...timer, runId: earlier, body: undefined };
+    if (await this.store.refuse(pending, "replaced", `by the tick of ${new Date(body.tickMs).toISOString()}`)) return;
+    const reason = `replaced by the tick of ${new Date(body.tickMs).toISOString()}`;
+    await this.commit.submit(timer.projectId, earlier, { kind: "cancel_run", actor: "schedule", reason, force: false });
+  }
+}
+
+const triggerOf = (document: CanonicalWorkflow, id: string): ScheduleTrigger | undefined =>
+  schedulesOf(document).find((one) => one.id === id);
+
+/** Inputs and labels of the tick's run. @throws Refused inputs_invalid */
+function askedOf(
+  document: CanonicalWorkflow,
+  trigger: ScheduleTrigger,
+  given: { readonly body: StartBody; readonly digest: string; readonly before: EarlyRun },
+): { readonly inputs: JsonObject; readonly labels: Readonly<Record<string, string>> } {
+  const { body, digest, before } = given;
+  const { tickMs, windowStartMs } = body;
+  const context = {
+    vars: before.vars,
+    run: {
+      workflow: document.name,
+      version: digest,
+      scheduledAt: tickMs,
+      window: { start: windowStartMs, end: tickMs },
+    },
+    trigger: { kind: "schedule", id: trigger.id, at: tickMs },
+  };
+  const scope = scopeAt(document, "trigger");
+  const evaluated = (tree: unknown): unknown => {
+    try {
+      return evaluateTree(tree as Parameters<typeof evaluateTree>[0], context, { scope }); // canonical: JSON with expressions
+    } catch (cause) {
+      throw new Refused("inputs_invalid", cause instanceof Error ? cause.message : "an expression failed");
+    }
+  };
+  if (trigger.if !== undefined && evaluated(trigger.if) !== true) throw new Refused("condition", trigger.if.$expr);
+  const inputs = completeInputs(document, evaluated(trigger.inputs ?? {}) as JsonObject, before); // JSON, of a map
+  const labels = evaluated(trigger.labels ?? {}) as Readonly<Record<string, string>>; // texts, by the checker
+  return { inputs, labels: completeLabels(document, inputs, before, labels) };
+}
+
+/** The reasons are fewer than the codes: what is not about limits is about what the run was asked for with. */
+const reasonOf = ({ code }: AppError): MissReason =>
+  code === "limit_reached" || code === "queue_full" ? code : code === "inputs_invalid" ? "inputs_invalid" : "broken";
