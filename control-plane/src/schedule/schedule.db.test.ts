@@ -73,6 +73,7 @@ async function deploy(text: string): Promise<{ name: string; document: Canonical
     versions: [
       { name, digest, canonical: JSON.stringify(document), source, sourceFile: "w.yaml", bundleSha256: undefined },
     ],
+    pruned: [],
     answer: () => ({ workflows: [], pruned: [] }),
   });
   return { name, document };
