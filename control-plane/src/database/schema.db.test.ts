@@ -3,6 +3,7 @@ import pg from "pg";
 import { afterAll, expect, test } from "vitest";
 import { cloneDatabase } from "../../../test/support/database.ts";
 import { requestDataSource } from "./cold-reads.ts";
+import { migrations } from "./data-source.ts";
 
 const database = await cloneDatabase();
 const owner = new pg.Client({ connectionString: database.url });
@@ -93,4 +94,9 @@ test("every row type can be read through its repository", async () => {
     "user_sessions",
     "users",
   ]);
+});
+
+test("migrations run in the order of their list, which is that of the thirteen digits at the end of their names", () => {
+  const stamps = migrations.map((migration) => Number(new migration().name.slice(-13)));
+  expect(stamps.every((stamp, i) => i === 0 || stamp > (stamps[i - 1] ?? 0))).toBe(true);
 });

@@ -2,7 +2,7 @@ import type { MigrationInterface, QueryRunner } from "typeorm";
 
 // Variables of a project: plain values that workflows read. What a run read of them stands with the run.
 export class Variables0012 implements MigrationInterface {
-  readonly name = "Variables0012000000000012";
+  readonly name = "Variables00129000000000012";
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`

@@ -3,7 +3,7 @@ import type { MigrationInterface, QueryRunner } from "typeorm";
 // Schedules of the active versions, each with its next tick, so that a restart computes nothing; and the ticks that became
 // no run. A tick that became one is told by the run itself. What lies between (decided, not started) is a row of `timers`.
 export class Schedules0013 implements MigrationInterface {
-  readonly name = "Schedules0013000000000013";
+  readonly name = "Schedules00139000000000013";
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`

@@ -8,7 +8,7 @@ import type { MigrationInterface, QueryRunner } from "typeorm";
 //      and, for a project, the pool without which nothing runs in it.
 
 export class People0014 implements MigrationInterface {
-  readonly name = "People0014000000000014";
+  readonly name = "People00149000000000014";
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`

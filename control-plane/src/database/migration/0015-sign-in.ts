@@ -7,7 +7,7 @@ import type { MigrationInterface, QueryRunner } from "typeorm";
 //      remembered them for days.
 
 export class SignIn0015 implements MigrationInterface {
-  readonly name = "SignIn0015000000000015";
+  readonly name = "SignIn00159000000000015";
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`

@@ -8,7 +8,7 @@ import type { MigrationInterface, QueryRunner } from "typeorm";
 const tables = ["operations", "operation_runs"] as const;
 
 export class Operations0016 implements MigrationInterface {
-  readonly name = "Operations0016000000000016";
+  readonly name = "Operations00169000000000016";
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
