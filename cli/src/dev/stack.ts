@@ -46,6 +46,8 @@ const leaveMs = 100;
 /** A part that ends more often than this within a minute will not get well by being started again. */
 const restartsMax = 5;
 const restartWindowMs = 60_000;
+/** After a first start in vain; each further pause is three times as long. */
+const restartPauseMs = 100;
 /** Configuration or identity is wrong: the same start would end the same way. */
 const exitMisconfigured = 78;
 /** Together below ten seconds, with the database's own stop. */
@@ -207,21 +209,24 @@ export class Stack {
   /** A database that ends by itself is started again at the same address: its clients only see it away for a moment. */
   #holdPostgres(postgres: RunningPostgres, options: PostgresOptions): void {
     this.#postgres = postgres;
-    const fail = (): void =>
-      this.#failed(new AppError("postgres_failed", `PostgreSQL ended; ${this.#logFile("postgres")} says why`));
-    void postgres.ended.then(async () => {
-      if (this.#isStopping) return;
-      if (!this.#mayRestart("database")) return fail();
-      this.#options.teller.note("the database ended and is started again");
-      try {
-        const again = await startPostgres(options);
-        this.#holdPostgres(again, options);
-        if (again.url !== postgres.url) fail();
-        else if (this.#isStopping) await again.stop();
-      } catch {
-        fail();
-      }
-    });
+    void postgres.ended.then(() => this.#restartPostgres(postgres.url, options, restartPauseMs));
+  }
+
+  async #restartPostgres(url: string, options: PostgresOptions, pauseMs: number): Promise<void> {
+    if (this.#isStopping) return;
+    const words = `PostgreSQL ended; ${this.#logFile("postgres")} says why`;
+    if (!this.#mayRestart("database")) return this.#failed(new AppError("postgres_failed", words));
+    this.#options.teller.note("the database ended and is started again");
+    try {
+      const again = await startPostgres(options);
+      this.#holdPostgres(again, options);
+      if (again.url !== url) this.#failed(new AppError("postgres_failed", words));
+      else if (this.#isStopping) await again.stop();
+    } catch {
+      // The backends of one that was killed hold its memory until they have noticed, and nothing starts beside them.
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await this.#restartPostgres(url, options, pauseMs * 3);
+    }
   }
 
   /** Starts the console, after what runs work: its own start would only make that wait for the processor. */
