@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { readWorkflow } from "@capstan/proto";
-import { afterAll, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { readGuide, missingLine, type GuideCommand } from "../support/guide.ts";
 import { node24, runToEnd, startProduct, type Product } from "../support/product.ts";
 import { root } from "../support/sources.ts";
@@ -14,8 +14,9 @@ const guides = readdirSync(folder)
   .map((name) => ({ name, guide: readGuide(readFileSync(join(folder, name), "utf8")) }));
 
 let running: Product | undefined;
-afterAll(async () => {
+afterEach(async () => {
   await running?.remove();
+  running = undefined;
 });
 
 /** A folder whose `npx capstan` is this repository's. */
@@ -68,8 +69,6 @@ test.each(guides.filter(({ guide }) => guide.commands.length > 0))(
       expect(missingLine(expected, stripVTControlCharacters(done.stdout).replaceAll("\r", "\n")), said).toBeUndefined();
     };
     for (const command of guide.commands) await run(command);
-    await product.remove();
-    running = undefined;
   },
   300_000,
 );
