@@ -1,6 +1,7 @@
 import { AppError, parseRunName, type ApprovalView, type Decided } from "@capstan/proto";
 import type { Command } from "commander";
 import type { Client } from "../api/client.ts";
+import { collect } from "../collect.ts";
 import type { Context } from "../context.ts";
 import { readInputs, type Declarations } from "../inputs.ts";
 import { resolveReference } from "../run-lookup.ts";
@@ -10,8 +11,6 @@ interface ApproveFlags {
   readonly input: readonly string[];
   readonly inputs?: string;
 }
-
-const collect = (value: string, before: readonly string[]): string[] => [...before, value];
 
 /** `capstan approvals list`, `capstan approve` and `capstan reject`: what waits for people, and their answers. */
 export function registerApprovals(program: Command, context: (command: Command) => Context): void {

@@ -8,6 +8,7 @@ import {
   type RunSelection,
   type RunState,
 } from "@capstan/proto";
+import { collect } from "../collect.ts";
 import type { Context } from "../context.ts";
 import { steeredColumns } from "../output/run-columns.ts";
 import { resolveReference } from "../run-lookup.ts";
@@ -22,8 +23,6 @@ interface CancelFlags {
   readonly dryRun?: boolean;
   readonly expect?: number;
 }
-
-const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 function states(text: string, before: readonly RunState[] = []): RunState[] {
   const state = runStates.find((known) => known === text && !isRunEnded(known));

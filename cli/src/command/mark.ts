@@ -1,5 +1,6 @@
 import { Argument, type Command } from "commander";
 import { AppError, type MarkBody, type RetryBody } from "@capstan/proto";
+import { collect } from "../collect.ts";
 import type { Context } from "../context.ts";
 import { readMap } from "../inputs.ts";
 import { steeredColumns } from "../output/run-columns.ts";
@@ -9,8 +10,6 @@ const markStates = ["succeeded", "failed", "skipped"] as const;
 type MarkState = (typeof markStates)[number];
 
 const isMarkState = (text: string): text is MarkState => markStates.some((state) => state === text);
-const collect = (value: string, before: readonly string[]): string[] => [...before, value];
-
 /** `load=succeeded` and the like, with one reason for all. @throws usage */
 export function readMarks(pairs: readonly string[], reason: string | undefined): RetryBody["mark"] {
   if (pairs.length === 0) return undefined;

@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import { AppError, type RetryBody, type RunView } from "@capstan/proto";
+import { collect } from "../collect.ts";
 import type { Context } from "../context.ts";
 import { exitCodes } from "../exit-code.ts";
 import { steeredColumns } from "../output/run-columns.ts";
@@ -18,7 +19,6 @@ interface RetryFlags {
   readonly wait?: string | true;
 }
 
-const collect = (value: string, before: readonly string[]): string[] => [...before, value];
 const withVersion = (): Option =>
   new Option("--with-version <v>", "the version of that run, or the deployed one").choices(["same", "latest"]);
 

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { AppError, failureText, isRunEnded, parseDuration, type RunView } from "@capstan/proto";
 import type { Client } from "../api/client.ts";
+import { collect } from "../collect.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfRun, exitCodes } from "../exit-code.ts";
 
@@ -16,8 +17,6 @@ interface RunFlags {
   readonly idempotencyKey?: string;
   readonly open?: boolean;
 }
-
-const collect = (value: string, before: readonly string[]): string[] => [...before, value];
 
 function duration(text: string): string {
   if (parseDuration(text) === undefined) throw new InvalidArgumentError(`${text} is no duration; write 30s or 10m`);

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { parseDuration, runStates, type RunState, type RunSummary } from "@capstan/proto";
+import { collect } from "../collect.ts";
 import type { Context } from "../context.ts";
 import { runColumns } from "../output/run-columns.ts";
 import { runTree } from "../output/tree.ts";
@@ -15,8 +16,6 @@ interface ListFlags {
   readonly cursor?: string;
   readonly all?: boolean;
 }
-
-const collect = (value: string, before: readonly string[]): string[] => [...before, value];
 
 function limit(text: string): number {
   if (!/^[1-9]\d{0,2}$/.test(text) || Number(text) > 500)

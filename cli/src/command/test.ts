@@ -4,6 +4,7 @@ import { AppError, formatDuration, readWorkflow, runStates, taskRunStates, type 
 import type { Command } from "commander";
 import { parse } from "yaml";
 import { z } from "zod";
+import { collect } from "../collect.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfRun } from "../exit-code.ts";
 import { readInputs } from "../inputs.ts";
@@ -57,7 +58,6 @@ const outcomeSchema = z.union([
   }),
 ]);
 
-const collect = (value: string, before: readonly string[]): string[] => [...before, value];
 const isMap = (value: unknown): value is Readonly<Record<string, JsonValue>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 

@@ -1,10 +1,9 @@
 import { Controller, Inject } from "@nestjs/common";
 import { AppError, idFromUuid, type RunView } from "@capstan/proto";
 import { checkPermission } from "../auth/permission.guard.ts";
-import type { StartRun } from "../commit/commit.ts";
 import { Call, type CallOf } from "../http/call.ts";
 import { Handles } from "../http/handle.ts";
-import { requestHash } from "../http/request-hash.ts";
+import { onceKeyOf } from "../http/once-key.ts";
 import { RunService } from "../run/run.service.ts";
 import { AgainService, type StartedAgain } from "./again.service.ts";
 import { runIdOf } from "./run-request.controller.ts";
@@ -42,7 +41,7 @@ export class AgainController {
       marks,
       version: body.version ?? "same",
     } as const;
-    return this.answer(call, await this.again.retry(project, params.run, actor, request, keyOf(call, "retry")));
+    return this.answer(call, await this.again.retry(project, params.run, actor, request, onceKeyOf("runRetry", call)));
   }
 
   @Handles("runRerun")
@@ -53,7 +52,7 @@ export class AgainController {
     const by = { actor, kind } as const;
     return this.answer(
       call,
-      await this.again.rerun(project, params.run, by, body.version ?? "same", keyOf(call, "rerun")),
+      await this.again.rerun(project, params.run, by, body.version ?? "same", onceKeyOf("runRerun", call)),
     );
   }
 
@@ -63,13 +62,4 @@ export class AgainController {
     void call.reply.header("location", `/api/v1/projects/${call.project.name}/runs/${id}`);
     return this.runs.show(call.project, id);
   }
-}
-
-function keyOf(call: CallOf<"runRetry" | "runRerun">, action: "retry" | "rerun"): StartRun["idempotency"] {
-  if (call.idempotencyKey === undefined) return undefined;
-  return {
-    caller: call.principal.userId,
-    key: call.idempotencyKey,
-    requestSha256: requestHash("POST", `${call.project.id}/runs/${call.params.run}/${action}`, call.body),
-  };
 }

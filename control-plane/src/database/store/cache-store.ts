@@ -2,7 +2,7 @@ import type { JsonObject } from "@capstan/proto";
 import { runName } from "@capstan/proto";
 import type pg from "pg";
 import type { CacheAnswer, CacheAsk, CacheStore } from "../../cache/cache.store.ts";
-import { withProject } from "../pool.ts";
+import { inTransaction, withProject } from "../pool.ts";
 import { statement } from "../sql.ts";
 
 interface FoundRow {
@@ -41,24 +41,15 @@ export class PgCacheStore implements CacheStore {
    * The key may have been free because its holder had just brought a result, which the first look was too early for. So
    * it is looked again while the key is held; what is found then gives the key back, in the same transaction.
    */
-  private async take(ask: CacheAsk): Promise<CacheAnswer | undefined> {
-    const client = await this.engine.connect();
-    let failed: unknown;
-    try {
-      await client.query("BEGIN");
+  private take(ask: CacheAsk): Promise<CacheAnswer | undefined> {
+    return inTransaction(this.engine, async (client): Promise<CacheAnswer | undefined> => {
       const place = [ask.projectId, ask.key, ask.runId, ask.position];
       const { rows } = await client.query<{ taken: boolean }>(statement("cache-take", place));
-      const found = rows.length === 0 ? undefined : await this.find(ask);
+      if (rows.length === 0) return undefined;
+      const found = await this.find(ask);
       if (found !== undefined) await client.query(statement("cache-give-back", place));
-      await client.query("COMMIT");
-      return found ?? (rows.length === 0 ? undefined : { kind: "taken" });
-    } catch (error) {
-      failed = error;
-      await client.query("ROLLBACK").catch(() => undefined);
-      throw error;
-    } finally {
-      client.release(failed instanceof Error);
-    }
+      return found ?? { kind: "taken" };
+    });
   }
 
   private async holder(ask: CacheAsk): Promise<CacheAnswer> {

@@ -1,5 +1,6 @@
 import type { Role } from "@capstan/proto";
 import type pg from "pg";
+import { installationId } from "../../audit/entry.ts";
 import type { ProjectRow } from "../../auth/auth.store.ts";
 import type { Once, OnceKey } from "../../http/once-key.ts";
 import type { MemberChange, MemberRow, MemberStore } from "../../project/member.store.ts";
@@ -7,9 +8,6 @@ import { inTransaction } from "../pool.ts";
 import { iso } from "./agent-rows.ts";
 import { appendAudit } from "./audit-append.ts";
 import { once } from "./once.ts";
-
-/** Scope of keys for what belongs to no project. */
-const installation = "00000000-0000-0000-0000-000000000000";
 
 const columns = `u.id AS "userId", u.name AS user, u.kind, m.role, u.disabled_at IS NOT NULL AS disabled,
   ${iso("m.created_at")} AS "createdAt"`;
@@ -28,7 +26,7 @@ export class PgMemberStore implements MemberStore {
     key: OnceKey | undefined,
   ): Promise<Once<ProjectRow | undefined>> {
     return inTransaction(this.pool, (client) =>
-      once(client, installation, key, async () => {
+      once(client, installationId, key, async () => {
         const made = await client.query<{ created_ms: number }>(
           `INSERT INTO projects (id, name) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING
            RETURNING (extract(epoch FROM created_at) * 1000)::float8 AS created_ms`,

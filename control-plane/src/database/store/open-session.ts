@@ -1,7 +1,7 @@
 // A session and its audit record, in the transaction of whatever proved the person.
 import type pg from "pg";
 import type { JsonObject } from "@capstan/proto";
-import { systemChain } from "../../audit/entry.ts";
+import { installationId } from "../../audit/entry.ts";
 import type { UserRow } from "../../auth/auth.store.ts";
 import type { NewSession, OpenedSession } from "../../auth/sign-in.store.ts";
 import { appendAudit } from "./audit-append.ts";
@@ -34,7 +34,7 @@ export async function openSession(
      RETURNING (extract(epoch FROM expires_at) * 1000)::float8 AS expires_ms`,
     [session.tokenHash, user.id, session.kind, session.lifeMs, session.provedMs ?? null],
   );
-  await appendAudit(client, systemChain, {
+  await appendAudit(client, installationId, {
     actor: `user:${user.name}`,
     action: "sign_in",
     subject: user.name,

@@ -13,10 +13,8 @@ import type {
   TaskRecord,
 } from "../../run/run.store.ts";
 import { withProject } from "../pool.ts";
+import { iso } from "./agent-rows.ts";
 import { filterSql, filterValues } from "./run-filter.ts";
-
-/** Times leave as the text of the API, so that nothing has to parse and print them again. */
-const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 const runColumns = `r.id, r.workflow_id AS "workflowId", r.workflow_name AS workflow, r.number::float8 AS number, r.digest,
   r.state, r.priority::int AS priority, r.labels, r.trigger, ${iso("r.created_at")} AS created,

@@ -13,7 +13,7 @@ import type {
 } from "../../schedule/schedule.store.ts";
 import { newSchedules } from "../../schedule/spec.ts";
 import type { CanonicalWorkflow } from "@capstan/proto";
-import { withProject } from "../pool.ts";
+import { inTransaction, withProject } from "../pool.ts";
 import { statement } from "../sql.ts";
 import { appendAudit } from "./audit-append.ts";
 
@@ -73,21 +73,14 @@ export class PgScheduleStore implements ScheduleStore {
     this.api = api;
   }
 
-  async takeDue(
-    limit: number,
-    decide: (row: DueScheduleRow, nowMs: number) => DecidedSchedule,
-  ): Promise<TakenSchedules> {
-    const client = await this.engine.connect();
-    let broken: Error | undefined;
-    try {
-      await client.query("BEGIN");
+  takeDue(limit: number, decide: (row: DueScheduleRow, nowMs: number) => DecidedSchedule): Promise<TakenSchedules> {
+    return inTransaction(this.engine, async (client) => {
       const { rows } = await client.query<DueRow>(statement("due-schedules", [limit]));
       const decided = rows.map((row) => decide(dueRow(row), row.now_ms));
       if (decided.length > 0) await client.query(statement("decide-schedules", parametersOf(decided)));
       const next = await client.query<{ ms: number | null }>(
         `SELECT ${msOf("min(due_at) - clock_timestamp()")} AS ms FROM schedules WHERE due_at > clock_timestamp()`,
       );
-      await client.query("COMMIT");
       return {
         count: rows.length,
         starts: decided.flatMap(({ row, starts }) =>
@@ -101,14 +94,7 @@ export class PgScheduleStore implements ScheduleStore {
         ),
         nextInMs: next.rows[0]?.ms ?? undefined,
       };
-    } catch (error) {
-      await client.query("ROLLBACK").catch((rollback: Error) => {
-        broken = rollback;
-      });
-      throw error;
-    } finally {
-      client.release(broken);
-    }
+    });
   }
 
   async isGoing(projectId: string, runId: string): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type pg from "pg";
 import { uuidV7 } from "@capstan/proto";
-import { systemChain } from "../../audit/entry.ts";
+import { installationId } from "../../audit/entry.ts";
 import type { Flow, IdentifiedPerson, NewSession, OpenedSession, SignInStore } from "../../auth/sign-in.store.ts";
 import { inTransaction } from "../pool.ts";
 import { appendAudit } from "./audit-append.ts";
@@ -46,7 +46,7 @@ export class PgSignInStore implements SignInStore {
       ]);
       const user = (await findByIdentity(client, person)) ?? (await addPerson(client, person));
       if (user.disabled) {
-        await appendAudit(client, systemChain, {
+        await appendAudit(client, installationId, {
           actor: `user:${user.name}`,
           action: "sign_in:refused",
           subject: user.name,
@@ -89,7 +89,7 @@ async function addPerson(client: pg.PoolClient, person: IdentifiedPerson): Promi
       person.subject,
       user.id,
     ]);
-    await appendAudit(client, systemChain, {
+    await appendAudit(client, installationId, {
       actor: `user:${user.name}`,
       action: "users:write",
       subject: user.name,

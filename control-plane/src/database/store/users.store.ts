@@ -1,6 +1,6 @@
 import type pg from "pg";
 import type { UserView } from "@capstan/proto";
-import { systemChain } from "../../audit/entry.ts";
+import { installationId } from "../../audit/entry.ts";
 import type { NewSession, OpenedSession } from "../../auth/sign-in.store.ts";
 import type { NewInvitation, PasswordRow, UserChange, UserStore } from "../../auth/users.store.ts";
 import { inTransaction } from "../pool.ts";
@@ -146,7 +146,7 @@ export class PgUserStore implements UserStore {
     // What was typed as a name that nobody has may be a password: it is not kept.
     const actor = name === undefined ? "nobody" : `user:${name}`;
     await inTransaction(this.pool, (client) =>
-      appendAudit(client, systemChain, {
+      appendAudit(client, installationId, {
         actor,
         action: "sign_in:refused",
         subject: name ?? "unknown user",
@@ -179,4 +179,4 @@ const audit = (
   actor: string,
   subject: string,
   detail: Readonly<Record<string, boolean>>,
-): Promise<void> => appendAudit(client, systemChain, { actor, action: "users:write", subject, detail });
+): Promise<void> => appendAudit(client, installationId, { actor, action: "users:write", subject, detail });
