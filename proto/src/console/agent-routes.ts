@@ -1,0 +1,112 @@
+// Routes of agents, their pools, and the work that waits for them.
+import {
+  agentDetailSchema,
+  agentListQuery,
+  agentSchema,
+  drainBodySchema,
+  joinTokenBodySchema,
+  joinTokenMadeSchema,
+  joinTokenSchema,
+  poolSchema,
+  queueSchema,
+  revokeBodySchema,
+} from "./agent.ts";
+import { page } from "./route.ts";
+import type { Route } from "./route.ts";
+
+const P = "/api/v1/projects/{project}";
+const A = `${P}/agents/{agent}` as const;
+
+export const agentRoutes = {
+  poolList: {
+    method: "GET",
+    path: `${P}/pools`,
+    summary: "Pools with their agents and what waits",
+    permission: "pools:read",
+    idempotency: "safe",
+    response: page(poolSchema),
+  },
+  joinTokenCreate: {
+    method: "POST",
+    path: `${P}/pools/{pool}/join-tokens`,
+    summary: "Make a join token; it is shown once",
+    permission: "agents:enrol",
+    idempotency: "key",
+    body: joinTokenBodySchema,
+    response: joinTokenMadeSchema,
+    status: 201,
+    errors: ["reauth_required", "idempotency_key_reused"],
+  },
+  joinTokenList: {
+    method: "GET",
+    path: `${P}/pools/{pool}/join-tokens`,
+    summary: "Join tokens of a pool that can still be used",
+    permission: "agents:enrol",
+    idempotency: "safe",
+    response: page(joinTokenSchema),
+    errors: ["reauth_required"],
+  },
+  joinTokenDelete: {
+    method: "DELETE",
+    path: `${P}/pools/{pool}/join-tokens/{token}`,
+    summary: "Take a join token back",
+    permission: "agents:enrol",
+    idempotency: "yes",
+    status: 204,
+    errors: ["reauth_required"],
+  },
+  agentList: {
+    method: "GET",
+    path: `${P}/agents`,
+    summary: "Agents by name",
+    permission: "agents:read",
+    idempotency: "safe",
+    query: agentListQuery,
+    response: page(agentSchema),
+    errors: ["cursor_invalid"],
+  },
+  agentGet: {
+    method: "GET",
+    path: A,
+    summary: "One agent, by id or name, and what it executes",
+    permission: "agents:read",
+    idempotency: "safe",
+    response: agentDetailSchema,
+  },
+  agentRevoke: {
+    method: "DELETE",
+    path: A,
+    summary: "Revoke an agent: it is off at once, its attempts are lost",
+    permission: "agents:revoke",
+    idempotency: "yes",
+    body: revokeBodySchema,
+    status: 204,
+  },
+  agentDrain: {
+    method: "POST",
+    path: `${A}/actions/drain`,
+    summary: "Give an agent no new work; what it has finishes",
+    permission: "agents:drain",
+    idempotency: "yes",
+    body: drainBodySchema,
+    response: agentSchema,
+    errors: ["state_conflict"],
+  },
+  agentResume: {
+    method: "POST",
+    path: `${A}/actions/resume`,
+    summary: "Give a drained agent work again",
+    permission: "agents:drain",
+    idempotency: "yes",
+    response: agentSchema,
+    errors: ["state_conflict"],
+  },
+  queueGet: {
+    method: "GET",
+    path: `${P}/queue`,
+    summary: "What waits for agents, by pool and reason",
+    permission: "runs:read",
+    idempotency: "safe",
+    response: queueSchema,
+  },
+} as const satisfies Record<string, Route>;
