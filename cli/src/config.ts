@@ -7,7 +7,10 @@ export interface Environment {
   readonly server: string | undefined;
   readonly token: string | undefined;
   readonly tokenFile: string | undefined;
-  readonly project: string;
+  readonly project: string | undefined;
+  readonly profile: string | undefined;
+  /** Where profiles are kept. */
+  readonly configFile: string;
   readonly output: string | undefined;
   readonly dataDir: string | undefined;
   readonly publicUrl: string | undefined;
@@ -36,7 +39,11 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     server: text(env["CAPSTAN_SERVER"]),
     token: text(env["CAPSTAN_TOKEN"]),
     tokenFile: text(env["CAPSTAN_TOKEN_FILE"]),
-    project: text(env["CAPSTAN_PROJECT"]) ?? "default",
+    project: text(env["CAPSTAN_PROJECT"]),
+    profile: text(env["CAPSTAN_PROFILE"]),
+    configFile:
+      text(env["CAPSTAN_CONFIG"]) ??
+      join(text(env["XDG_CONFIG_HOME"]) ?? join(homedir(), ".config"), "capstan", "config.toml"),
     output: text(env["CAPSTAN_OUTPUT"]),
     dataDir: text(env["CAPSTAN_DATA_DIR"]),
     publicUrl: text(env["CAPSTAN_PUBLIC_URL"]),

@@ -1,4 +1,4 @@
-import { connect } from "./connection.ts";
+import { connect, resolveTarget, type Target } from "./connection.ts";
 import type { Client } from "./api/client.ts";
 import { readEnvironment, type Environment } from "./config.ts";
 import { Output } from "./output/output.ts";
@@ -7,6 +7,7 @@ import { Output } from "./output/output.ts";
 export interface GlobalOptions {
   readonly server?: string;
   readonly project?: string;
+  readonly profile?: string;
   readonly data?: string;
   readonly tokenFile?: string;
   readonly output?: string;
@@ -25,6 +26,8 @@ export interface Context {
   readonly cwd: string;
   readonly out: Output;
   client(): Client;
+  /** Which control plane it would talk to, and by what it knows. */
+  target(): Target;
 }
 
 export function makeContext(options: GlobalOptions): Context {
@@ -43,5 +46,6 @@ export function makeContext(options: GlobalOptions): Context {
       stderr: process.stderr,
     }),
     client: () => connect(options, environment, cwd),
+    target: () => resolveTarget(options, environment, cwd),
   };
 }

@@ -19,11 +19,13 @@ import { registerInit } from "./command/init.ts";
 import { registerLimits } from "./command/limits.ts";
 import { registerVars } from "./command/vars.ts";
 import { registerSchedules } from "./command/schedules.ts";
+import { registerLogin } from "./command/login.ts";
 import { registerLogs } from "./command/logs.ts";
 import { registerMembers } from "./command/members.ts";
 import { registerOpen } from "./command/open.ts";
 import { registerMark } from "./command/mark.ts";
 import { registerPause } from "./command/pause.ts";
+import { registerProfile } from "./command/profile.ts";
 import { registerProjects } from "./command/projects.ts";
 import { registerRerun, registerRetry } from "./command/retry.ts";
 import { registerRun } from "./command/run.ts";
@@ -52,6 +54,7 @@ export function makeProgram(): Command {
     )
     .option("--server <url>", "control plane; else CAPSTAN_SERVER, else the one that runs here")
     .option("--project <name>", "project (default)")
+    .option("--profile <name>", "server by the name that `capstan login` or `capstan profile set` gave it")
     .option("--data <dir>", "data folder of the capstan dev to talk to")
     .option("--token-file <file>", "file with the token")
     .option("-o, --output <format>", "table, wide, json, jsonl, yaml, name or tsv")
@@ -96,6 +99,8 @@ export function makeProgram(): Command {
     registerVars,
     registerSchedules,
     registerOpen,
+    registerLogin,
+    registerProfile,
     registerDoctor,
     registerVersion,
   ];

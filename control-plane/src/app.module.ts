@@ -16,6 +16,8 @@ import type { Keys } from "./auth/keys.ts";
 import { OidcClient } from "./auth/oidc.ts";
 import { Passwords } from "./auth/password.ts";
 import { PermissionGuard } from "./auth/permission.guard.ts";
+import { DeviceController } from "./auth/device.controller.ts";
+import { DeviceService } from "./auth/device.service.ts";
 import { SignInController } from "./auth/sign-in.controller.ts";
 import { SignInService } from "./auth/sign-in.service.ts";
 import { UserController } from "./auth/user.controller.ts";
@@ -54,6 +56,7 @@ import { PgDispatchStore } from "./database/store/pg-dispatch.store.ts";
 import { PgOperationStore } from "./database/store/operation.store.ts";
 import { PgRunStore } from "./database/store/run.store.ts";
 import { PgCacheStore } from "./database/store/cache-store.ts";
+import { PgDeviceStore } from "./database/store/device.store.ts";
 import { PgSignInStore } from "./database/store/sign-in.store.ts";
 import { PgScheduleStore } from "./database/store/schedule-store.ts";
 import { PgSweepStore } from "./database/store/sweep-store.ts";
@@ -243,6 +246,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
     publicUrl: () => site.url(),
   });
   const signIn = new SignInService(new PgSignInStore(pools.auth), oidc);
+  const devices = new DeviceService(new PgDeviceStore(pools.auth), () => site.url());
   const runStore = new PgRunStore(pools.api);
   const picture = new PgAgentPicture(pools.api);
   const limitStore = new PgLimitStore(pools.api);
@@ -319,6 +323,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       ApiTokenController,
       AuditController,
       SignInController,
+      DeviceController,
       UserController,
       ProjectController,
       MemberController,
@@ -345,6 +350,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: AuthService, useValue: auth },
       { provide: SIGN_IN_BUDGET, useValue: new AttemptBudget({ perMinute: limits.signInsPerMinute }) },
       { provide: SignInService, useValue: signIn },
+      { provide: DeviceService, useValue: devices },
       { provide: UserService, useValue: users },
       { provide: RELEASE, useValue: release },
       { provide: HEALTH, useValue: health },

@@ -59,6 +59,7 @@ test.each(guides.filter(({ guide }) => guide.commands.length > 0))(
           PATH: `${bin}:${process.env["PATH"] ?? ""}`,
           CAPSTAN_DATA_DIR: product.data,
           CAPSTAN_URL: product.url,
+          XDG_CONFIG_HOME: join(product.folder, ".config"),
           SHELL: "/bin/bash",
           TERM: "xterm",
           COLUMNS: "200",

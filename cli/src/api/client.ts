@@ -21,7 +21,8 @@ import { readEvents, type ServerEvent } from "./event-stream.ts";
 export interface ClientOptions {
   /** Origin of the front door: `http://127.0.0.1:7420`. */
   readonly server: string;
-  readonly token: string;
+  /** Undefined: nobody is signed in yet. */
+  readonly token: string | undefined;
   readonly project: string;
 }
 
@@ -45,7 +46,7 @@ const reasonOf = (error: unknown): string => {
 export class Client {
   readonly server: string;
   readonly project: string;
-  readonly #token: string;
+  readonly #token: string | undefined;
 
   constructor(options: ClientOptions) {
     this.server = options.server.replace(/\/+$/, "");
@@ -65,7 +66,8 @@ export class Client {
   ): Promise<Response> {
     const route: Route = routes[name];
     const path = routePath(route.path, { project: this.project, ...options.params }) + routeQuery(options.query ?? {});
-    const sent: Record<string, string> = { authorization: `Bearer ${this.#token}`, ...headers };
+    const sent: Record<string, string> = { ...headers };
+    if (this.#token !== undefined) sent["authorization"] = `Bearer ${this.#token}`;
     if (route.idempotency === "key") sent["idempotency-key"] = options.idempotencyKey ?? randomUUID();
     if (options.bytes !== undefined) sent["content-type"] = route.rawBody ?? "application/octet-stream";
     // Routes with a body take `{}` where there is nothing to say.

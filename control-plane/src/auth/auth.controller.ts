@@ -1,9 +1,11 @@
 import { Controller, Inject } from "@nestjs/common";
-import type { Exchange, SignInLink } from "@capstan/proto";
+import { AppError, type Exchange, type SignInLink } from "@capstan/proto";
+import { isLoopback } from "../config.ts";
 import { Call, type CallOf } from "../http/call.ts";
 import { Handles } from "../http/handle.ts";
 import { addressOf, SIGN_IN_BUDGET, type AttemptBudget } from "./attempt-budget.ts";
 import { AuthService } from "./auth.service.ts";
+import { bearerOf } from "./permission.guard.ts";
 import { clearCookie, readCookie, setCookie } from "./cookie.ts";
 import { SITE, type Site } from "./site.ts";
 
@@ -31,6 +33,11 @@ export class AuthController {
   @Handles("exchange")
   async exchange(@Call("exchange") call: CallOf<"exchange">): Promise<void> {
     this.budget.take(addressOf(call.request));
+    if (!isLoopback((call.request.socket.remoteAddress ?? "").replace(/^::ffff:/, "")))
+      throw new AppError(
+        "sign_in_refused",
+        "A link of `capstan open` works on the machine that runs Capstan. For a way in from elsewhere, make a user there: `capstan users add NAME --system-admin`.",
+      );
     const made = await this.auth.exchange(call.body.token);
     const seconds = Math.max(0, Math.floor((made.expiresMs - Date.now()) / 1000));
     const answer: Exchange = { user: made.user, expiresAt: new Date(made.expiresMs).toISOString() };
@@ -42,7 +49,7 @@ export class AuthController {
 
   @Handles("logout")
   async logout(@Call("logout") call: CallOf<"logout">): Promise<void> {
-    const token = readCookie(call.request.headers.cookie, this.site.cookie);
+    const token = bearerOf(call.request) ?? readCookie(call.request.headers.cookie, this.site.cookie);
     if (token !== undefined) await this.auth.endSession(token);
     void call.reply.header("set-cookie", clearCookie(this.site.cookie)).send();
   }

@@ -55,10 +55,11 @@ export class AuthService {
         return row === undefined ? undefined : bearerOf(row);
       });
     }
-    if (token.kind !== "session" || credential.bearer !== undefined) return undefined;
+    const via = credential.bearer === undefined ? "cookie" : "cli";
+    if (token.kind !== (via === "cli" ? "cli" : "session")) return undefined;
     return this.believe(this.principals, hash.toString("base64"), async () => {
       const session = await this.store.session(hash);
-      return session === undefined ? undefined : principalOf(session);
+      return session === undefined ? undefined : principalOf(session, via);
     });
   }
 
@@ -115,7 +116,8 @@ export class AuthService {
   }
 
   async endSession(text: string): Promise<void> {
-    if (parseToken(text)?.kind !== "session") return;
+    const kind = parseToken(text)?.kind;
+    if (kind !== "session" && kind !== "cli") return;
     const hash = hashToken(text);
     this.principals.delete(hash.toString("base64"));
     await this.store.endSession(hash);
@@ -177,12 +179,12 @@ const bearerOf = ({ user, projectId, scopes, createdMs, expiresMs }: ApiTokenRow
 
 const isPermission = (scope: string): scope is Permission => Object.hasOwn(permissions, scope);
 
-const principalOf = (session: SessionRow): Principal => ({
+const principalOf = (session: SessionRow, via: "cookie" | "cli"): Principal => ({
   userId: session.user.id,
   name: session.user.name,
   kind: session.user.kind,
   systemAdmin: session.user.systemAdmin,
-  via: "cookie",
+  via,
   signedInMs: session.createdMs,
   expiresMs: session.expiresMs,
 });

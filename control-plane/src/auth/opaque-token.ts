@@ -7,7 +7,7 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypt
 import { crc32 } from "node:zlib";
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const kinds = ["local", "link", "session", "pat", "invitation"] as const;
+const kinds = ["local", "link", "session", "pat", "invitation", "device", "cli"] as const;
 export type TokenKind = (typeof kinds)[number];
 
 const pattern = /^(capstan_([a-z]+)_([0-9A-Za-z]{12})_([0-9A-Za-z]{43}))_([0-9A-Za-z]{6})$/;

@@ -20,7 +20,9 @@ import type { AuthService } from "./auth.service.ts";
 import { readCookie, type CookieForm } from "./cookie.ts";
 import { checkOrigin, type Origins } from "./origin.ts";
 
-const reauthMs = 5 * 60_000;
+// A browser leaves its cookie with every page that is open; the sign-in of a command line is shown by one program, of
+// whose owner a code in a browser was asked. It is believed for a day's work.
+const reauthMs = { cookie: 5 * 60_000, cli: 12 * 3_600_000 } as const;
 
 export interface GuardOptions {
   readonly origins: Origins;
@@ -114,12 +116,23 @@ function checkSystemPermission(permission: Permission, principal: Principal): vo
 
 function checkRecent(permission: Permission, principal: Principal): void {
   const entry: PermissionEntry = permissions[permission];
-  if (entry.reauth && principal.via === "cookie" && Date.now() - principal.signedInMs > reauthMs) {
-    throw new AppError(
-      "reauth_required",
-      `${permission} needs a sign-in that is at most five minutes old. Sign in again at /login?fresh=1.`,
-    );
-  }
+  if (!entry.reauth || principal.via === "token" || Date.now() - principal.signedInMs <= reauthMs[principal.via])
+    return;
+  throw new AppError(
+    "reauth_required",
+    principal.via === "cli"
+      ? `${permission} needs a sign-in of the last twelve hours. Run \`capstan login\` again.`
+      : `${permission} needs a sign-in that is at most five minutes old. Sign in again at /login?fresh=1.`,
+  );
+}
+
+/** @throws reauth_required unless a person who proved who they are within the last five minutes asks, in a browser */
+export function checkFreshBrowser(principal: Principal): void {
+  if (principal.via === "cookie" && Date.now() - principal.signedInMs <= reauthMs.cookie) return;
+  throw new AppError(
+    "reauth_required",
+    "Letting a program in needs a browser, and a sign-in that is at most five minutes old. Sign in again at /login?fresh=1.",
+  );
 }
 
 const isRouteName = (name: unknown): name is RouteName => typeof name === "string" && Object.hasOwn(routes, name);
@@ -127,15 +140,18 @@ const isRouteName = (name: unknown): name is RouteName => typeof name === "strin
 const hasCookieOrOrigin = (request: FastifyRequest): boolean =>
   request.headers.cookie !== undefined || request.headers.origin !== undefined;
 
+/** The token that a request shows in its Authorization header; undefined also for a header of another form. */
+export const bearerOf = (request: Pick<FastifyRequest, "headers">): string | undefined =>
+  /^Bearer ([A-Za-z0-9_]{1,256})$/.exec(request.headers.authorization ?? "")?.[1];
+
 /** Who sends the request, or undefined for nobody. */
 export async function authenticateRequest(
   request: FastifyRequest,
   auth: AuthService,
   cookie: CookieForm,
 ): Promise<Principal | undefined> {
-  const header = request.headers.authorization;
-  const bearer = header === undefined ? undefined : /^Bearer ([A-Za-z0-9_]{1,256})$/.exec(header)?.[1];
-  if (header !== undefined && bearer === undefined) return undefined;
+  const bearer = bearerOf(request);
+  if (request.headers.authorization !== undefined && bearer === undefined) return undefined;
   return auth.authenticate({
     bearer,
     cookie: readCookie(request.headers.cookie, cookie),

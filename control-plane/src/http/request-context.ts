@@ -8,8 +8,8 @@ export interface Principal {
   readonly name: string;
   readonly kind: "person" | "service" | "local";
   readonly systemAdmin: boolean;
-  /** How the request proved it; a cookie brings the duty to check Origin. */
-  readonly via: "token" | "cookie";
+  /** How the request proved it; a cookie brings the duty to check Origin. `cli` is the sign-in of a command line. */
+  readonly via: "token" | "cookie" | "cli";
   /** When the sign-in happened; a token that was made for its purpose counts as new. */
   readonly signedInMs: number;
   readonly expiresMs: number | undefined;

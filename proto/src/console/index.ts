@@ -4,6 +4,7 @@ export * from "./route.ts";
 export * from "./problem.ts";
 export * from "./auth.ts";
 export * from "./sign-in.ts";
+export * from "./device.ts";
 export * from "./users.ts";
 export * from "./project.ts";
 export * from "./people.ts";

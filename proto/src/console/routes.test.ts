@@ -24,6 +24,9 @@ test("no permission stands in the table that no route requires", () => {
 test("only these paths need no sign-in", () => {
   const open = table.filter(([, route]) => route.permission === "none").map(([, route]) => route.path);
   expect(open.toSorted()).toEqual([
+    "/auth/device",
+    "/auth/device",
+    "/auth/device/token",
     "/auth/exchange",
     "/auth/invitation",
     "/auth/logout",

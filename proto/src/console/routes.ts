@@ -2,6 +2,7 @@
 // documentation are made from it; the routes of agents are in `agent/`.
 import { agentRoutes } from "./agent-routes.ts";
 import { meSchema, versionSchema } from "./auth.ts";
+import { deviceRoutes } from "./device-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { peopleRoutes } from "./people-routes.ts";
@@ -50,4 +51,5 @@ export const routes = {
   ...userRoutes,
   ...scheduleRoutes,
   ...signInRoutes,
+  ...deviceRoutes,
 } as const satisfies Record<string, Route>;

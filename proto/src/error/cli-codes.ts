@@ -17,8 +17,8 @@ export const cliCodes = errorEntries({
   not_signed_in: {
     title: "No way to sign in was found",
     retryable: false,
-    meaning: "There is no running `capstan dev` in this folder or its parents and no token was given.",
-    do: "Run `capstan dev` here, point to its data with --data, or give --server and a token file.",
+    meaning: "A server is named, and no token was given and no sign-in kept for it.",
+    do: "Run `capstan login URL`, or give a --token-file.",
   },
   audit_broken: {
     title: "The audit trail is not whole",
