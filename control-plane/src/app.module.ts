@@ -45,6 +45,7 @@ import { PgApprovalStore } from "./database/store/approval-store.ts";
 import { PgAudit } from "./database/store/audit.store.ts";
 import { PgAuthStore } from "./database/store/auth.store.ts";
 import { PgEarlyStore } from "./database/store/early-store.ts";
+import { PgDeliveryStore } from "./database/store/delivery-store.ts";
 import { PgEventStore } from "./database/store/event-store.ts";
 import { PgEventLog } from "./database/store/event-log.ts";
 import { PgLimitStore } from "./database/store/limit.store.ts";
@@ -55,6 +56,7 @@ import { PgCommitStore } from "./database/store/pg-commit.store.ts";
 import { PgDispatchStore } from "./database/store/pg-dispatch.store.ts";
 import { PgOperationStore } from "./database/store/operation.store.ts";
 import { PgRunStore } from "./database/store/run.store.ts";
+import { PgRelayStore } from "./database/store/relay-store.ts";
 import { PgCacheStore } from "./database/store/cache-store.ts";
 import { PgDeviceStore } from "./database/store/device.store.ts";
 import { PgSignInStore } from "./database/store/sign-in.store.ts";
@@ -97,6 +99,7 @@ import { MemberService } from "./project/member.service.ts";
 import { VariableController } from "./project/variable.controller.ts";
 import { VariableService } from "./project/variable.service.ts";
 import { ProjectController } from "./project/project.controller.ts";
+import { relayLoop } from "./relay/relay-loop.ts";
 import { RELEASE, type Release } from "./project/release.ts";
 import { ReportService } from "./result/report.service.ts";
 import { cacheSweepLoop } from "./retention/cache-sweep-loop.ts";
@@ -113,6 +116,7 @@ import { AgainController } from "./trigger/again.controller.ts";
 import { AgainService } from "./trigger/again.service.ts";
 import { ChildStarter } from "./trigger/child-starter.ts";
 import { EarlyRuns } from "./trigger/early-run.ts";
+import { TriggerStarter } from "./trigger/trigger-starter.ts";
 import { StartLimits } from "./trigger/start-limits.ts";
 import { ScheduleController } from "./schedule/schedule.controller.ts";
 import { ScheduleRounds } from "./schedule/schedule-rounds.ts";
@@ -198,6 +202,14 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const childStarter = new ChildStarter(commit, commitStore, editions, early);
   const scheduleStore = new PgScheduleStore(pools.engine, pools.api);
   const tickStarter = new TickStarter(commit, scheduleStore, editions, early);
+  const triggerStarter = new TriggerStarter({
+    commit,
+    store: new PgDeliveryStore(pools.engine),
+    editions,
+    early,
+    isUnavailable,
+    log: dispatchLog,
+  });
   const loops: Loop[] = [
     leaseClockLoop(dispatchStore, clock, dispatchLog),
     heldWorkflowsLoop(held, dispatchLog),
@@ -220,9 +232,11 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
           ["cache", (timer) => answerCache(cacheStore, timer)],
           ["child_start", (timer) => childStarter.start(timer)],
           ["schedule_start", (timer) => tickStarter.start(timer)],
+          ["trigger_start", (timer) => triggerStarter.start(timer).then(() => undefined)],
         ]),
       }),
       telling,
+      relayLoop(new PgRelayStore(pools.engine), signals, dispatchLog),
       scheduleLoop(scheduleStore, tickStarter, newId, log),
       deadlineLoop(dispatchStore, commit, dispatchLog),
       sweepLoop(sweeps, log),

@@ -142,8 +142,9 @@ export type TimerKind =
   | `event:${string}`
   | HandOverKind;
 
-/** What one run tells another, and the starts that a parent (child.ts) or a schedule (schedule.ts) asks for. */
+/** What one run tells another, and the starts that a parent (child.ts), a schedule (schedule.ts) or another trigger asks for. */
 export type HandOverKind =
+  | "trigger_start"
   | "schedule_start"
   | "child_start"
   | "child_end"

@@ -2,8 +2,6 @@
 // which deletes that row; where it cannot, the row goes together with the reason that is kept.
 import {
   AppError,
-  evaluateTree,
-  scopeAt,
   schedulesOf,
   type CanonicalWorkflow,
   type JsonObject,
@@ -12,10 +10,9 @@ import {
 } from "@capstan/proto";
 import type { Commit } from "../commit/commit.ts";
 import type { DueTimer } from "../dispatch/dispatch.store.ts";
+import { askedBy } from "../trigger/asked.ts";
 import { frozenChildren } from "../trigger/children.ts";
 import type { EarlyRun, EarlyRuns } from "../trigger/early-run.ts";
-import { completeInputs } from "../trigger/inputs.ts";
-import { completeLabels } from "../trigger/labels.ts";
 import type { WorkflowEditions } from "../workflow/editions.ts";
 import type { ScheduleStore, StartBody } from "./schedule.store.ts";
 
@@ -108,7 +105,7 @@ export class TickStarter {
 const triggerOf = (document: CanonicalWorkflow, id: string): ScheduleTrigger | undefined =>
   schedulesOf(document).find((one) => one.id === id);
 
-/** Inputs and labels of the tick's run. @throws Refused inputs_invalid */
+/** Inputs and labels of the tick's run. @throws Refused condition */
 function askedOf(
   document: CanonicalWorkflow,
   trigger: ScheduleTrigger,
@@ -126,20 +123,13 @@ function askedOf(
     },
     trigger: { kind: "schedule", id: trigger.id, at: tickMs },
   };
-  const scope = scopeAt(document, "trigger");
-  const evaluated = (tree: unknown): unknown => {
-    try {
-      return evaluateTree(tree as Parameters<typeof evaluateTree>[0], context, { scope }); // canonical: JSON with expressions
-    } catch (cause) {
-      throw new Refused("inputs_invalid", cause instanceof Error ? cause.message : "an expression failed");
-    }
-  };
-  if (trigger.if !== undefined && evaluated(trigger.if) !== true) throw new Refused("condition", trigger.if.$expr);
-  const inputs = completeInputs(document, evaluated(trigger.inputs ?? {}) as JsonObject, before); // JSON, of a map
-  const labels = evaluated(trigger.labels ?? {}) as Readonly<Record<string, string>>; // texts, by the checker
-  return { inputs, labels: completeLabels(document, inputs, before, labels) };
+  const asked = askedBy(document, trigger, context, before);
+  if (asked.kind === "filtered") throw new Refused("condition", asked.condition);
+  return asked;
 }
 
 /** The reasons are fewer than the codes: what is not about limits is about what the run was asked for with. */
-const reasonOf = ({ code }: AppError): MissReason =>
-  code === "limit_reached" || code === "queue_full" ? code : code === "inputs_invalid" ? "inputs_invalid" : "broken";
+const reasonOf = ({ code }: AppError): MissReason => {
+  if (code === "limit_reached" || code === "queue_full") return code;
+  return ["inputs_invalid", "expression_failed", "expression_timeout"].includes(code) ? "inputs_invalid" : "broken";
+};

@@ -65,6 +65,7 @@ export class ChildStarter {
         actor: parent.trigger["actor"] ?? "capstan",
         run: runName(parent.plan.document.name, parent.number),
         task,
+        ...(parent.trigger["chain"] === undefined ? {} : { chain: parent.trigger["chain"] }),
         parent: { runId: parentId, position, depth: body["depth"] ?? 2, wait: body["wait"] ?? true },
         ...(await frozenChildren(this.editions, project, edition.document)),
         ...before.kept,
