@@ -73,7 +73,8 @@ export class ChildStarter {
       ...before.start,
       runId,
       deadlineMs: parent.deadlineMs,
-      paused: pausedBy(parent),
+      // One that is not waited for is left alone: nobody would tell it that its parent goes on.
+      paused: body["wait"] === false ? undefined : pausedBy(parent),
       claim: { runId: parentId, position, kind },
     });
     if (outcome.kind === "limit_reached" || outcome.kind === "queue_full") {
