@@ -51,11 +51,10 @@ function readText(path: string): string {
 
 const placeOf = (path: string): string => (path === "-" ? "standard input" : path);
 
-function parseInputs(file: string): JsonValue {
+function parseText(text: string, file: string): JsonValue {
   try {
-    return parse(readText(file), { maxAliasCount: 100, merge: false }) as JsonValue; // YAML of core schema is JSON's values
+    return parse(text, { maxAliasCount: 100, merge: false }) as JsonValue; // YAML of core schema is JSON's values
   } catch (error) {
-    if (error instanceof AppError) throw error;
     const [first = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
     const detail = `${placeOf(file)} is neither YAML nor JSON: ${first.replace(/:$/, "")}`;
     throw new AppError("inputs_invalid", detail, { cause: error });
@@ -64,10 +63,32 @@ function parseInputs(file: string): JsonValue {
 
 /** A map of names and values from a file, YAML or JSON; `-` is standard input. @throws file_unreadable inputs_invalid */
 export function readMap(file: string, of: "inputs" | "outputs"): JsonObject {
-  const given = parseInputs(file);
+  const given = parseText(readText(file), file);
   if (!isObject(given))
     throw new AppError("inputs_invalid", `${placeOf(file)} must hold a map of ${of}: name and value`);
   return given;
+}
+
+/** Maps of inputs from a file: a list in YAML or JSON, or one JSON object a line. @throws file_unreadable inputs_invalid */
+export function readValues(file: string): RunInputs[] {
+  const text = readText(file);
+  const refused = (detail: string): AppError => new AppError("inputs_invalid", `${placeOf(file)}: ${detail}`);
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const isLines = lines.length > 0 && lines.every((line) => line.trimStart().startsWith("{"));
+  const values: unknown = isLines
+    ? lines.map((line, index): unknown => {
+        try {
+          return JSON.parse(line);
+        } catch {
+          throw refused(`line ${index + 1} is no JSON object`);
+        }
+      })
+    : parseText(text, file);
+  if (!Array.isArray(values)) throw refused("a list is needed, with a map of inputs for each run");
+  return values.map((value: JsonValue, index) => {
+    if (!isObject(value)) throw refused(`value ${index} is no map of inputs: name and value`);
+    return value as RunInputs; // the same values; the schema of the contract only lacks the word readonly
+  });
 }
 
 /**

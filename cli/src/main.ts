@@ -8,6 +8,7 @@ import { ProblemError } from "./api/problem.ts";
 import { registerAgents } from "./command/agents.ts";
 import { registerApprovals } from "./command/approvals.ts";
 import { registerAudit } from "./command/audit.ts";
+import { registerBackfills } from "./command/backfills.ts";
 import { registerBuild } from "./command/build.ts";
 import { registerCancel } from "./command/cancel.ts";
 import { registerDeploy } from "./command/deploy.ts";
@@ -72,6 +73,7 @@ export function makeProgram(): Command {
     registerDev,
     registerInit,
     registerValidate,
+    registerBackfills,
     registerBuild,
     registerTest,
     registerDiff,

@@ -10,6 +10,7 @@ export * from "./time.ts";
 export * from "./bundle.ts";
 export * from "./audit.ts";
 export * from "./state/run.ts";
+export * from "./state/backfill.ts";
 export * from "./state/task-run.ts";
 export * from "./state/attempt.ts";
 export * from "./state/failure.ts";

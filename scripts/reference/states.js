@@ -2,6 +2,8 @@
 import {
   attemptTimers,
   attemptTransitions,
+  backfillTimers,
+  backfillTransitions,
   failureClasses,
   reasonCodes,
   runTimers,
@@ -52,6 +54,7 @@ export function statesPage() {
     machine("Run", "queued", runTransitions, runTimers),
     machine("Task run", "waiting", taskRunTransitions, taskRunTimers),
     machine("Attempt", "offered", attemptTransitions, attemptTimers),
+    machine("Backfill", "running", backfillTransitions, backfillTimers),
     `## Reasons\n\nWhy something does not run. The same codes in API, command line, console and metrics.\n\n${table(["code", "meaning"], reasons)}`,
     `## Failure classes\n\nWhat went wrong, and who pays for another try.\n\n${table(["class", "meaning", "who pays"], failures)}`,
   ].join("\n");

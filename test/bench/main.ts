@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { drills, runDrill } from "./drill/drills.ts";
 import { measure, type Repetition } from "./measure.ts";
 import { chain } from "./scenario/chain.ts";
 import { foreach } from "./scenario/foreach.ts";
@@ -36,7 +37,7 @@ interface Result extends Spread {
 
 function usage(problem: string): never {
   console.error(
-    `${problem}\nusage: npm run bench -- hot-path|${scenarios.map((one) => one.name).join("|")} [--json] [--reps N] [--secs N] [--profile DIR]`,
+    `${problem}\nusage: npm run bench -- hot-path|${scenarios.map((one) => one.name).join("|")} [--json] [--reps N] [--secs N] [--profile DIR]\n       npm run bench -- ${Object.keys(drills).join("|")} [--FLAG N]; the flags are in test/bench/drill/drills.ts`,
   );
   process.exit(2);
 }
@@ -55,6 +56,13 @@ function readArguments() {
   } catch (error) {
     return usage(error instanceof Error ? error.message : String(error));
   }
+}
+
+const [drillName = "", ...drillArgs] = process.argv.slice(2);
+if (Object.hasOwn(drills, drillName)) {
+  const done = await runDrill(drillName, drillArgs, (text) => console.error(text));
+  console.log(JSON.stringify({ ...done, commit: commitOf(), at: new Date().toISOString() }, null, 2));
+  process.exit(0);
 }
 
 const { values, positionals } = readArguments();

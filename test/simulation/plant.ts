@@ -1,8 +1,7 @@
 // Plants one mutant into the sources as they are loaded. Nothing on disk changes.
 import { registerHooks } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { Mutant } from "./mutant.ts";
-import { mutants } from "./mutants.ts";
+import { mutants, type Mutant } from "./mutants.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -10,7 +10,6 @@ import { deadlineLoop, timerLoop, type SpecialTimer } from "../../control-plane/
 import { Backlog } from "../../control-plane/src/dispatch/backlog.ts";
 import { DatabaseClock } from "../../control-plane/src/dispatch/database-clock.ts";
 import { DispatchLoop } from "../../control-plane/src/dispatch/dispatch-loop.ts";
-import type { Scheduler } from "../../control-plane/src/dispatch/scheduler.ts";
 import { leaseClockLoop, leaseLoop, LeaseRenewals } from "../../control-plane/src/dispatch/lease-loop.ts";
 import type { NewEvent } from "../../control-plane/src/event/event.store.ts";
 import { lookBack, tellLoop } from "../../control-plane/src/event/tell-loop.ts";
@@ -24,7 +23,6 @@ import { ReportService, type ReportingSession } from "../../control-plane/src/re
 import { ChildStarter } from "../../control-plane/src/trigger/child-starter.ts";
 import { EarlyRuns } from "../../control-plane/src/trigger/early-run.ts";
 import type { WorkflowEditions } from "../../control-plane/src/workflow/editions.ts";
-import type { IdleLoops, LookKind } from "./idle-loops.ts";
 import type { Connection } from "./link.ts";
 import { schedulerOf, SimProcess } from "./sim-process.ts";
 import { isUnavailable, type StoreParts } from "./sim-connection.ts";
@@ -34,7 +32,6 @@ export interface ReplicaParts extends Omit<StoreParts, "process"> {
   readonly replica: number;
   readonly newId: () => string;
   readonly rate: number;
-  readonly idle: IdleLoops;
   readonly pace: number;
   readonly sessionAgeMs: number;
   readonly project: { readonly projectId: string; readonly poolId: string };
@@ -67,8 +64,6 @@ export class Replica {
     this.connections = new Set();
     const stores = new SimStores({ ...parts, process });
     const scheduler = schedulerOf(world, process, { random, rate: parts.rate, pace: parts.pace });
-    const { idle } = parts;
-    const looks = (kind: LookKind, finds?: () => boolean): Scheduler => idle.schedulerOf(scheduler, kind, finds);
     const log = this.makeLog();
     const registry = new SessionRegistry(scheduler.nowMs, scheduler.endOfTurn);
     const backlog = new Backlog();
@@ -80,10 +75,7 @@ export class Replica {
       { publicUrl: () => "http://127.0.0.1:7420", newId: parts.newId, isUnavailable, scheduler },
     );
     this.commit = commit;
-    const dispatch = new DispatchLoop(
-      { store: stores, commit, sessions: registry, backlog, log },
-      { scheduler: looks("lanes", () => backlog.all().length > 0) },
-    );
+    const dispatch = new DispatchLoop({ store: stores, commit, sessions: registry, backlog, log }, { scheduler });
     // No simulated workflow reads variables or asks for its number before it is made.
     const never = (): Promise<never> => Promise.reject(new Error("not simulated"));
     const early = new EarlyRuns({
@@ -93,27 +85,27 @@ export class Replica {
       publicUrl: () => "http://127.0.0.1:7420",
     });
     const children = new ChildStarter(commit, stores, parts.editions, early);
-    const telling = tellLoop(stores, signals, log, looks("events"));
+    const telling = tellLoop(stores, signals, log, scheduler);
     this.events = { put: (event) => stores.put(parts.project.projectId, event), wake: () => telling.wake() };
     this.snapshots = stores;
     const loops = [
       leaseClockLoop(stores, clock, log, scheduler),
       dispatch.loop,
-      leaseLoop(stores, commit, log, looks("leases")),
+      leaseLoop(stores, commit, log, scheduler),
       timerLoop({
         store: stores,
         commit,
         signals,
         log,
-        scheduler: looks("timers"),
+        scheduler,
         special: new Map<string, SpecialTimer>([
           ["event:look", (timer) => lookBack(stores, timer)],
           ["child_start", (timer) => children.start(timer)],
         ]),
       }),
-      admissionLoop(stores, commit, signals, log, looks("admission")),
+      admissionLoop(stores, commit, signals, log, scheduler),
       telling,
-      deadlineLoop(stores, commit, log, looks("deadlines")),
+      deadlineLoop(stores, commit, log, scheduler),
     ];
     for (const loop of loops) loop.start();
     const inventory = new InventoryService(stores, commit, `replica ${parts.replica}`, (error) =>
@@ -186,7 +178,7 @@ export class Replica {
   }
 
   private tick(): void {
-    this.process.after(2000 * Math.min(3, this.parts.pace), () => {
+    this.process.after(1000 * Math.min(3, this.parts.pace), () => {
       for (const session of this.sessions) session.tick();
       this.tick();
     });

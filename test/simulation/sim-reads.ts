@@ -230,7 +230,6 @@ export class SimReads extends SimTables {
         });
       }
     }
-    if (untold.length > 0) this.onChange();
     return untold.length;
   }
 

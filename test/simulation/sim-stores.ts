@@ -139,7 +139,6 @@ export class SimStores extends SimConnection implements CommitStore, DispatchSto
             body,
             told: false,
           });
-        if (isNew) database.onChange();
         return { body, isNew };
       },
     );

@@ -52,11 +52,9 @@ export class SimTables {
   /** Concurrency groups, by run. */
   readonly groups = new Map<string, StoredGroup>();
   readonly events: StoredEvent[] = [];
-  /** Told of every change that may give a loop something to find. */
-  onChange: () => void = () => undefined;
+  isDown = false;
   readonly world: World;
   readonly options: DatabaseOptions;
-  private down = false;
   private jumpMs = 0;
   private countedMs = 0;
   private tickedMs: number;
@@ -67,15 +65,6 @@ export class SimTables {
     this.tickedMs = this.nowMs();
   }
 
-  get isDown(): boolean {
-    return this.down;
-  }
-
-  set isDown(isDown: boolean) {
-    this.down = isDown;
-    this.onChange();
-  }
-
   /** clock_timestamp() in Unix ms. */
   nowMs(): number {
     return epochMs + Math.floor(this.world.nowMs * this.options.rate) + this.jumpMs;
@@ -84,7 +73,6 @@ export class SimTables {
   /** Somebody sets the database's clock. */
   setClock(byMs: number): void {
     this.jumpMs += Math.floor(byMs);
-    this.onChange();
   }
 
   /** tick.sql */

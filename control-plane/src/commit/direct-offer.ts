@@ -3,7 +3,7 @@
 //  O1. Only where nobody else has a better right: no waiting work in that lane as far as this replica knows, and the
 //      statement asserts it again (commit-batch B4). Never where a limit is involved: those are taken by a claim.
 //  O2. A slot taken here is given back if the commit does not make the attempt.
-import { orderOf } from "../engine/order.ts";
+import { orderOfRun } from "../engine/order.ts";
 import type { Run, TaskRun } from "../engine/snapshot.ts";
 import { dispatch } from "../engine/task-machine.ts";
 import { indexContext } from "../engine/context.ts";
@@ -12,7 +12,6 @@ import { hookWaitMs } from "../engine/plan.ts";
 import type { Sessions, Slot } from "../dispatch/sessions.ts";
 import type { Backlog } from "../dispatch/backlog.ts";
 import type { Placed } from "./batch.ts";
-import { valuesOf } from "../engine/vars.ts";
 import { laneOf } from "./lane.ts";
 
 export interface Placement {
@@ -23,7 +22,7 @@ export interface Placement {
 /** A key that cannot be evaluated was refused when the run was asked for. */
 function fairnessKeyOf(run: Run): string {
   const { document } = run.plan;
-  const order = orderOf(document, valuesOf(run));
+  const order = orderOfRun(document, run);
   return order.kind === "order" ? order.fairnessKey : document.name;
 }
 

@@ -24,8 +24,10 @@ export function groupedOf(
 
 function groupOfPending(pending: PendingRun, run: Run | undefined, isHeld: boolean): RunGroup | undefined {
   if (pending.start !== undefined) {
-    const { edition } = pending.start.request;
+    const { edition, claim } = pending.start.request;
     const group = groupOf(edition.document, edition.workflowId, valuesOf(pending.start.request));
+    // What a backfill asks for stands in nobody's way: it waits outside of the group, as a row that is looked at again.
+    if (group !== undefined && claim?.kind === "backfill_start") return { ...group, onLimit: "skip" };
     return group ?? (isHeld ? heldGroup(edition.workflowId) : undefined);
   }
   if (run === undefined || !pending.events.some(({ event }) => event.kind === "admit")) return undefined;
@@ -50,10 +52,7 @@ export function askGroup(pending: PendingRun, group: RunGroup, state: HeldGroup,
   return { kind: "decide", joins: { group, supersede: waits ? admission.supersede : "none", waits } };
 }
 
-/**
- * Answers a start that was refused. A key that was used before comes first: then the answer is that run. So does a run
- * that another replica has made of the same row: it may be the very one that takes the place.
- */
+/** Answers a start that was refused. A key that was used before comes first: then the answer is that run. */
 export async function refuseStart(
   store: CommitStore,
   pending: PendingRun,
@@ -61,11 +60,6 @@ export async function refuseStart(
 ): Promise<void> {
   await answerUsedKeys(store, [pending]);
   if (pending.refusals < 0) return;
-  const { claim, runId } = pending.start?.request ?? {};
-  if (claim !== undefined && runId !== undefined) {
-    const [made] = await store.loadRuns([{ projectId: pending.projectId, runId }]);
-    if (made !== undefined) return pending.start?.resolve({ kind: "unclaimed" });
-  }
   const { group, state } = refusal;
   const { active, waiting, holders } = state;
   pending.start?.resolve({

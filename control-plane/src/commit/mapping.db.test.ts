@@ -125,7 +125,7 @@ test("the list is kept once, and the row of a group that ends leaves it as it wa
   const offers = offersOf(runId);
   await report(offered(offers, "a.0"), "succeeded");
   await report(offered(offers, "a.1"), "failed");
-  const runs = new PgRunStore(pools.api);
+  const runs = new PgRunStore(pools.api, pools.engine);
   expect(JSON.stringify(await runs.items(projectId, runId, 0))).toBe('[{"z":1,"a":2},{"b":[]}]');
   expect(await runs.indexCounts(projectId, runId, 2)).toEqual(
     expect.arrayContaining([

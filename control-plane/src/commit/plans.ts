@@ -1,9 +1,8 @@
 // Plans of the editions that this replica has started runs of, and new runs made from requests.
 import { defaultPriority } from "@capstan/proto";
-import { orderOf } from "../engine/order.ts";
+import { orderOfRun } from "../engine/order.ts";
 import { compilePlan, type Plan } from "../engine/plan.ts";
 import type { NewRun } from "../engine/run-machine.ts";
-import { valuesOf } from "../engine/vars.ts";
 import type { StartRun, WorkflowEdition } from "./commit.ts";
 import type { CommitStore } from "./commit.store.ts";
 
@@ -17,7 +16,7 @@ export class Plans {
 
   newRun(request: StartRun): NewRun {
     const { edition, inputs, labels, trigger, runId, number, createdMs, deadlineMs, paused } = request;
-    const order = orderOf(edition.document, valuesOf(request));
+    const order = orderOfRun(edition.document, request);
     return {
       projectId: edition.projectId,
       project: edition.project,

@@ -86,6 +86,7 @@ test("every row type can be read through its repository", async () => {
   expect(denied.toSorted()).toEqual([
     "device_codes",
     "members",
+    "search_position",
     "sign_in_flows",
     "sign_in_links",
     "user_identities",

@@ -142,9 +142,9 @@ export type TimerKind =
   | `event:${string}`
   | HandOverKind;
 
-/** What one run tells another, and the starts that a parent (child.ts), a schedule (schedule.ts) or another trigger asks for. */
+/** What one run tells another, and the starts that a parent (child.ts), a schedule or a backfill asks for. */
 export type HandOverKind =
-  | "trigger_start"
+  | "backfill_start"
   | "schedule_start"
   | "child_start"
   | "child_end"

@@ -9,7 +9,9 @@ import {
   scopeAt,
   type CanonicalWorkflow,
 } from "@capstan/proto";
-import type { RunValues } from "./vars.ts";
+import { backfillPriority } from "./backfill.ts";
+import type { Run } from "./snapshot.ts";
+import { valuesOf, type RunValues } from "./vars.ts";
 
 export type RunOrder =
   | { readonly kind: "order"; readonly priority: number; readonly fairnessKey: string }
@@ -31,6 +33,16 @@ export function orderOf(document: CanonicalWorkflow, values: RunValues): RunOrde
     const message = error instanceof Error ? error.message : String(error);
     return { kind: "error", message: `priority or fairnessKey: ${message}` };
   }
+}
+
+/**
+ * The same for a run, whatever asked for it. Runs of a backfill, and what they start, come behind everything else and take
+ * turns among themselves, whatever their workflow says: they make up for what has been and must not keep back what is due.
+ */
+export function orderOfRun(document: CanonicalWorkflow, run: Pick<Run, "inputs" | "trigger">): RunOrder {
+  const { backfill } = run.trigger;
+  if (typeof backfill !== "string") return orderOf(document, valuesOf(run));
+  return { kind: "order", priority: backfillPriority, fairnessKey: `backfill:${backfill}` };
 }
 
 const at = (document: CanonicalWorkflow): { readonly scope: ReturnType<typeof scopeAt> } => ({

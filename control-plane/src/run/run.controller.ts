@@ -32,11 +32,8 @@ export class RunController {
   async list(
     @Call("runList") { project, query, reply, request }: CallOf<"runList">,
   ): Promise<RouteResponse<"runList">> {
-    const page = await this.runs.list(project, runFilter(query), {
-      limit: query.limit ?? 50,
-      cursor: query.cursor,
-      count: query.count ?? false,
-    });
+    const asked = { limit: query.limit ?? 50, cursor: query.cursor, count: query.count ?? false };
+    const page = await this.runs.list(project, runFilter(query), asked, query.agent);
     if (page.nextCursor !== null) {
       const next = new URL(request.url, "http://localhost");
       next.searchParams.set("cursor", page.nextCursor);

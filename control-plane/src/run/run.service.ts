@@ -74,11 +74,14 @@ export class RunService {
     return runView(await this.find(project, run));
   }
 
+  /** @param agents names or ids: of these one worked for the run */
   async list(
     project: ProjectScope,
-    filter: RunFilter,
+    asked: RunFilter,
     page: RunPage,
+    agents?: readonly string[],
   ): Promise<{ data: RunSummary[]; nextCursor: string | null; total?: number }> {
+    const filter = agents === undefined ? asked : { ...asked, agentIds: await this.store.agentIds(project.id, agents) };
     const after = page.cursor === undefined ? undefined : readCursor(filter, page.cursor, 1)[0];
     if (after !== undefined && !/^[0-9a-f-]{36}$/.test(String(after)))
       throw new AppError("cursor_invalid", "the cursor holds no run");

@@ -99,6 +99,15 @@ export interface RunFilter {
   readonly text: string | undefined;
   readonly number: number | undefined;
   readonly newestFirst: boolean;
+  /** Alternatives, each with its value as text. */
+  readonly inputs?: readonly { readonly key: string; readonly value: string }[] | undefined;
+  /** Words of a failure. */
+  readonly error?: string | undefined;
+  readonly triggers?: readonly string[] | undefined;
+  readonly agentIds?: readonly string[] | undefined;
+  readonly durationMsMin?: number | undefined;
+  readonly durationMsMax?: number | undefined;
+  readonly backfillId?: string | undefined;
 }
 
 /** Task runs that wait for an agent, by pool and what they want. */
@@ -120,6 +129,8 @@ export interface RunStore {
     filter: RunFilter,
     page: { readonly limit: number; readonly after: string | undefined },
   ): Promise<readonly RunRecord[]>;
+  /** Ids of agents by name or id; none of those that do not exist. */
+  agentIds(projectId: string, agents: readonly string[]): Promise<readonly string[]>;
   /** At most 10,000. */
   count(projectId: string, filter: RunFilter): Promise<number>;
   /** Task runs by position, those from `from` on and before `below`. */

@@ -125,7 +125,8 @@ function scheduleView(record: ScheduleRecord): ScheduleView {
 }
 
 /** In the words of the file. */
-function whenText({ cron, everyMs, dates, businessDay, at, calendar }: CanonicalSchedule): string {
+/** When it comes, in the words of the file. */
+export function whenText({ cron, everyMs, dates, businessDay, at, calendar }: CanonicalSchedule): string {
   const days = calendar === undefined ? "" : `, calendar ${calendar}`;
   if (cron !== undefined) return `cron ${cron.join(" | ")}${days}`;
   if (everyMs !== undefined) return `every ${formatDuration(everyMs)}`;

@@ -1,33 +1,16 @@
 // The run of a tick, asked for by a row of `timers` (schedule-rounds.ts, L2). Whether it happens is decided by its commit,
 // which deletes that row; where it cannot, the row goes together with the reason that is kept.
-import {
-  AppError,
-  schedulesOf,
-  type CanonicalWorkflow,
-  type JsonObject,
-  type MissReason,
-  type ScheduleTrigger,
-} from "@capstan/proto";
+import { AppError, type MissReason } from "@capstan/proto";
 import type { Commit } from "../commit/commit.ts";
 import type { DueTimer } from "../dispatch/dispatch.store.ts";
-import { askedBy } from "../trigger/asked.ts";
 import { frozenChildren } from "../trigger/children.ts";
-import type { EarlyRun, EarlyRuns } from "../trigger/early-run.ts";
+import type { EarlyRuns } from "../trigger/early-run.ts";
 import type { WorkflowEditions } from "../workflow/editions.ts";
 import type { ScheduleStore, StartBody } from "./schedule.store.ts";
+import { askedByTick, Refused, scheduleTrigger } from "./tick-inputs.ts";
 
 /** How often a run that waits for an earlier one is looked at. */
 const lookAgainMs = 1_000;
-
-/** What a start cannot get over. */
-class Refused extends Error {
-  readonly reason: MissReason;
-
-  constructor(reason: MissReason, detail: string) {
-    super(detail);
-    this.reason = reason;
-  }
-}
 
 export class TickStarter {
   private readonly commit: Commit;
@@ -65,11 +48,11 @@ export class TickStarter {
     const { projectId, runId, position, kind } = timer;
     const project = { id: projectId, name: body.project };
     const edition = await this.editions.byId(project, body.workflowId, body.digest);
-    const trigger = edition === undefined ? undefined : triggerOf(edition.document, body.trigger);
+    const trigger = edition === undefined ? undefined : scheduleTrigger(edition.document, body.trigger);
     if (edition === undefined || trigger === undefined)
       throw new Refused("broken", `there is no schedule ${body.workflow}.${body.trigger} in its version`);
     const before = await this.early.prepare({ edition, runId, tick: body });
-    const asked = askedOf(edition.document, trigger, { body, digest: edition.digest, before });
+    const asked = askedByTick(edition, trigger, { kind: "schedule", tick: body, before });
     const frozen = await frozenChildren(this.editions, project, edition.document);
     if (body.cancels !== undefined) await this.cancel(timer, body, body.cancels);
     const outcome = await this.commit.start({
@@ -102,34 +85,6 @@ export class TickStarter {
   }
 }
 
-const triggerOf = (document: CanonicalWorkflow, id: string): ScheduleTrigger | undefined =>
-  schedulesOf(document).find((one) => one.id === id);
-
-/** Inputs and labels of the tick's run. @throws Refused condition */
-function askedOf(
-  document: CanonicalWorkflow,
-  trigger: ScheduleTrigger,
-  given: { readonly body: StartBody; readonly digest: string; readonly before: EarlyRun },
-): { readonly inputs: JsonObject; readonly labels: Readonly<Record<string, string>> } {
-  const { body, digest, before } = given;
-  const { tickMs, windowStartMs } = body;
-  const context = {
-    vars: before.vars,
-    run: {
-      workflow: document.name,
-      version: digest,
-      scheduledAt: tickMs,
-      window: { start: windowStartMs, end: tickMs },
-    },
-    trigger: { kind: "schedule", id: trigger.id, at: tickMs },
-  };
-  const asked = askedBy(document, trigger, context, before);
-  if (asked.kind === "filtered") throw new Refused("condition", asked.condition);
-  return asked;
-}
-
 /** The reasons are fewer than the codes: what is not about limits is about what the run was asked for with. */
-const reasonOf = ({ code }: AppError): MissReason => {
-  if (code === "limit_reached" || code === "queue_full") return code;
-  return ["inputs_invalid", "expression_failed", "expression_timeout"].includes(code) ? "inputs_invalid" : "broken";
-};
+const reasonOf = ({ code }: AppError): MissReason =>
+  code === "limit_reached" || code === "queue_full" ? code : code === "inputs_invalid" ? "inputs_invalid" : "broken";

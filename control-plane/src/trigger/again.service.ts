@@ -39,6 +39,11 @@ export interface RetryRequest {
 
 type Idempotency = StartRun["idempotency"];
 
+/** Where a row asks for the retry: what its start claims, and what its trigger has more. */
+interface AskedAgain extends Pick<StartRun, "runId" | "claim"> {
+  readonly trigger: JsonObject;
+}
+
 export interface StartedAgain {
   readonly edition: NumberedEdition;
   readonly outcome: StartOutcome;
@@ -58,6 +63,7 @@ export class AgainService {
     actor: string,
     request: RetryRequest,
     idempotency: Idempotency,
+    asked?: AskedAgain,
   ): Promise<StartedAgain> {
     const record = await this.parts.runs.find(project, run);
     const name = runName(record.workflow, record.number);
@@ -77,6 +83,7 @@ export class AgainService {
     const before = await this.parts.early.prepare({
       edition,
       labels: earlier.labels,
+      runId: asked?.runId,
       repeats: { trigger: earlier.trigger, attempt, scheduledMs },
     });
     const inputs =
@@ -115,8 +122,11 @@ export class AgainService {
       edition,
       inputs,
       labels: earlier.labels,
-      trigger: { ...earlier.trigger, actor, ...before.kept },
+      trigger: { ...earlier.trigger, ...asked?.trigger, actor, ...before.kept },
       ...before.start,
+      ...(asked === undefined
+        ? {}
+        : { runId: asked.runId, ...(asked.claim === undefined ? {} : { claim: asked.claim }) }),
       ...(idempotency === undefined ? {} : { idempotency }),
       again: { origin, reused: planned.reused, marks },
     });

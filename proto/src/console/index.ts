@@ -12,6 +12,18 @@ export * from "./workflow.ts";
 export * from "./deploy.ts";
 export * from "./run.ts";
 export * from "./operation.ts";
+export {
+  backfillParallel,
+  backfillRunOutcomes,
+  backfillRunsMax,
+  type BackfillPlanned,
+  type BackfillRunOutcome,
+  type BackfillRunView,
+  type BackfillSteered,
+  type BackfillValueView,
+  type BackfillView,
+  type StartBackfillBody,
+} from "./backfill.ts";
 export * from "./approval.ts";
 export * from "./event.ts";
 export * from "./explain.ts";
@@ -20,7 +32,6 @@ export * from "./agent.ts";
 export * from "./limit.ts";
 export * from "./variable.ts";
 export * from "./live.ts";
-export * from "./delivery.ts";
 export { missReasons, type MissReason, type MissView, type ScheduleSteered, type ScheduleView } from "./schedule.ts";
 export * from "./routes.ts";
 export type * from "./route-types.ts";

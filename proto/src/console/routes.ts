@@ -2,6 +2,7 @@
 // documentation are made from it; the routes of agents are in `agent/`.
 import { agentRoutes } from "./agent-routes.ts";
 import { meSchema, versionSchema } from "./auth.ts";
+import { backfillRoutes } from "./backfill-routes.ts";
 import { deviceRoutes } from "./device-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
@@ -18,6 +19,7 @@ import type { Route } from "./route.ts";
 export const routes = {
   ...peopleRoutes,
   ...operationRoutes,
+  ...backfillRoutes,
   me: {
     method: "GET",
     path: "/api/v1/me",

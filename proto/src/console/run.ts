@@ -203,6 +203,19 @@ export const runListQuery = z.strictObject({
   label: queryList(z.string().max(320)).optional(),
   createdAfter: z.iso.datetime({ offset: true }).optional(),
   createdBefore: z.iso.datetime({ offset: true }).optional(),
+  /** `day:2026-05-01`: an input and its value as text; repeated ones are alternatives. */
+  input: queryList(z.string().max(320)).optional(),
+  /** Words that all occur in the failure: its message, code, class or task. */
+  error: z.string().min(1).max(200).optional(),
+  /** What asked for it: `manual`, `api`, `schedule`, `backfill`, `workflow` … */
+  trigger: queryList(z.string().max(64)).optional(),
+  /** Name or id of an agent that worked for it. */
+  agent: queryList(z.string().max(128)).optional(),
+  /** From its beginning to its end; runs that go on have none. */
+  durationMsMin: queryInteger(0, Number.MAX_SAFE_INTEGER).optional(),
+  durationMsMax: queryInteger(0, Number.MAX_SAFE_INTEGER).optional(),
+  /** Id of the backfill that it belongs to. */
+  backfill: z.string().max(64).optional(),
   /** Part of a workflow's name, or a run's name. */
   q: z.string().max(200).optional(),
   sort: z.enum(["-createdAt", "createdAt"]).optional(),

@@ -171,7 +171,7 @@ export const apiCodes = errorEntries({
     title: "It is more than what may be asked for at once",
     status: 422,
     retryable: false,
-    meaning: "One request changes or makes at most 10,000 runs.",
+    meaning: "One request changes at most 10,000 runs, and a backfill makes at most 100,000.",
     do: "Ask for less: a shorter time, fewer workflows or values.",
   },
   queue_full: {

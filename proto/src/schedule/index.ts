@@ -1,4 +1,4 @@
 export { weekdayNames, type CanonicalCalendar, type WeekdayName } from "./calendar.ts";
-export { neverFires, ticksOf, type CanonicalSchedule, type Ticks } from "./ticks.ts";
+export { instantOf, neverFires, ticksOf, type CanonicalSchedule, type Ticks } from "./ticks.ts";
 export { jitterOf, nextFires, type Fire } from "./fires.ts";
 export { isTimeZone } from "./zone.ts";

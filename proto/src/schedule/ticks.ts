@@ -231,6 +231,9 @@ function between(ticks: Ticks, fromMs = -Infinity, toMs = Infinity): Ticks {
   };
 }
 
+/** A date as its first instant in a zone, or a time that has one; undefined for anything else. The zone must exist. */
+export const instantOf = (text: string, timezone: string): number | undefined => boundMs(text, zoneOf(timezone), 0);
+
 /** A bound as an instant. A date is its first instant, or as an end its last. */
 function boundMs(text: string | undefined, zone: Zone, days: 0 | 1): number | undefined {
   if (text === undefined) return undefined;

@@ -24,6 +24,7 @@ export const reasonCodes = {
   behind_others: "Others come first by priority or fairness.",
   project_paused: "The project is paused.",
   workflow_paused: "The workflow is paused.",
+  backfill_paused: "The backfill is paused.",
   pool_paused: "The pool is paused.",
   run_paused: "The run is paused.",
   waiting_time: "It waits for a time.",

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { attemptStates, attemptTimers, attemptTransitions } from "./attempt.ts";
+import { backfillStates, backfillTimers, backfillTransitions } from "./backfill.ts";
 import { runStates, runTimers, runTransitions } from "./run.ts";
 import { taskRunStates, taskRunTimers, taskRunTransitions } from "./task-run.ts";
 
@@ -7,6 +8,13 @@ const machines = [
   { name: "run", first: "queued", states: runStates, transitions: runTransitions, timers: runTimers },
   { name: "task run", first: "waiting", states: taskRunStates, transitions: taskRunTransitions, timers: taskRunTimers },
   { name: "attempt", first: "offered", states: attemptStates, transitions: attemptTransitions, timers: attemptTimers },
+  {
+    name: "backfill",
+    first: "running",
+    states: backfillStates,
+    transitions: backfillTransitions,
+    timers: backfillTimers,
+  },
 ] as const;
 
 for (const machine of machines) {

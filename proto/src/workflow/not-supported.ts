@@ -7,7 +7,9 @@ import type { WorkflowSource } from "./schema.ts";
 
 /** Paths of keys; `*` stands for any name or index. */
 export const unsupportedKeys = [
-  "triggers.*.event.debounce",
+  "triggers.*.webhook",
+  "triggers.*.event",
+  "triggers.*.workflow",
   "triggers.*.asset",
   "calendars.*.file",
   "environment",

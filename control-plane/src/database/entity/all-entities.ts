@@ -6,6 +6,10 @@ import { AgentSessionEntity } from "./agent-session.entity.ts";
 import { ApiTokenEntity } from "./api-token.entity.ts";
 import { AttemptEntity } from "./attempt.entity.ts";
 import { AuditRecordEntity } from "./audit-record.entity.ts";
+import { BackfillEntity } from "./backfill.entity.ts";
+import { BackfillRunEntity } from "./backfill-run.entity.ts";
+import { RunSearchEntity } from "./run-search.entity.ts";
+import { SearchPositionEntity } from "./search-position.entity.ts";
 import { BundleEntity } from "./bundle.entity.ts";
 import { CacheFlightEntity } from "./cache-flight.entity.ts";
 import { CachedResultEntity } from "./cached-result.entity.ts";
@@ -45,13 +49,6 @@ import { UserInvitationEntity } from "./user-invitation.entity.ts";
 import { SignInFlowEntity } from "./sign-in-flow.entity.ts";
 import { DeviceCodeEntity } from "./device-code.entity.ts";
 import { UserSessionEntity } from "./user-session.entity.ts";
-import { WorkflowTriggerEntity } from "./workflow-trigger.entity.ts";
-import { TriggerDeliveryEntity } from "./trigger-delivery.entity.ts";
-import { WebhookSecretEntity } from "./webhook-secret.entity.ts";
-import { RelayPositionEntity } from "./relay-position.entity.ts";
-import { EndpointEntity } from "./endpoint.entity.ts";
-import { EndpointSecretEntity } from "./endpoint-secret.entity.ts";
-import { EndpointDeliveryEntity } from "./endpoint-delivery.entity.ts";
 import { WorkflowEntity } from "./workflow.entity.ts";
 import { WorkflowVersionEntity } from "./workflow-version.entity.ts";
 
@@ -63,6 +60,10 @@ export const entities = [
   ApiTokenEntity,
   AttemptEntity,
   AuditRecordEntity,
+  BackfillEntity,
+  BackfillRunEntity,
+  RunSearchEntity,
+  SearchPositionEntity,
   BundleEntity,
   CacheFlightEntity,
   CachedResultEntity,
@@ -102,13 +103,6 @@ export const entities = [
   SignInFlowEntity,
   DeviceCodeEntity,
   UserSessionEntity,
-  WorkflowTriggerEntity,
-  TriggerDeliveryEntity,
-  WebhookSecretEntity,
-  RelayPositionEntity,
-  EndpointEntity,
-  EndpointSecretEntity,
-  EndpointDeliveryEntity,
   WorkflowEntity,
   WorkflowVersionEntity,
 ] as const;

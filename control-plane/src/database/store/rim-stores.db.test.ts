@@ -121,7 +121,7 @@ test("a deploy that fails half way leaves nothing", async () => {
 test("another project sees none of it", async () => {
   expect(await workflows.active(newId(), "hello")).toBeUndefined();
   expect(
-    await new PgRunStore(pools.api).list(
+    await new PgRunStore(pools.api, pools.engine).list(
       newId(),
       {
         states: undefined,

@@ -1,4 +1,4 @@
-import type { JsonValue } from "@capstan/proto";
+import { uuidFromId, type JsonValue } from "@capstan/proto";
 import type pg from "pg";
 import type { HistoryItem } from "../../engine/event.ts";
 import type {
@@ -14,12 +14,8 @@ import type {
 } from "../../run/run.store.ts";
 import { withProject } from "../pool.ts";
 import { iso } from "./agent-rows.ts";
-import { filterSql, filterValues } from "./run-filter.ts";
-
-const runColumns = `r.id, r.workflow_id AS "workflowId", r.workflow_name AS workflow, r.number::float8 AS number, r.digest,
-  r.state, r.priority::int AS priority, r.labels, r.trigger, ${iso("r.created_at")} AS created,
-  ${iso("r.started_at")} AS started, ${iso("r.ended_at")} AS ended, ${iso("r.deadline_at")} AS deadline, r.cancel,
-  r.pause, r.late, r.origin, r.failure`;
+import { runColumns, RunLists } from "./run-lists.ts";
+import { PgSearchStore } from "./search.store.ts";
 
 const taskRows = `SELECT t.id, t.position, t.key, t.state, t.epoch::float8 AS epoch, t.attempts, t.agent_id AS "agentId",
               a.name AS agent, ${iso("t.created_at")} AS created, ${iso("t.queued_at")} AS queued,
@@ -29,9 +25,11 @@ const taskRows = `SELECT t.id, t.position, t.key, t.state, t.epoch::float8 AS ep
 
 export class PgRunStore implements RunStore {
   private readonly pool: pg.Pool;
+  private readonly lists: RunLists;
 
-  constructor(api: pg.Pool) {
+  constructor(api: pg.Pool, engine: pg.Pool) {
     this.pool = api;
+    this.lists = new RunLists(api, new PgSearchStore(engine));
   }
 
   async find(projectId: string, ref: RunRef): Promise<RunRecord | undefined> {
@@ -58,23 +56,21 @@ export class PgRunStore implements RunStore {
     filter: RunFilter,
     page: { readonly limit: number; readonly after: string | undefined },
   ): Promise<readonly RunRecord[]> {
-    // Ids are made in the order of time, so the key of the list is the primary key.
-    const [compare, direction] = filter.newestFirst ? ["<", "DESC"] : [">", "ASC"];
-    return this.rows<RunRecord & pg.QueryResultRow>(
-      projectId,
-      `SELECT ${runColumns} FROM runs r WHERE ${filterSql} AND ($9::uuid IS NULL OR r.id ${compare} $9)
-        ORDER BY r.id ${direction} LIMIT $10`,
-      [...filterValues(projectId, filter), page.after ?? null, page.limit],
-    );
+    return this.lists.list(projectId, filter, page);
   }
 
-  async count(projectId: string, filter: RunFilter): Promise<number> {
-    const rows = await this.rows<{ count: number }>(
+  count(projectId: string, filter: RunFilter): Promise<number> {
+    return this.lists.count(projectId, filter);
+  }
+
+  async agentIds(projectId: string, agents: readonly string[]): Promise<readonly string[]> {
+    const ids = agents.flatMap((agent) => uuidFromId("ag", agent) ?? []);
+    const rows = await this.rows<{ id: string }>(
       projectId,
-      `SELECT count(*)::int AS count FROM (SELECT 1 FROM runs r WHERE ${filterSql} LIMIT 10000) AS few`,
-      filterValues(projectId, filter),
+      "SELECT id FROM agents WHERE project_id = $1 AND (name = ANY ($2) OR id = ANY ($3::uuid[]))",
+      [projectId, agents, ids],
     );
-    return rows[0]?.count ?? 0;
+    return rows.map(({ id }) => id);
   }
 
   tasks(

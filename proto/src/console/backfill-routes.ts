@@ -1,0 +1,96 @@
+// Routes of backfills: a part of the table of `routes.ts`.
+import {
+  backfillListQuery,
+  backfillPlannedSchema,
+  backfillRunSchema,
+  backfillRunsQuery,
+  backfillSchema,
+  backfillSteeredSchema,
+  startBackfillBodySchema,
+  steerBackfillBodySchema,
+} from "./backfill.ts";
+import { page, type Route } from "./route.ts";
+
+const P = "/api/v1/projects/{project}" as const;
+const B = `${P}/backfills/{backfill}` as const;
+
+export const backfillRoutes = {
+  backfillList: {
+    method: "GET",
+    path: `${P}/backfills`,
+    summary: "Backfills, newest first",
+    permission: "runs:read",
+    idempotency: "safe",
+    query: backfillListQuery,
+    response: page(backfillSchema),
+    errors: ["cursor_invalid"],
+  },
+  backfillStart: {
+    method: "POST",
+    path: `${P}/backfills`,
+    summary: "Start runs for a range of time or for values; dryRun counts them",
+    permission: "runs:start",
+    idempotency: "key",
+    body: startBackfillBodySchema,
+    response: backfillPlannedSchema,
+    status: 202,
+    errors: ["limit_exceeded", "inputs_invalid", "idempotency_key_reused"],
+  },
+  backfillGet: {
+    method: "GET",
+    path: B,
+    summary: "How far a backfill has come, and what it waits for",
+    permission: "runs:read",
+    idempotency: "safe",
+    response: backfillSchema,
+  },
+  backfillRuns: {
+    method: "GET",
+    path: `${B}/runs`,
+    summary: "What became of its values, those that something has been done for, in their order",
+    permission: "runs:read",
+    idempotency: "safe",
+    query: backfillRunsQuery,
+    response: page(backfillRunSchema),
+    errors: ["cursor_invalid"],
+  },
+  backfillPause: {
+    method: "POST",
+    path: `${B}/actions/pause`,
+    summary: "Start no more runs of it; those that go on do; repeats are harmless",
+    permission: "runs:start",
+    idempotency: "yes",
+    body: steerBackfillBodySchema,
+    response: backfillSteeredSchema,
+    errors: ["state_conflict"],
+  },
+  backfillResume: {
+    method: "POST",
+    path: `${B}/actions/resume`,
+    summary: "Let a paused backfill go on; repeats are harmless",
+    permission: "runs:start",
+    idempotency: "yes",
+    response: backfillSteeredSchema,
+    errors: ["state_conflict"],
+  },
+  backfillCancel: {
+    method: "POST",
+    path: `${B}/actions/cancel`,
+    summary: "Start no more runs of it and cancel those that go on; repeats are harmless",
+    permission: "runs:start",
+    idempotency: "yes",
+    body: steerBackfillBodySchema,
+    response: backfillSteeredSchema,
+    errors: ["state_conflict"],
+  },
+  backfillRetry: {
+    method: "POST",
+    path: `${B}/actions/retry`,
+    summary: "Retry what failed, by a new backfill",
+    permission: "runs:start",
+    idempotency: "key",
+    response: backfillPlannedSchema,
+    status: 202,
+    errors: ["state_conflict", "limit_exceeded", "idempotency_key_reused"],
+  },
+} as const satisfies Readonly<Record<string, Route>>;
