@@ -15,6 +15,8 @@ export interface Environment {
   readonly dataDir: string | undefined;
   readonly publicUrl: string | undefined;
   readonly databaseUrl: string | undefined;
+  /** Within a task of ours, the id of its run. */
+  readonly run: string | undefined;
   /** True where nobody watches: CI is set. */
   readonly isCi: boolean;
   readonly color: boolean | undefined;
@@ -48,6 +50,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     dataDir: text(env["CAPSTAN_DATA_DIR"]),
     publicUrl: text(env["CAPSTAN_PUBLIC_URL"]),
     databaseUrl: text(env["CAPSTAN_DATABASE_URL"]),
+    run: text(env["CAPSTAN_RUN_ID"]),
     isCi: text(env["CI"]) !== undefined && env["CI"] !== "false",
     color: forced !== undefined && forced !== "0" ? true : isPlain ? false : undefined,
     runtimeDir: text(env["XDG_RUNTIME_DIR"]),

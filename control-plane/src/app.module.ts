@@ -24,9 +24,7 @@ import { UserController } from "./auth/user.controller.ts";
 import { UserService } from "./auth/user.service.ts";
 import { SITE, type Site } from "./auth/site.ts";
 import { BackfillController } from "./backfill/backfill.controller.ts";
-import { backfillLoop, BackfillRounds } from "./backfill/backfill-rounds.ts";
-import { BackfillService } from "./backfill/backfill.service.ts";
-import { BackfillStarter } from "./backfill/backfill-starter.ts";
+import { makeBackfills } from "./backfill/make-backfills.ts";
 import { answerCache } from "./cache/answer-cache.ts";
 import { admissionLoop } from "./commit/admission-loop.ts";
 import { COMMIT } from "./commit/commit.ts";
@@ -50,6 +48,7 @@ import { PgAudit } from "./database/store/audit.store.ts";
 import { PgAuthStore } from "./database/store/auth.store.ts";
 import { PgBackfillStore } from "./database/store/backfill.store.ts";
 import { PgEarlyStore } from "./database/store/early-store.ts";
+import { PgDeliveryStore } from "./database/store/delivery-store.ts";
 import { PgEventStore } from "./database/store/event-store.ts";
 import { PgEventLog } from "./database/store/event-log.ts";
 import { PgLimitStore } from "./database/store/limit.store.ts";
@@ -60,6 +59,7 @@ import { PgCommitStore } from "./database/store/pg-commit.store.ts";
 import { PgDispatchStore } from "./database/store/pg-dispatch.store.ts";
 import { PgOperationStore } from "./database/store/operation.store.ts";
 import { PgRunStore } from "./database/store/run.store.ts";
+import { PgRelayStore } from "./database/store/relay-store.ts";
 import { PgCacheStore } from "./database/store/cache-store.ts";
 import { PgDeviceStore } from "./database/store/device.store.ts";
 import { PgSearchStore } from "./database/store/search.store.ts";
@@ -103,6 +103,7 @@ import { MemberService } from "./project/member.service.ts";
 import { VariableController } from "./project/variable.controller.ts";
 import { VariableService } from "./project/variable.service.ts";
 import { ProjectController } from "./project/project.controller.ts";
+import { relayLoop } from "./relay/relay-loop.ts";
 import { RELEASE, type Release } from "./project/release.ts";
 import { ReportService } from "./result/report.service.ts";
 import { cacheSweepLoop } from "./retention/cache-sweep-loop.ts";
@@ -119,6 +120,7 @@ import { AgainController } from "./trigger/again.controller.ts";
 import { AgainService } from "./trigger/again.service.ts";
 import { ChildStarter } from "./trigger/child-starter.ts";
 import { EarlyRuns } from "./trigger/early-run.ts";
+import { TriggerStarter } from "./trigger/trigger-starter.ts";
 import { StartLimits } from "./trigger/start-limits.ts";
 import { ScheduleController } from "./schedule/schedule.controller.ts";
 import { ScheduleRounds } from "./schedule/schedule-rounds.ts";
@@ -205,17 +207,22 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const childStarter = new ChildStarter(commit, commitStore, editions, early);
   const scheduleStore = new PgScheduleStore(pools.engine, pools.api);
   const tickStarter = new TickStarter(commit, scheduleStore, editions, early);
+  const triggerStarter = new TriggerStarter({
+    commit,
+    store: new PgDeliveryStore(pools.engine),
+    editions,
+    early,
+    isUnavailable,
+    log: dispatchLog,
+  });
   const runStore = new PgRunStore(pools.api, pools.engine);
   const audit = new PgAudit(pools.api);
   const runs = new RunService(runStore, editions, commit, audit);
   const paths = new StorePaths(config.dataDir);
   const again = new AgainService({ runs, editions, commit, snapshots: commitStore, paths, audit, early });
-  const backfillStore = new PgBackfillStore(pools.engine, pools.api);
-  const backfillStarter = new BackfillStarter({ commit, store: backfillStore, editions, early, again });
-  const backfilling = backfillLoop(
-    new BackfillRounds({ store: backfillStore, starter: backfillStarter, commit, signals, editions, newId, log }),
-    log,
-  );
+  const store = new PgBackfillStore(pools.engine, pools.api);
+  const nowMs = (): number => clock.nowMs();
+  const backfills = makeBackfills({ store, commit, signals, editions, early, again, nowMs, newId, log });
   const loops: Loop[] = [
     leaseClockLoop(dispatchStore, clock, dispatchLog),
     heldWorkflowsLoop(held, dispatchLog),
@@ -238,12 +245,14 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
           ["cache", (timer) => answerCache(cacheStore, timer)],
           ["child_start", (timer) => childStarter.start(timer)],
           ["schedule_start", (timer) => tickStarter.start(timer)],
-          ["backfill_start", (timer) => backfillStarter.start(timer)],
+          ["trigger_start", (timer) => triggerStarter.start(timer).then(() => undefined)],
+          ["backfill_start", (timer) => backfills.starter.start(timer)],
         ]),
       }),
       telling,
+      relayLoop(new PgRelayStore(pools.engine), signals, dispatchLog),
       scheduleLoop(scheduleStore, tickStarter, newId, log),
-      backfilling,
+      backfills.loop,
       deadlineLoop(dispatchStore, commit, dispatchLog),
       sweepLoop(sweeps, log),
       holdSweepLoop(sweeps, log),
@@ -392,16 +401,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: SteerService, useValue: new SteerService(runs, commit, audit) },
       { provide: AgainService, useValue: again },
       { provide: OperationService, useValue: new OperationService(operationStore, () => operating.wake()) },
-      {
-        provide: BackfillService,
-        useValue: new BackfillService({
-          store: backfillStore,
-          editions,
-          early,
-          nowMs: () => clock.nowMs(),
-          wake: () => backfilling.wake(),
-        }),
-      },
+      backfills.provider,
       { provide: StartLimits, useValue: startLimits },
       { provide: AGENT_PICTURE, useValue: picture },
       { provide: ExplainService, useValue: new ExplainService(runs, runStore, picture, limitStore) },

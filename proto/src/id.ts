@@ -20,6 +20,9 @@ export const idPrefixes = {
   joinToken: "jt",
   event: "ev",
   operation: "op",
+  delivery: "dlv",
+  endpoint: "ep",
+  message: "msg",
   backfill: "bf",
 } as const;
 export type IdPrefix = (typeof idPrefixes)[keyof typeof idPrefixes];

@@ -58,6 +58,8 @@ interface Held {
 
 const readingsKept = 16;
 const startedHoldMs = 20;
+/** A quarter of the shortest lease of any world. */
+const leastBoundMs = 7500;
 
 const keyOf = (item: { kind: string; attempt: string; epoch: number; seq?: number | undefined }): string =>
   `${item.attempt} ${item.epoch} ${item.kind} ${item.seq ?? 0}`;
@@ -167,7 +169,7 @@ export class SimAgent {
       done: (finish) => this.ifUp(() => this.onDone(finish)),
     };
     this.process.after(this.parts.random.between(0, 500), () => this.connect());
-    this.process.after(500, () => this.watch());
+    this.watch();
   }
 
   kill(): void {
@@ -301,16 +303,19 @@ export class SimAgent {
     this.process.after(delayMs + random.between(1, 60), () => this.connect());
   }
 
-  /** The watchdog of the connection. */
+  /** The watchdog of the connection. It looks once a second, and here not before the shortest of leases could ask for it. */
   private watch(): void {
+    const { nowMs } = this.parts.world;
+    let waitMs = leastBoundMs;
     if (this.connection !== undefined) {
       const boundMs =
         this.phase === "opening"
           ? 10_000
           : Math.min(3 * this.heartbeatMs, (this.shortestLeaseMs() ?? Number.POSITIVE_INFINITY) / 4);
-      if (this.parts.world.nowMs - this.heardMs > boundMs) this.dead("nothing heard");
+      if (nowMs - this.heardMs > boundMs) this.dead("nothing heard");
+      else waitMs = Math.max(leastBoundMs - (nowMs - this.heardMs), 0);
     }
-    this.process.after(1000, () => this.watch());
+    this.process.after(waitMs + this.parts.random.between(1, 1000), () => this.watch());
   }
 
   // Frames.

@@ -5,7 +5,7 @@ import type { Weather } from "./sim-connection.ts";
 import type { SimDatabase } from "./sim-database.ts";
 import type { World } from "./world.ts";
 
-const lookMs = 2000;
+const lookMs = 5000;
 /** Of healthy time. A slow process looks every few seconds, and backs off after errors. */
 const boundMs = 40_000;
 

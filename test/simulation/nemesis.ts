@@ -40,6 +40,7 @@ const actions: readonly Action[] = [
   [7, "replica paused", (n) => n.pauseReplica()],
   [6, "database down", (n) => n.databaseDown()],
   [9, "database trouble", (n) => n.databaseTrouble()],
+  [5, "renewals lost", (n) => n.loseRenewals()],
   [4, "database clock", (n) => n.databaseClock()],
   [4, "host clock", (n) => n.hostClock()],
 ];
@@ -87,6 +88,7 @@ export class Nemesis {
     weather.lost = 0;
     weather.conflict = 0;
     weather.slowMs = 0;
+    weather.renewalLost = 0;
     for (const replica of replicas) {
       if (!replica.process.isUp) replica.start();
       else if (replica.process.isPaused) replica.process.resume();
@@ -265,6 +267,15 @@ export class Nemesis {
       weather.lost = 0;
       weather.conflict = 0;
       weather.slowMs = 0;
+    });
+  }
+
+  /** Statements that renew leases fail, and the others do not. */
+  loseRenewals(): void {
+    const { random, weather } = this.parts;
+    weather.renewalLost = random.pick([0.5, 0.9, 1]);
+    this.later(random.between(5000, 120_000), () => {
+      weather.renewalLost = 0;
     });
   }
 

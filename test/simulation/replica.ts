@@ -10,6 +10,7 @@ import { deadlineLoop, timerLoop, type SpecialTimer } from "../../control-plane/
 import { Backlog } from "../../control-plane/src/dispatch/backlog.ts";
 import { DatabaseClock } from "../../control-plane/src/dispatch/database-clock.ts";
 import { DispatchLoop } from "../../control-plane/src/dispatch/dispatch-loop.ts";
+import type { Scheduler } from "../../control-plane/src/dispatch/scheduler.ts";
 import { leaseClockLoop, leaseLoop, LeaseRenewals } from "../../control-plane/src/dispatch/lease-loop.ts";
 import type { NewEvent } from "../../control-plane/src/event/event.store.ts";
 import { lookBack, tellLoop } from "../../control-plane/src/event/tell-loop.ts";
@@ -23,6 +24,7 @@ import { ReportService, type ReportingSession } from "../../control-plane/src/re
 import { ChildStarter } from "../../control-plane/src/trigger/child-starter.ts";
 import { EarlyRuns } from "../../control-plane/src/trigger/early-run.ts";
 import type { WorkflowEditions } from "../../control-plane/src/workflow/editions.ts";
+import type { IdleLoops, LookKind } from "./idle-loops.ts";
 import type { Connection } from "./link.ts";
 import { schedulerOf, SimProcess } from "./sim-process.ts";
 import { isUnavailable, type StoreParts } from "./sim-connection.ts";
@@ -32,6 +34,7 @@ export interface ReplicaParts extends Omit<StoreParts, "process"> {
   readonly replica: number;
   readonly newId: () => string;
   readonly rate: number;
+  readonly idle: IdleLoops;
   readonly pace: number;
   readonly sessionAgeMs: number;
   readonly project: { readonly projectId: string; readonly poolId: string };
@@ -64,6 +67,8 @@ export class Replica {
     this.connections = new Set();
     const stores = new SimStores({ ...parts, process });
     const scheduler = schedulerOf(world, process, { random, rate: parts.rate, pace: parts.pace });
+    const { idle } = parts;
+    const looks = (kind: LookKind, finds?: () => boolean): Scheduler => idle.schedulerOf(scheduler, kind, finds);
     const log = this.makeLog();
     const registry = new SessionRegistry(scheduler.nowMs, scheduler.endOfTurn);
     const backlog = new Backlog();
@@ -75,7 +80,10 @@ export class Replica {
       { publicUrl: () => "http://127.0.0.1:7420", newId: parts.newId, isUnavailable, scheduler },
     );
     this.commit = commit;
-    const dispatch = new DispatchLoop({ store: stores, commit, sessions: registry, backlog, log }, { scheduler });
+    const dispatch = new DispatchLoop(
+      { store: stores, commit, sessions: registry, backlog, log },
+      { scheduler: looks("lanes", () => backlog.all().length > 0) },
+    );
     // No simulated workflow reads variables or asks for its number before it is made.
     const never = (): Promise<never> => Promise.reject(new Error("not simulated"));
     const early = new EarlyRuns({
@@ -85,27 +93,27 @@ export class Replica {
       publicUrl: () => "http://127.0.0.1:7420",
     });
     const children = new ChildStarter(commit, stores, parts.editions, early);
-    const telling = tellLoop(stores, signals, log, scheduler);
+    const telling = tellLoop(stores, signals, log, looks("events"));
     this.events = { put: (event) => stores.put(parts.project.projectId, event), wake: () => telling.wake() };
     this.snapshots = stores;
     const loops = [
       leaseClockLoop(stores, clock, log, scheduler),
       dispatch.loop,
-      leaseLoop(stores, commit, log, scheduler),
+      leaseLoop(stores, commit, log, looks("leases")),
       timerLoop({
         store: stores,
         commit,
         signals,
         log,
-        scheduler,
+        scheduler: looks("timers"),
         special: new Map<string, SpecialTimer>([
           ["event:look", (timer) => lookBack(stores, timer)],
           ["child_start", (timer) => children.start(timer)],
         ]),
       }),
-      admissionLoop(stores, commit, signals, log, scheduler),
+      admissionLoop(stores, commit, signals, log, looks("admission")),
       telling,
-      deadlineLoop(stores, commit, log, scheduler),
+      deadlineLoop(stores, commit, log, looks("deadlines")),
     ];
     for (const loop of loops) loop.start();
     const inventory = new InventoryService(stores, commit, `replica ${parts.replica}`, (error) =>
@@ -178,7 +186,7 @@ export class Replica {
   }
 
   private tick(): void {
-    this.process.after(1000 * Math.min(3, this.parts.pace), () => {
+    this.process.after(2000 * Math.min(3, this.parts.pace), () => {
       for (const session of this.sessions) session.tick();
       this.tick();
     });

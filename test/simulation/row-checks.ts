@@ -155,7 +155,9 @@ function checkGroup(world: World, run: StoredRun, group: StoredRun["groups"][num
 /** I11: who stands in a concurrency group, and who must not. */
 function checkStanding(world: World, database: SimDatabase, run: StoredRun): void {
   const row = database.groups.get(run.id);
-  if (run.plan.document.concurrency === undefined || run.endedMs !== undefined) {
+  // One that may not begin yet, because its workflow or its parent is paused, stands in a group that has room for all.
+  const isHeld = row?.key.startsWith("held:") === true;
+  if (run.endedMs !== undefined || (run.plan.document.concurrency === undefined && !isHeld)) {
     if (row !== undefined) world.violate("I11", `run ${run.id} is ${run.state} and stands in a group`);
     return;
   }

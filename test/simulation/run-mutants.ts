@@ -7,7 +7,8 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { seedsThatKilled, type MutantResult } from "./evidence.ts";
-import { mutants, type Mutant } from "./mutants.ts";
+import type { Mutant } from "./mutant.ts";
+import { mutants } from "./mutants.ts";
 import { planted } from "./plant.ts";
 
 /** The budget of one mutant, as testing.md has it. */

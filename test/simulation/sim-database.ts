@@ -156,6 +156,7 @@ export class SimDatabase extends SimReads {
     }
     if (ok.size > 0) this.lastWriteMs = this.world.nowMs;
     this.watcher?.afterWrite(ok);
+    if (ok.size > 0) this.onChange();
     return accepted;
   }
 

@@ -230,6 +230,7 @@ export class SimReads extends SimTables {
         });
       }
     }
+    if (untold.length > 0) this.onChange();
     return untold.length;
   }
 

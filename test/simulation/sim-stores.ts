@@ -139,6 +139,7 @@ export class SimStores extends SimConnection implements CommitStore, DispatchSto
             body,
             told: false,
           });
+        if (isNew) database.onChange();
         return { body, isNew };
       },
     );

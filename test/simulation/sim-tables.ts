@@ -52,9 +52,11 @@ export class SimTables {
   /** Concurrency groups, by run. */
   readonly groups = new Map<string, StoredGroup>();
   readonly events: StoredEvent[] = [];
-  isDown = false;
+  /** Told of every change that may give a loop something to find. */
+  onChange: () => void = () => undefined;
   readonly world: World;
   readonly options: DatabaseOptions;
+  private down = false;
   private jumpMs = 0;
   private countedMs = 0;
   private tickedMs: number;
@@ -65,6 +67,15 @@ export class SimTables {
     this.tickedMs = this.nowMs();
   }
 
+  get isDown(): boolean {
+    return this.down;
+  }
+
+  set isDown(isDown: boolean) {
+    this.down = isDown;
+    this.onChange();
+  }
+
   /** clock_timestamp() in Unix ms. */
   nowMs(): number {
     return epochMs + Math.floor(this.world.nowMs * this.options.rate) + this.jumpMs;
@@ -73,6 +84,7 @@ export class SimTables {
   /** Somebody sets the database's clock. */
   setClock(byMs: number): void {
     this.jumpMs += Math.floor(byMs);
+    this.onChange();
   }
 
   /** tick.sql */

@@ -5,6 +5,7 @@ import { Bounds } from "./bounds.ts";
 import { Checks } from "./checks.ts";
 import { checkEnded } from "./final-check.ts";
 import { Host } from "./host.ts";
+import { IdleLoops } from "./idle-loops.ts";
 import { Ledger } from "./ledger.ts";
 import { Connection, type Network } from "./link.ts";
 import { Nemesis, type AgentPlace } from "./nemesis.ts";
@@ -72,6 +73,7 @@ export async function simulate(
 
   const editions = editionsOf(workflows, project.projectId);
   const fingerprints = new Map<string, string>();
+  const idle = new IdleLoops(world, database, world.random());
   const replicas = Array.from({ length: settings.replicas }, (_, replica) => {
     return new Replica({
       world,
@@ -85,6 +87,7 @@ export async function simulate(
       newId,
       rate: rate(),
       pace: settings.pace,
+      idle,
       sessionAgeMs: settings.sessionAgeMs,
       project,
       editions,
@@ -177,7 +180,7 @@ export async function simulate(
   const limitMs = Math.max(...settings.leasesMs) * 1.01 + 15_000 + idleMs;
   let looked = 0;
   await world.run(() => {
-    if (!nemesis.isOver || ++looked % 64 !== 0) return false;
+    if (!nemesis.isOver || ++looked % 16 !== 0) return false;
     if (requests.open === 0 && isSettled()) return true;
     const sinceMs = world.nowMs - Math.max(database.lastWriteMs, settings.horizonMs);
     if (sinceMs > limitMs) world.violate("I1", stuck(database, places, requests.open));

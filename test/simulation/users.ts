@@ -23,6 +23,7 @@ export interface UsersParts {
 export class Users {
   private readonly parts: UsersParts;
   private readonly runOfKey = new Map<string, string>();
+  private readonly paused = new Set<string>();
 
   constructor(parts: UsersParts) {
     this.parts = parts;
@@ -30,6 +31,7 @@ export class Users {
 
   begin(): void {
     const { random, world, runs, horizonMs, workflows } = this.parts;
+    this.lookAfterPaused();
     const burst = random.chance(0.3);
     for (let i = 0; i < runs; i++) {
       const workflow = random.pick(workflows);
@@ -106,9 +108,23 @@ export class Users {
     );
   }
 
+  /** A request that was made again may pause a run that was let go on already: nobody forgets what he has paused. */
+  private lookAfterPaused(): void {
+    const { world, database } = this.parts;
+    world.after(90_000, () => {
+      for (const runId of this.paused) {
+        if (database.runs.get(runId)?.state !== "paused") continue;
+        this.parts.requests.open++;
+        this.resume(runId);
+      }
+      this.lookAfterPaused();
+    });
+  }
+
   /** Pauses a run and lets it go on later. */
   private pause(runId: string): void {
     const { world, random, projectId } = this.parts;
+    this.paused.add(runId);
     this.parts.requests.ask(
       (replica) => replica.commit?.submit(projectId, runId, { kind: "pause_run", actor: "user", reason: "wait" }),
       () => world.after(random.between(0, 60_000), () => this.resume(runId)),

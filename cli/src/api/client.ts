@@ -32,6 +32,8 @@ export interface CallOptions<N extends RouteName> {
   readonly body?: RouteBody<N>;
   /** For routes whose body is not JSON. */
   readonly bytes?: Uint8Array<ArrayBuffer>;
+  /** The run whose task this is, as its `CAPSTAN_RUN_ID` says: what it starts knows how many stand behind it. */
+  readonly run?: string | undefined;
   /** A fresh one for each call unless given. */
   readonly idempotencyKey?: string;
   readonly signal?: AbortSignal;
@@ -69,6 +71,7 @@ export class Client {
     const sent: Record<string, string> = { ...headers };
     if (this.#token !== undefined) sent["authorization"] = `Bearer ${this.#token}`;
     if (route.idempotency === "key") sent["idempotency-key"] = options.idempotencyKey ?? randomUUID();
+    if (options.run !== undefined) sent["x-capstan-run"] = options.run;
     if (options.bytes !== undefined) sent["content-type"] = route.rawBody ?? "application/octet-stream";
     // Routes with a body take `{}` where there is nothing to say.
     const json = route.body === undefined ? undefined : JSON.stringify(options.body ?? {});

@@ -14,7 +14,7 @@ function json(text: string): unknown {
   }
 }
 
-/** `capstan skip-wait` and `capstan events send`: what ends the waiting of a task. */
+/** `capstan skip-wait` and `capstan events send`: what ends the waiting of a task, and starts runs. */
 export function registerWaits(program: Command, context: (command: Command) => Context): void {
   program
     .command("skip-wait")
@@ -38,7 +38,9 @@ export function registerWaits(program: Command, context: (command: Command) => C
         (one) => one.task,
       );
     });
-  const events = program.command("events").summary("tell events to tasks that wait for them");
+  const events = program
+    .command("events")
+    .summary("tell events to tasks that wait for them and to triggers that listen");
   events
     .command("send")
     .summary("tell an event")
@@ -49,7 +51,7 @@ export function registerWaits(program: Command, context: (command: Command) => C
     .action(async (type: string, flags: { readonly body?: string; readonly id?: string }, command: Command) => {
       const ctx = context(command);
       const sent = await ctx.client().call("eventSend", {
-        params: {},
+        run: ctx.environment.run,
         body: {
           type,
           ...(flags.body === undefined ? {} : { data: json(flags.body) as null }), // JSON, which is what it takes

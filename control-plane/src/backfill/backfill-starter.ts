@@ -145,5 +145,5 @@ export function askedFor(
   if (trigger === undefined)
     throw new Refused("broken", `there is no schedule ${edition.name}.${body.trigger} in its version`);
   const tick = { tickMs: body.at, windowStartMs: body.windowStartMs ?? body.at };
-  return askedByTick(edition, trigger, { kind: "backfill", tick, before, inputs, labels });
+  return askedByTick(edition, trigger, { kind: "backfill", tick, before, over: { inputs, labels } });
 }

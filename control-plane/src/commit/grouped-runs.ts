@@ -52,7 +52,10 @@ export function askGroup(pending: PendingRun, group: RunGroup, state: HeldGroup,
   return { kind: "decide", joins: { group, supersede: waits ? admission.supersede : "none", waits } };
 }
 
-/** Answers a start that was refused. A key that was used before comes first: then the answer is that run. */
+/**
+ * Answers a start that was refused. A key that was used before comes first: then the answer is that run. So does a run
+ * that another replica has made of the same row: it may be the very one that takes the place.
+ */
 export async function refuseStart(
   store: CommitStore,
   pending: PendingRun,
@@ -60,6 +63,11 @@ export async function refuseStart(
 ): Promise<void> {
   await answerUsedKeys(store, [pending]);
   if (pending.refusals < 0) return;
+  const { claim, runId } = pending.start?.request ?? {};
+  if (claim !== undefined && runId !== undefined) {
+    const [made] = await store.loadRuns([{ projectId: pending.projectId, runId }]);
+    if (made !== undefined) return pending.start?.resolve({ kind: "unclaimed" });
+  }
   const { group, state } = refusal;
   const { active, waiting, holders } = state;
   pending.start?.resolve({

@@ -17,6 +17,7 @@ import { Schedules0013 } from "./migration/0013-schedules.ts";
 import { People0014 } from "./migration/0014-people.ts";
 import { SignIn0015 } from "./migration/0015-sign-in.ts";
 import { Operations0016 } from "./migration/0016-operations.ts";
+import { Hooks0017 } from "./migration/0017-hooks.ts";
 import { BackfillsSearch0018 } from "./migration/0018-backfills-search.ts";
 import { ownerSettings, rolePassword, type RuntimeRole } from "./pool.ts";
 
@@ -36,6 +37,7 @@ export const migrations = [
   People0014,
   SignIn0015,
   Operations0016,
+  Hooks0017,
   BackfillsSearch0018,
 ] as const;
 export const schemaVersion = migrations.length;

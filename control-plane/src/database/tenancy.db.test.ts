@@ -57,7 +57,18 @@ test("beside it the engine has policies on the tables that it writes, and the gu
   expect(new Set(found.map((row) => row.role))).toEqual(new Set(["capstan_engine", "capstan_auth"]));
   // The guard finds a token before it knows a project, and writes members with their audit records.
   expect(tablesOf("capstan_auth").toSorted()).toEqual(["api_tokens", "audit_records", "idempotency_keys", "pools"]);
-  const never = ["deploys", "bundles", "files", "audit_records", "api_tokens", "members", "users", "user_sessions"];
+  const never = [
+    "deploys",
+    "bundles",
+    "files",
+    "audit_records",
+    "api_tokens",
+    "members",
+    "users",
+    "user_sessions",
+    "webhook_secrets",
+    "endpoint_secrets",
+  ];
   expect(tablesOf("capstan_engine").filter((name) => never.includes(name))).toEqual([]);
 });
 
@@ -103,11 +114,20 @@ test("grants are exactly these", async () => {
         GROUP BY 1, 2) AS g GROUP BY grantee, rights ORDER BY 1, 2`,
   );
   const all = "DELETE INSERT SELECT UPDATE";
-  const engineNever = ["api_tokens", "audit_records", "bundles", "deploys", "files"];
+  const engineNever = [
+    "api_tokens",
+    "audit_records",
+    "bundles",
+    "deploys",
+    "endpoint_secrets",
+    "files",
+    "webhook_secrets",
+  ];
   expect(found).toEqual([
     { grantee: "capstan_api", rights: all, tables: scoped.filter((name) => name !== "audit_records") },
     { grantee: "capstan_api", rights: "INSERT SELECT", tables: ["audit_records"] },
     { grantee: "capstan_api", rights: "SELECT", tables: ["attempt_records", "lease_clock", "projects"] },
+    { grantee: "capstan_api", rights: "SELECT UPDATE", tables: ["relay_position"] },
     {
       grantee: "capstan_auth",
       rights: all,
@@ -129,7 +149,11 @@ test("grants are exactly these", async () => {
     { grantee: "capstan_auth", rights: "SELECT UPDATE", tables: ["api_tokens"] },
     { grantee: "capstan_engine", rights: all, tables: scoped.filter((name) => !engineNever.includes(name)) },
     { grantee: "capstan_engine", rights: "SELECT", tables: ["attempt_records", "projects"] },
-    { grantee: "capstan_engine", rights: "SELECT UPDATE", tables: ["lease_clock", "search_position"] },
+    {
+      grantee: "capstan_engine",
+      rights: "SELECT UPDATE",
+      tables: ["lease_clock", "relay_position", "search_position"],
+    },
   ]);
 });
 

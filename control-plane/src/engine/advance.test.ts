@@ -180,6 +180,24 @@ test("a run whose time is up ends timed_out, not before, and says so", () => {
   expect(run.run).toMatchObject({ state: "timed_out", failure: { code: "timeout" } });
 });
 
+test("a run whose time is up before it began is timed out too, and its hooks of failure are told", () => {
+  const run = new EngineFixture({
+    tasks: { a: script() },
+    timeoutMs: 60_000,
+    hooks: {
+      onFailure: [{ action: { run: { script: "true" } } }],
+      onCancel: [{ action: { run: { script: "true" } } }],
+    },
+  });
+  // As one that waits for its group.
+  run.run = { ...run.run, state: "queued", startedMs: undefined, tasks: run.run.tasks.map(() => undefined) };
+  run.run = { ...run.run, openTasks: 0 };
+  run.nowMs += 60_000;
+  run.send({ kind: "deadline" });
+  expect(run.run).toMatchObject({ state: "timed_out", failure: { code: "timeout" } });
+  expect(Object.keys(run.states)).toEqual(["hooks.onFailure.0"]);
+});
+
 test("a task cancelled by hand skips what needs it and cancels the run at its end", () => {
   const run = new EngineFixture({ tasks: { a: script(), b: needs("a"), c: script() } });
   run.send({ kind: "cancel_task", position: run.position("a"), actor: "ana", reason: "stuck" });

@@ -7,13 +7,14 @@ import { applyToAttempt } from "./attempt-machine.ts";
 import { hearCache } from "./cache.ts";
 import { Draft, type Surroundings } from "./draft.ts";
 import type { EventOutcome, RunEvent } from "./event.ts";
+import { neverMs } from "./hand-over.ts";
 import { startHooks } from "./hooks.ts";
 import { passMark } from "./late.ts";
 import { markTask } from "./mark.ts";
 import { hold, isHeld, pauseRun, resumeRun } from "./pause.ts";
 import { beginRun, cancelRun, endCleanup, settle, stopTask } from "./run-machine.ts";
 import { retryNow } from "./retry-now.ts";
-import type { Run } from "./snapshot.ts";
+import type { Run, TaskRun } from "./snapshot.ts";
 import { skipSuspended, wakeSuspended } from "./suspended.ts";
 import { conclude, dispatch, queue } from "./task-machine.ts";
 import { timeUp } from "./time-up.ts";
@@ -146,14 +147,23 @@ function skipWait(draft: Draft, event: Extract<RunEvent, { kind: "skip_wait" }>)
   return { kind: "accepted" };
 }
 
+/** Another replica saw the timer of an earlier wait, and tells of it late; this wait has its own, which stays. */
+function isOfEarlierWait(
+  { around }: Draft,
+  task: TaskRun | undefined,
+  { timer, body }: Extract<RunEvent, { kind: "timer" }>,
+): boolean {
+  if (timer === "retry") return task?.state === "retrying" && (task.dueMs ?? 0) > around.nowMs;
+  if (task?.state !== "suspended") return false;
+  if (timer === "suspended") return (task.dueMs ?? neverMs) > around.nowMs;
+  const isOfChild = timer === "child_start" || timer === "child_end";
+  return isOfChild && task.suspension?.kind === "child" && task.suspension.runId !== body?.["runId"];
+}
+
 function fire(draft: Draft, event: Extract<RunEvent, { kind: "timer" }>): EventOutcome {
   const { position, timer, body } = event;
   const task = draft.task(position);
-  // Another replica saw the timer of an earlier wait; this wait has its own, which stays.
-  const isOfThisWait =
-    (timer === "retry" && task?.state === "retrying") ||
-    (timer === "suspended" && task?.state === "suspended" && task.suspension?.kind === "poll");
-  if (isOfThisWait && (task.dueMs ?? 0) > draft.around.nowMs) return { kind: "duplicate" };
+  if (isOfEarlierWait(draft, task, event)) return { kind: "duplicate" };
   draft.clearTimer(position, timer);
   switch (timer) {
     case "cleanup":

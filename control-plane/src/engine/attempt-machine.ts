@@ -156,8 +156,7 @@ function finished(draft: Draft, task: TaskRun, live: LiveAttempt, result: Finish
     const state = result.outcome === "succeeded" ? "succeeded" : result.outcome;
     draft.writeAttempt(live, task.position, state, { startedMs, endedMs, failure: result.failure, result: record });
     draft.set(task.position, { startedMs: task.startedMs ?? startedMs });
-    if (isTimeUp(task)) return timedOut(draft, task, result);
-    return endStopped(draft, task);
+    return endStopped(draft, task, result);
   }
   if (result.outcome === "succeeded") {
     return succeeded(draft, task, live, result, { startedMs, endedMs, record });
@@ -306,10 +305,7 @@ function lost(
     agent: live.agentId,
     reason: cause,
   });
-  if (task.state === "cancelling") {
-    if (isTimeUp(task)) return timedOut(draft, task, undefined);
-    return endStopped(draft, task);
-  }
+  if (task.state === "cancelling") return endStopped(draft, task);
   const avoid = [...task.avoid.filter((agent) => agent !== live.agentId), live.agentId];
   if (!mayHaveStarted && task.tries.unstarted < unstartedTriesMax) {
     draft.set(position, { live: undefined, avoid, tries: { ...task.tries, unstarted: task.tries.unstarted + 1 } });
@@ -354,8 +350,9 @@ function givenBack(draft: Draft, task: TaskRun, live: LiveAttempt, result?: Fini
   return accepted;
 }
 
-/** The end of a `cancelling` task run. */
-function endStopped(draft: Draft, task: TaskRun): EventOutcome {
+/** The end of a `cancelling` task run, however its attempt has ended: it is what it was stopped for. */
+function endStopped(draft: Draft, task: TaskRun, result?: FinishResult): EventOutcome {
+  if (isTimeUp(task)) return timedOut(draft, task, result);
   draft.set(task.position, { live: undefined });
   // A cancel that was accepted after the mark wins.
   if (task.mark !== undefined && draft.run.cancel === undefined) endMarked(draft, task.position, task.mark);

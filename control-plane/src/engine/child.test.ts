@@ -60,6 +60,27 @@ test("a child that ends badly fails the task; where retry names child, a new chi
   expect(again.run.state).toBe("failed");
 });
 
+test("what another replica still tells of an earlier child takes nothing of the next one away", () => {
+  const run = new EngineFixture({
+    tasks: { call: calls({}, { retry: { attempts: 3, causes: ["child"], delayMs: 1000, jitter: 0 } }) },
+  });
+  const first = childOf(run);
+  const notMade = { runId: first, problem: "the group is full" };
+  run.deliver("call", "child_start", notMade);
+  run.deliver("call", "suspended");
+  const before = new Map(run.timers);
+  expect([...before.keys()].toSorted()).toEqual(["0:child_start", "0:suspended"]);
+  for (const [timer, body] of [
+    ["child_start", notMade],
+    ["child_end", { runId: first, state: "failed" }],
+    ["suspended", undefined],
+  ] as const) {
+    const event = { kind: "timer", position: 0, timer, ...(body === undefined ? {} : { body }) } as const;
+    expect(run.send(event)).toEqual({ kind: "duplicate" });
+  }
+  expect(run.timers).toEqual(before);
+});
+
 test("102 · cancel of the parent reaches the child, and a child that was not started yet never is", () => {
   const run = new EngineFixture({ tasks: { call: calls() } });
   const child = childOf(run);

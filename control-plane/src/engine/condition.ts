@@ -21,6 +21,7 @@ export function askCondition(draft: Draft, position: number): ConditionAnswer {
       draft.around,
       failureFor(draft.run, planTask, (at) => draft.task(at)),
     ),
+    trigger: draft.run.trigger,
     needs: needsView(draft, position),
     ...indexContext(draft.run, position, (at) => draft.task(at)),
   };

@@ -142,8 +142,9 @@ export type TimerKind =
   | `event:${string}`
   | HandOverKind;
 
-/** What one run tells another, and the starts that a parent (child.ts), a schedule or a backfill asks for. */
+/** What one run tells another, and the starts that a parent (child.ts), a schedule, a backfill or another trigger asks for. */
 export type HandOverKind =
+  | "trigger_start"
   | "backfill_start"
   | "schedule_start"
   | "child_start"

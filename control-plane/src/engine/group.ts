@@ -8,6 +8,7 @@ import {
   type JsonValue,
   type TaskRunState,
 } from "@capstan/proto";
+import type { TaskRun } from "./snapshot.ts";
 
 /** Where the index task runs of a mapped task are: position `base + index`. */
 export interface GroupPlace {
@@ -93,6 +94,10 @@ export const withTurn = (map: MapState, index: number): MapState => ({
   ...map,
   turn: { out: map.turn.out, in: { index, next: map.turn.in } },
 });
+
+/** An index whose time has come while no place was free. It has no timer any more. */
+export const waitsForTurn = ({ state, reason }: Pick<TaskRun, "state" | "reason">): boolean =>
+  reason?.code === "limit_reached" && (state === "retrying" || state === "suspended");
 
 /** The index whose turn is next, and the state without it. */
 export function takeTurn(map: MapState): { readonly index: number; readonly map: MapState } | undefined {

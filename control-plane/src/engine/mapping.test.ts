@@ -229,6 +229,19 @@ test("an index that waits for its next try gives its place to another, and has i
   expect(run.run.state).toBe("succeeded");
 });
 
+test("an index that was told twice that its wait is over has the whole wait before the try after that", () => {
+  const run = new EngineFixture({
+    tasks: { a: each(numbers(3), { maxParallel: 1, retry: { attempts: 3, delayMs: 1000, jitter: 0 } }) },
+  });
+  run.fail("a.0");
+  run.retry("a.0");
+  run.retry("a.0"); // by another replica, too late
+  run.finish("a.1");
+  run.fail("a.0");
+  expect(run.indexStates("a")).toEqual(["retrying", "succeeded", "dispatched"]);
+  expect(run.task("a.0").reason?.code).toBe("retry_backoff");
+});
+
 test("a task that would be given more of other tasks than an offer carries fails by that, before any agent has it", () => {
   const run = new EngineFixture({
     tasks: {

@@ -18,7 +18,16 @@ import {
 import { askCondition } from "./condition.ts";
 import { evaluationContext, offerProblem, runView } from "./context.ts";
 import type { Draft } from "./draft.ts";
-import { groupCounts, groupOutcome, newMapState, outOfReach, takeTurn, withTurn, type MapState } from "./group.ts";
+import {
+  groupCounts,
+  groupOutcome,
+  newMapState,
+  outOfReach,
+  takeTurn,
+  waitsForTurn,
+  withTurn,
+  type MapState,
+} from "./group.ts";
 import { demandProblem } from "./limit-demand.ts";
 import { askJoin, effectOfSkip } from "./join.ts";
 import type { Mapping, PlanTask } from "./plan.ts";
@@ -189,7 +198,8 @@ function beginNext(draft: Draft, position: number, mapping: Mapping): boolean {
     draft.count(position, turn.map);
     const task = draft.task(map.base + turn.index);
     if (task === undefined) begin(draft, position, turn.index);
-    else if (task.state === "retrying" || task.state === "suspended") queue(draft, task.position);
+    // It may have had its next try before its turn came, and wait for another thing now.
+    else if (waitsForTurn(task)) queue(draft, task.position);
     return true;
   }
   if (mapping.head !== undefined || map.made >= map.items.length) return false;

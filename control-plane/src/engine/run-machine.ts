@@ -154,11 +154,19 @@ export function cancelRun(draft: Draft, cancel: Cancel): EventOutcome {
 
 /** Nothing of it has begun, so nothing is cleaned up. */
 function cancelQueued(draft: Draft, cancel: Cancel): EventOutcome {
-  draft.moveRun("cancelled", { cancel, endedMs: draft.around.nowMs });
-  draft.tell({ type: "run.cancelled", from: "queued", to: "cancelled", actor: cancel.actor, reason: cancel.reason });
-  startHooks(draft, ["onCancel", "onEnd"]);
+  endStopped(draft, cancel, { from: "queued" });
   tellParent(draft, "end");
   return { kind: "accepted" };
+}
+
+/** The end of a run that was cancelled, or whose time was over. */
+function endStopped(draft: Draft, cancel: Cancel, more: { readonly from?: RunState } = {}): void {
+  const isTimeUp = cancel.cause === "timeout";
+  const state = isTimeUp ? "timed_out" : "cancelled";
+  const failure = isTimeUp ? { failure: timeoutFailure(draft.run) } : {};
+  draft.moveRun(state, { cancel, endedMs: draft.around.nowMs, ...failure });
+  draft.tell({ type: `run.${state}`, ...more, to: state, actor: cancel.actor, reason: cancel.reason });
+  startHooks(draft, isTimeUp ? ["onFailure", "onEnd"] : ["onCancel", "onEnd"]);
 }
 
 /** Time for cleanup is over: cleanup tasks are stopped like the others. */
@@ -220,11 +228,7 @@ function endRun(draft: Draft): void {
   const nowMs = draft.around.nowMs;
   if (run.cancel !== undefined) {
     draft.clearTimer(-1, "cleanup");
-    const state = run.cancel.cause === "timeout" ? "timed_out" : "cancelled";
-    const failure = run.cancel.cause === "timeout" ? { failure: timeoutFailure(run) } : {};
-    draft.moveRun(state, { endedMs: nowMs, ...failure });
-    draft.tell({ type: `run.${state}`, to: state, actor: run.cancel.actor, reason: run.cancel.reason });
-    startHooks(draft, state === "timed_out" ? ["onFailure", "onEnd"] : ["onCancel", "onEnd"]);
+    endStopped(draft, run.cancel);
     return;
   }
   const failed = firstFailed(draft);

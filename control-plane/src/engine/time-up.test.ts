@@ -52,6 +52,24 @@ test("timeoutTotal counts from the first time it was queued, and ends a back-off
   expect(live.task("a").attempts).toBe(1);
 });
 
+test("a task whose time was up is timed out, however its attempt then ends", () => {
+  const end = {
+    rejected: (run: EngineFixture, attemptId: string, epoch: number) =>
+      run.send({ kind: "attempt_rejected", attemptId, epoch, by: { agentId: "agent-1", session: 1 }, ...refusal }),
+    given_back: (run: EngineFixture) => run.lose("a", "given_back"),
+    lost: (run: EngineFixture) => run.lose("a"),
+    cancelled: (run: EngineFixture) => run.finish("a", { outcome: "cancelled" }),
+  };
+  for (const [how, ends] of Object.entries(end)) {
+    const run = new EngineFixture({ tasks: { a: script({ timeoutTotalMs: minuteMs }) } });
+    const { id, epoch } = run.task("a").live ?? { id: "", epoch: 0 };
+    run.fire("timeout_total", "a");
+    ends(run, id, epoch);
+    expect([how, run.states["a"], run.run.state]).toEqual([how, "timed_out", "failed"]);
+  }
+});
+const refusal = { reason: "busy", detail: "no slot", elsewhere: true } as const;
+
 test("the time of a pause is no time of the task: what was left when it began is left when it ends", () => {
   const run = new EngineFixture({
     tasks: { a: script({ timeoutTotalMs: 10 * minuteMs, queueTimeoutMs: minuteMs }), b: script() },

@@ -1,5 +1,5 @@
 import { Controller, Inject } from "@nestjs/common";
-import { AppError, canonicalJson, idFromUuid, type JsonObject, type RouteResponse } from "@capstan/proto";
+import { AppError, canonicalJson, idFromUuid, uuidFromId, type JsonObject, type RouteResponse } from "@capstan/proto";
 import { Call, type CallOf } from "../http/call.ts";
 import { Handles } from "../http/handle.ts";
 import { EVENTS, type Events } from "./events.ts";
@@ -32,7 +32,16 @@ export class EventController {
         : idempotencyKey === undefined
           ? undefined
           : `key ${call.principal.userId} ${idempotencyKey}`;
-    const kept = await this.events.store.put(project.id, { id: uuid, type: body.type, dedupe, actor, body: event });
+    const run = call.request.headers["x-capstan-run"];
+    const sentBy = typeof run === "string" ? uuidFromId("run", run) : undefined;
+    const kept = await this.events.store.put(project.id, {
+      id: uuid,
+      type: body.type,
+      dedupe,
+      actor,
+      sentBy,
+      body: event,
+    });
     if (kept.isNew) this.events.wake();
     else if (body.id === undefined && !isSame(kept.body, event)) {
       throw new AppError("idempotency_key_reused", "This Idempotency-Key was used for another event.");

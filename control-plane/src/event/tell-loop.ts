@@ -1,4 +1,5 @@
-// Custom events, told to the task runs that wait for them (docs/decisions/0036-events-are-told-after-they-are-kept.md).
+// Custom events, told to the task runs that wait for them (docs/decisions/0036-events-are-told-after-they-are-kept.md), and
+// to the triggers that listen (trigger/trigger-starter.ts).
 //  T1. An event is committed before it is looked who waits. So a task that begins to wait is either seen here, or sees
 //      the event when it looks back; both may happen, and the first that the engine takes counts.
 //  T2. An event that was not told is a row that this loop finds, whatever happened to the request that brought it.

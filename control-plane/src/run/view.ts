@@ -50,8 +50,16 @@ function triggerView({
   vars: _vars,
   scheduledMs,
   windowStartMs,
-  ...rest
+  chain: _chain,
+  event: _event,
+  run,
+  body: _body,
+  headers: _headers,
+  query: _query,
+  ...more
 }: JsonObject): JsonObject {
+  // A child names its parent's run; what else stands there may be large, and its outputs are not for everybody.
+  const rest = typeof run === "string" ? { ...more, run } : more;
   const shown = typeof scheduledMs === "number" ? { ...rest, ...tickView(scheduledMs, windowStartMs) } : rest;
   return parent === undefined ? shown : { ...shown, isChild: true };
 }

@@ -1,6 +1,6 @@
 // Schedules on PostgreSQL: exactly one run for each tick, with several replicas that die between any two lines; and what
 // people do with them by their routes.
-import { readWorkflow, uuidV7, type CanonicalWorkflow } from "@capstan/proto";
+import { uuidV7, type CanonicalWorkflow } from "@capstan/proto";
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { pino } from "pino";
@@ -13,6 +13,7 @@ import { PgEarlyStore } from "../database/store/early-store.ts";
 import { ColdReads } from "../database/cold-reads.ts";
 import type { DueTimer } from "../dispatch/dispatch.store.ts";
 import { commitFixture } from "../testing/commit-fixture.ts";
+import { deploySource } from "../testing/deploy-source.ts";
 import { serverFixture } from "../testing/server-fixture.ts";
 import { WorkflowEditions } from "../workflow/editions.ts";
 import { EarlyRuns } from "../trigger/early-run.ts";
@@ -62,21 +63,7 @@ async function replica(dies: () => boolean = () => false) {
 let made = 0;
 async function deploy(text: string): Promise<{ name: string; document: CanonicalWorkflow }> {
   const name = `clock_${++made}`;
-  const source = `version: 1\nname: ${name}\n${text}`;
-  const { document, digest, problems } = readWorkflow({ text: source });
-  if (document === undefined || digest === undefined) throw new Error(JSON.stringify(problems));
-  await workflows.deploy(projectId, {
-    id: newId(),
-    actor: "test",
-    message: undefined,
-    idempotency: undefined,
-    versions: [
-      { name, digest, canonical: JSON.stringify(document), source, sourceFile: "w.yaml", bundleSha256: undefined },
-    ],
-    pruned: [],
-    answer: () => ({ workflows: [], pruned: [] }),
-  });
-  return { name, document };
+  return { name, document: await deploySource(workflows, projectId, `version: 1\nname: ${name}\n${text}`) };
 }
 
 /** Puts the next tick of a workflow's schedules into the past, as though nobody had been there for so long. */

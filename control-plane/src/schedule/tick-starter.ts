@@ -86,5 +86,7 @@ export class TickStarter {
 }
 
 /** The reasons are fewer than the codes: what is not about limits is about what the run was asked for with. */
-const reasonOf = ({ code }: AppError): MissReason =>
-  code === "limit_reached" || code === "queue_full" ? code : code === "inputs_invalid" ? "inputs_invalid" : "broken";
+const reasonOf = ({ code }: AppError): MissReason => {
+  if (code === "limit_reached" || code === "queue_full") return code;
+  return ["inputs_invalid", "expression_failed", "expression_timeout"].includes(code) ? "inputs_invalid" : "broken";
+};

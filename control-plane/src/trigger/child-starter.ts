@@ -65,6 +65,7 @@ export class ChildStarter {
         actor: parent.trigger["actor"] ?? "capstan",
         run: runName(parent.plan.document.name, parent.number),
         task,
+        ...(parent.trigger["chain"] === undefined ? {} : { chain: parent.trigger["chain"] }),
         ...(parent.trigger["backfill"] === undefined ? {} : { backfill: parent.trigger["backfill"] }),
         parent: { runId: parentId, position, depth: body["depth"] ?? 2, wait: body["wait"] ?? true },
         ...(await frozenChildren(this.editions, project, edition.document)),
@@ -73,7 +74,8 @@ export class ChildStarter {
       ...before.start,
       runId,
       deadlineMs: parent.deadlineMs,
-      paused: pausedBy(parent),
+      // One that is not waited for is left alone: nobody would tell it that its parent goes on.
+      paused: body["wait"] === false ? undefined : pausedBy(parent),
       claim: { runId: parentId, position, kind },
     });
     if (outcome.kind === "limit_reached" || outcome.kind === "queue_full") {

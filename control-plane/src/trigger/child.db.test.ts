@@ -1,4 +1,5 @@
 // Parents and children on PostgreSQL: what the rows between them promise when a process dies, and the whole by its routes.
+import type { CanonicalWorkflow } from "@capstan/proto";
 import { afterAll, expect, test } from "vitest";
 import { cloneDatabase } from "../../../test/support/database.ts";
 import { until } from "../../../test/support/until.ts";
@@ -38,11 +39,13 @@ async function parentWithTimer(): Promise<{ runId: string; timer: DueTimer; chil
 }
 let made = 0;
 
-async function startChild(of: { timer: DueTimer; childId: string }) {
-  const edition = await fixture.deploy({ ...nap, name: `nap_${++made}` });
+const deployNap = (more: Pick<CanonicalWorkflow, "concurrency"> = {}) =>
+  fixture.deploy({ ...nap, ...more, name: `nap_${++made}` });
+
+async function startChild(of: { timer: DueTimer; childId: string }, edition = deployNap()) {
   const { runId, position, kind } = of.timer;
   return loop.start({
-    edition,
+    edition: await edition,
     ...asked,
     trigger: { kind: "workflow", parent: { runId, position, depth: 2, wait: true } },
     runId: of.childId,
@@ -70,6 +73,16 @@ test("a child that is asked for twice, by two replicas or after a crash, is made
   expect(outcomes.map((one) => one.kind).toSorted()).toEqual(["started", "unclaimed"]);
   expect(await stateOf(parent.childId)).toBe("running");
   expect((await startChild(parent)).kind).toBe("unclaimed");
+});
+
+test("a child that is asked for twice is not refused by the place in its group that it takes itself", async () => {
+  for (const onLimit of ["skip", "queue"] as const) {
+    const edition = deployNap({ concurrency: { limit: 1, onLimit, maxQueued: 0 } });
+    const parent = await parentWithTimer();
+    const outcomes = [await startChild(parent, edition), await startChild(parent, edition)];
+    expect(outcomes.map((one) => one.kind)).toEqual(["started", "unclaimed"]);
+    expect((await startChild(await parentWithTimer(), edition)).kind).toMatch(/limit_reached|queue_full/);
+  }
 });
 
 test("a parent that was cancelled before its child was made has none, and nothing is left that waits for it", async () => {

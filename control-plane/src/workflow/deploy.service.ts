@@ -26,6 +26,7 @@ import type { WorkflowEditions } from "./editions.ts";
 import { placementPlan } from "./placement-plan.ts";
 import { bundlePaths } from "./bundle-index.ts";
 import { isError, readDocuments, refuseErrors, type ReadDocument, type ReadDocuments } from "./read-documents.ts";
+import { checkListeners, listenedNames } from "./listened-workflows.ts";
 import { checkSubWorkflows, startedNames } from "./sub-workflows.ts";
 import type { StorePaths } from "./store-paths.ts";
 import type { DeployRecord, WorkflowStore } from "./workflow.store.ts";
@@ -190,9 +191,9 @@ export class DeployService {
     refuseErrors({ ...read, problems: [...read.problems, ...missing] });
   }
 
-  /** Workflows that start others: those are there, take what they are given, and go in no circle. */
+  /** Workflows that start others, or listen to them: those are there, take what they are given, and go in no circle. */
   private async refuseBadStarts(project: ProjectScope, read: ReadDocuments, pruned: readonly string[]): Promise<void> {
-    const names = read.documents.flatMap((one) => startedNames(one.document));
+    const names = read.documents.flatMap(({ document }) => [...startedNames(document), ...listenedNames(document)]);
     const rows = await this.store.withStarters(project.id, names);
     const deployed = new Map<string, CanonicalWorkflow>();
     for (const row of rows) {
@@ -200,7 +201,14 @@ export class DeployService {
       // Written by deploy from a checked document.
       deployed.set(row.name, JSON.parse(row.canonical) as CanonicalWorkflow);
     }
-    refuseErrors({ ...read, problems: [...read.problems, ...checkSubWorkflows(read.documents, deployed)] });
+    refuseErrors({
+      ...read,
+      problems: [
+        ...read.problems,
+        ...checkSubWorkflows(read.documents, deployed),
+        ...checkListeners(read.documents, deployed),
+      ],
+    });
   }
 
   /** Every variable that a workflow reads is one of the project's. */

@@ -10,7 +10,7 @@ export const eventRoutes = {
   eventSend: {
     method: "POST",
     path: `${P}/events`,
-    summary: "Tell an event, plain or as a CloudEvent, to the tasks that wait for it",
+    summary: "Tell an event, plain or as a CloudEvent, to the tasks and triggers that wait for it",
     permission: "runs:start",
     idempotency: "key",
     body: sendEventBodySchema,

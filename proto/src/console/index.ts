@@ -32,6 +32,7 @@ export * from "./agent.ts";
 export * from "./limit.ts";
 export * from "./variable.ts";
 export * from "./live.ts";
+export * from "./delivery.ts";
 export { missReasons, type MissReason, type MissView, type ScheduleSteered, type ScheduleView } from "./schedule.ts";
 export * from "./routes.ts";
 export type * from "./route-types.ts";

@@ -376,6 +376,13 @@ export const specCodes = errorEntries({
     meaning: "A workflow starts another one that starts it again, so that no run of either would end.",
     do: "Take one of the named tasks out of the circle.",
   },
+  trigger_cycle: {
+    title: "workflows start after each other in a circle",
+    status: 422,
+    retryable: false,
+    meaning: "The end of a run would start another one whose end starts it again, for ever.",
+    do: "Take one of the named workflows' triggers, or the task that starts the other one, out of the circle.",
+  },
   breaks_caller: {
     title: "a deployed workflow that starts this one would break",
     status: 422,

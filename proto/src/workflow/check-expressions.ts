@@ -14,6 +14,7 @@ import type { WorkflowSource } from "./schema.ts";
 import { scopeAt, scopeFor, type Declarations, type Place } from "./scope-of.ts";
 import { sureAtEnd } from "./sure.ts";
 import type { TaskSource } from "./task-schema.ts";
+import { placeOfTrigger } from "./triggers.ts";
 import { partProblem, wholeProblem, type Wanted } from "./wanted.ts";
 import { isWholeSecret } from "./whole-secret.ts";
 
@@ -116,13 +117,16 @@ export class ExpressionChecker {
   }
 
   #triggers(): void {
-    const spot = { place: "trigger", secrets: false, sure: never } as const;
-    for (const [index, { inputs, labels, if: condition }] of (this.#source.triggers ?? []).entries()) {
+    for (const [index, trigger] of (this.#source.triggers ?? []).entries()) {
+      const { inputs, labels, if: condition, webhook } = trigger;
       const path = ["triggers", index];
+      const spot = { place: placeOfTrigger(trigger), secrets: false, sure: never } as const;
+      if (webhook?.dedupe !== undefined)
+        this.#text(webhook.dedupe, { ...spot, wanted: "text", path: [...path, "webhook", "dedupe"] });
       this.#tree(inputs, { ...spot, wanted: "any", path: [...path, "inputs"] });
       for (const [name, value] of Object.entries(labels ?? {}))
         this.#tree(value, { ...spot, wanted: "text", path: [...path, "labels", name] });
-      if (condition !== undefined) this.#condition(condition, [...path, "if"], "trigger", never);
+      if (condition !== undefined) this.#condition(condition, [...path, "if"], spot.place, never);
     }
   }
 

@@ -8,7 +8,9 @@ import { parseTime } from "../time.ts";
 import type { CanonicalWorkflow } from "./canonical.ts";
 import type { ProblemList } from "./problems.ts";
 import type { WorkflowSource } from "./schema.ts";
+import { isNetwork } from "./network.ts";
 import type { TriggerSource } from "./triggers.ts";
+import { schemesOf } from "./webhook.ts";
 
 type Path = readonly (string | number)[];
 
@@ -41,6 +43,8 @@ function checkTrigger(trigger: TriggerSource, path: Path, source: WorkflowSource
       atKey: true,
     });
   }
+  checkEvent(trigger, path, problems);
+  checkWebhook(trigger, path, problems);
   for (const name of Object.keys(trigger.inputs ?? {})) {
     if (Object.hasOwn(source.inputs ?? {}, name)) continue;
     problems.add({
@@ -50,6 +54,46 @@ function checkTrigger(trigger: TriggerSource, path: Path, source: WorkflowSource
       path: [...path, "inputs", name],
       atKey: true,
     });
+  }
+}
+
+const eventType = /^[!-)+-~]+(?:\.\*)?$/;
+
+function checkEvent({ event }: TriggerSource, path: Path, problems: ProblemList): void {
+  if (event === undefined || eventType.test(event.type)) return;
+  problems.add({
+    code: "bad_value",
+    detail: `${JSON.stringify(event.type)} is no type of events`,
+    hint: "write order.paid, or order.* for all that begin with order.",
+    path: [...path, "event", "type"],
+  });
+}
+
+function checkWebhook({ webhook, id }: TriggerSource, path: Path, problems: ProblemList): void {
+  if (webhook === undefined) return;
+  if (id === undefined)
+    problems.add({
+      code: "id_required",
+      detail: "a webhook needs an id: it stands in its address",
+      hint: "id: push",
+      path,
+    });
+  const schemes = schemesOf(webhook.verify);
+  const verify = [...path, "webhook", "verify"];
+  if (schemes.length !== 1) {
+    const given = schemes.length === 0 ? "none of them is given" : schemes.join(" and ");
+    const hint = "verify: github, or { hmac: { header: X-Signature } }";
+    problems.add({ code: "bad_value", detail: `a webhook is verified in one way: ${given}`, hint, path: verify });
+  }
+  const ip = typeof webhook.verify === "object" ? webhook.verify.ip : undefined;
+  if (schemes.includes("none") && ip === undefined) {
+    const detail = "a webhook that nobody signs needs the networks that it comes from";
+    problems.add({ code: "missing_key", detail, hint: 'ip: ["203.0.113.0/24"]', path: verify });
+  }
+  for (const [index, network] of (ip ?? []).entries()) {
+    if (isNetwork(network)) continue;
+    const detail = `${JSON.stringify(network)} is no network`;
+    problems.add({ code: "bad_value", detail, hint: 'write "203.0.113.0/24"', path: [...verify, "ip", index] });
   }
 }
 

@@ -42,4 +42,13 @@ export { checkValue, hasFormat, type ValueProblem } from "./values.ts";
 export { sureAtEnd } from "./sure.ts";
 export { sourceOfCanonical } from "./to-source.ts";
 export { dataRulesOf, type DataRules } from "./check-data.ts";
-export { schedulesOf, type CanonicalTrigger, type ScheduleTrigger } from "./triggers.ts";
+export {
+  listenersOf,
+  placeOfTrigger,
+  schedulesOf,
+  type CanonicalTrigger,
+  type ListeningKind,
+  type ListeningTrigger,
+  type ScheduleTrigger,
+} from "./triggers.ts";
+export { type CanonicalHmac, type CanonicalWebhook, type WebhookScheme } from "./webhook.ts";

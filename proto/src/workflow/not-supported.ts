@@ -7,9 +7,7 @@ import type { WorkflowSource } from "./schema.ts";
 
 /** Paths of keys; `*` stands for any name or index. */
 export const unsupportedKeys = [
-  "triggers.*.webhook",
-  "triggers.*.event",
-  "triggers.*.workflow",
+  "triggers.*.event.debounce",
   "triggers.*.asset",
   "calendars.*.file",
   "environment",

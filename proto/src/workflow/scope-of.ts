@@ -21,6 +21,9 @@ export type Place =
   | "default"
   | "run"
   | "trigger"
+  | "eventTrigger"
+  | "workflowTrigger"
+  | "webhookTrigger"
   | "task"
   | "if"
   | "list"
@@ -113,6 +116,9 @@ const phrases: Readonly<Record<Place, string>> = {
   default: "in the default of an input",
   run: "here: the run does not exist yet",
   trigger: "in a trigger: the run does not exist yet",
+  eventTrigger: "in a trigger: the run does not exist yet",
+  workflowTrigger: "in a trigger: the run does not exist yet",
+  webhookTrigger: "in a trigger: the run does not exist yet",
   task: "in a task",
   if: "in the condition of a task",
   runsOn: "in runsOn",
@@ -136,8 +142,10 @@ function makeScope(document: Declarations, place: Place, scopes: ReadonlyMap<Pla
   if (place === "agent") return { place: phrases[place], roots: { agent: agentShape }, statusFunctions: false };
   const inputs = inputsShape(document);
   const roots: Record<string, Shape> = { vars: varsShape(document) };
-  if (place === "trigger")
-    return { place: phrases[place], roots: { ...roots, ...triggerRoots }, statusFunctions: false };
+  if (isTrigger(place)) {
+    const seen = triggerShapeOf(triggerFields[place]);
+    return { place: phrases[place], roots: { ...roots, run: askedRunShape, trigger: seen }, statusFunctions: false };
+  }
   if (place !== "default") roots["inputs"] = inputs;
   if (place !== "runsOn") roots["run"] = runShape(place);
   if (place !== "default" && place !== "run" && place !== "runsOn") {
@@ -306,19 +314,47 @@ const runFields: Readonly<Record<string, FieldShape>> = {
   window: { shape: { kind: "object", fields: { start: { shape: timestampShape }, end: { shape: timestampShape } } } },
 };
 
-/** What is known when a run is about to be asked for. */
-const triggerRoots: Readonly<Record<string, Shape>> = {
-  run: {
-    kind: "object",
-    fields: Object.fromEntries(
-      Object.entries(runFields).filter(([name]) => ["workflow", "version", "scheduledAt", "window"].includes(name)),
-    ),
-  },
-  trigger: {
-    kind: "object",
-    fields: { kind: { shape: stringShape }, id: { shape: stringShape }, at: { shape: timestampShape } },
-  },
+/** What is known of a run that is about to be asked for. */
+const askedRunShape: ObjectShape = {
+  kind: "object",
+  fields: Object.fromEntries(
+    Object.entries(runFields).filter(([name]) => ["workflow", "version", "scheduledAt", "window"].includes(name)),
+  ),
 };
+
+/** What a trigger sees of what fired it, by its kind. */
+const triggerFields = {
+  trigger: {},
+  eventTrigger: { event: { shape: eventShape } },
+  workflowTrigger: {
+    run: {
+      shape: {
+        kind: "object",
+        fields: {
+          id: { shape: stringShape },
+          name: { shape: stringShape },
+          workflow: { shape: stringShape },
+          outcome: { shape: stringShape },
+          outputs: { shape: dynShape },
+        },
+      },
+    },
+  },
+  webhookTrigger: {
+    body: { shape: dynShape },
+    headers: { shape: { kind: "map", value: stringShape } },
+    query: { shape: { kind: "map", value: stringShape } },
+    // Only of a CloudEvent.
+    event: { shape: dynShape, optional: true },
+  },
+} as const satisfies Partial<Record<Place, Readonly<Record<string, FieldShape>>>>;
+
+const isTrigger = (place: Place): place is keyof typeof triggerFields => Object.hasOwn(triggerFields, place);
+
+const triggerShapeOf = (more: Readonly<Record<string, FieldShape>>): ObjectShape => ({
+  kind: "object",
+  fields: { kind: { shape: stringShape }, id: { shape: stringShape }, at: { shape: timestampShape }, ...more },
+});
 
 function runShape(place: Place): ObjectShape {
   if (!place.startsWith("on")) return { kind: "object", fields: runFields };

@@ -5,6 +5,7 @@ import type { JsonValue } from "../json.ts";
 import { shortField } from "./canonical-action.ts";
 import { referredTasks } from "./canonicalize.ts";
 import { isExpr, isText, type CanonicalWorkflow } from "./canonical.ts";
+import { verifyOf, type CanonicalWebhook } from "./webhook.ts";
 
 type Tree = Readonly<Record<string, unknown>>;
 type Source = Record<string, unknown>;
@@ -165,9 +166,15 @@ function runOutput(given: unknown): unknown {
 const secrets = (map: Tree): unknown =>
   Object.values(map).every((reference) => reference === "project") ? Object.keys(map).toSorted() : map;
 
+const hook = ({ dedupe, ...webhook }: CanonicalWebhook): Source => ({
+  verify: verifyOf(webhook),
+  ...(dedupe === undefined ? {} : { dedupe: written(dedupe) }),
+});
+
 /** The inputs of a trigger are the author's own. */
-const trigger = ({ inputs, ...rest }: Tree): Source => ({
+const trigger = ({ inputs, webhook, ...rest }: Tree): Source => ({
   ...ours(rest),
+  ...(webhook === undefined ? {} : { webhook: hook(webhook as CanonicalWebhook) }), // of a canonical trigger
   ...(inputs === undefined ? {} : { inputs: written(inputs) }),
 });
 

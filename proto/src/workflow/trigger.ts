@@ -1,6 +1,7 @@
 // What asks for a run by itself. The grammar is fixed; what this release does not run is in `not-supported.ts`.
 import * as z from "zod";
 import { durationText, jsonMap, nameText, requiredText, text, textMap, whole } from "./scalar-schema.ts";
+import { webhook } from "./webhook.ts";
 
 const second = 1000;
 const yearMs = 366 * 86_400 * second;
@@ -28,14 +29,15 @@ const schedule = z.strictObject({
 export const trigger = z.strictObject({
   id: nameText.optional(),
   schedule: schedule.optional(),
-  webhook: z
-    .strictObject({ verify: z.union([text(100), jsonMap]).optional(), dedupe: text(4200).optional() })
-    .optional(),
+  webhook: webhook.optional(),
   event: z.strictObject({ type: requiredText(200), debounce: durationText(0, yearMs).optional() }).optional(),
   workflow: z
     .strictObject({
       name: nameText,
-      outcome: z.array(z.enum(["succeeded", "failed", "cancelled", "timed_out"])).optional(),
+      outcome: z
+        .array(z.enum(["succeeded", "failed", "cancelled", "timed_out"]))
+        .min(1)
+        .optional(),
     })
     .optional(),
   asset: z.strictObject({ all: z.array(text(2000)).optional(), any: z.array(text(2000)).optional() }).optional(),

@@ -9,9 +9,7 @@ const spark = { image: "i", main: "m" };
 
 /** A right value for each key. */
 const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
-  "triggers.*.webhook": { verify: "standard" },
-  "triggers.*.event": { type: "order.paid" },
-  "triggers.*.workflow": { name: "other" },
+  "triggers.*.event.debounce": "10s",
   "triggers.*.asset": { any: ["s3://lake/orders"] },
   "calendars.*.file": "holidays.txt",
   environment: "production",
@@ -129,6 +127,8 @@ function complete(tree: Tree): void {
     Object.assign(declassify, { from: "patient", reason: "counts only" });
     tree["data"] = { patient: { allowedOn: { zone: "onprem" }, files: "central", logs: "central" } };
   }
+  const event = (tree["triggers"] as Record<string, Tree>[] | undefined)?.[0]?.["event"]; // as built above
+  if (event !== undefined) event["type"] = "order.paid";
   if (tree["priority"] !== undefined) tree["inputs"] = { x: "integer" };
 }
 

@@ -49,6 +49,13 @@ import { UserInvitationEntity } from "./user-invitation.entity.ts";
 import { SignInFlowEntity } from "./sign-in-flow.entity.ts";
 import { DeviceCodeEntity } from "./device-code.entity.ts";
 import { UserSessionEntity } from "./user-session.entity.ts";
+import { WorkflowTriggerEntity } from "./workflow-trigger.entity.ts";
+import { TriggerDeliveryEntity } from "./trigger-delivery.entity.ts";
+import { WebhookSecretEntity } from "./webhook-secret.entity.ts";
+import { RelayPositionEntity } from "./relay-position.entity.ts";
+import { EndpointEntity } from "./endpoint.entity.ts";
+import { EndpointSecretEntity } from "./endpoint-secret.entity.ts";
+import { EndpointDeliveryEntity } from "./endpoint-delivery.entity.ts";
 import { WorkflowEntity } from "./workflow.entity.ts";
 import { WorkflowVersionEntity } from "./workflow-version.entity.ts";
 
@@ -103,6 +110,13 @@ export const entities = [
   SignInFlowEntity,
   DeviceCodeEntity,
   UserSessionEntity,
+  WorkflowTriggerEntity,
+  TriggerDeliveryEntity,
+  WebhookSecretEntity,
+  RelayPositionEntity,
+  EndpointEntity,
+  EndpointSecretEntity,
+  EndpointDeliveryEntity,
   WorkflowEntity,
   WorkflowVersionEntity,
 ] as const;

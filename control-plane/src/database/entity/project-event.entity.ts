@@ -24,6 +24,9 @@ export class ProjectEventEntity {
   @Column({ type: "jsonb" })
   body!: object;
 
+  @Column({ type: "integer", nullable: true })
+  chain!: number | null;
+
   @Column({ name: "received_at", type: "timestamptz" })
   receivedAt!: Date;
 

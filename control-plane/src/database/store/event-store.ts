@@ -16,9 +16,18 @@ export class PgEventStore implements EventStore {
   put(projectId: string, event: NewEvent): Promise<StoredEvent> {
     return withProject(this.api, projectId, async (client) => {
       const made = await client.query(
-        `INSERT INTO project_events (project_id, id, type, dedupe, actor, body) VALUES ($1, $2, $3, $4, $5, $6)
+        `INSERT INTO project_events (project_id, id, type, dedupe, actor, body, chain) VALUES ($1, $2, $3, $4, $5, $6,
+           (SELECT coalesce((r.trigger ->> 'chain')::int, 0) FROM runs r WHERE r.project_id = $1 AND r.id = $7))
          ON CONFLICT (project_id, dedupe) DO NOTHING`,
-        [projectId, event.id, event.type, event.dedupe ?? null, event.actor, JSON.stringify(event.body)],
+        [
+          projectId,
+          event.id,
+          event.type,
+          event.dedupe ?? null,
+          event.actor,
+          JSON.stringify(event.body),
+          event.sentBy ?? null,
+        ],
       );
       if (made.rowCount === 1) return { body: event.body, isNew: true };
       const { rows } = await client.query<{ body: JsonObject }>(

@@ -1,6 +1,14 @@
 // Mapped tasks from their rows: where their indexes are, and counters that are counted again.
 import { controlPlaneActions, isTaskRunEnded } from "@capstan/proto";
-import { counted, newMapState, outputBytesOf, withTurn, type GroupPlace, type MapState } from "../../engine/group.ts";
+import {
+  counted,
+  newMapState,
+  outputBytesOf,
+  waitsForTurn,
+  withTurn,
+  type GroupPlace,
+  type MapState,
+} from "../../engine/group.ts";
 import { PagesDraft } from "../../engine/pages.ts";
 import type { Plan } from "../../engine/plan.ts";
 import type { Run, TaskRun } from "../../engine/snapshot.ts";
@@ -62,10 +70,7 @@ function countedFromRows(start: MapState, runs: readonly TaskRun[], carriedHere:
     if (run.state === "succeeded") outputBytes += outputBytesOf(run.outputs ?? {});
     const failed = run.state === "failed" || run.state === "timed_out";
     if (failed && (first === undefined || (run.endedMs ?? 0) < (first.endedMs ?? 0))) first = run;
-    // Its time was over while no place was free: it has no timer any more.
-    if (run.reason?.code === "limit_reached" && (run.state === "retrying" || run.state === "suspended")) {
-      map = withTurn(map, run.position - map.base);
-    }
+    if (waitsForTurn(run)) map = withTurn(map, run.position - map.base);
   }
   const at =
     first === undefined

@@ -4,6 +4,7 @@ import { LessThan } from "typeorm";
 import { uuidV7, type CanonicalWorkflow, type DeployedWorkflow, type RunState } from "@capstan/proto";
 import { appendAudit } from "./audit-append.ts";
 import { syncSchedules } from "./schedule-store.ts";
+import { syncTriggers } from "./trigger-sync.ts";
 import type {
   DeployOutcome,
   DeployRecord,
@@ -201,6 +202,11 @@ export class PgWorkflowStore implements WorkflowStore {
             WHERE project_id = $1 AND name = ANY ($2) AND retired_at IS NULL`,
           [projectId, deploy.pruned],
         );
+        await client.query(
+          `DELETE FROM workflow_triggers t USING workflows w
+            WHERE t.project_id = $1 AND w.project_id = t.project_id AND w.id = t.workflow_id AND w.name = ANY ($2)`,
+          [projectId, deploy.pruned],
+        );
         // Deployed again, they begin anew: what they missed while there was no such workflow is nothing to make up for.
         await client.query(
           `DELETE FROM schedules s USING workflows w
@@ -370,7 +376,9 @@ async function addVersion(
   );
   // Written by deploy from a checked document.
   const document = JSON.parse(version.canonical) as CanonicalWorkflow;
-  await syncSchedules(client, { projectId, workflowId: row.id, digest: version.digest }, document);
+  const at = { projectId, workflowId: row.id, digest: version.digest };
+  await syncSchedules(client, at, document);
+  await syncTriggers(client, at, document);
   return row.number ?? row.next;
 }
 
