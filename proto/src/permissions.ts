@@ -123,6 +123,12 @@ export const permissions = {
     audited: true,
     meaning: "revoke API tokens of everybody",
   },
+  "system:read": {
+    roles: ["system_admin"],
+    reauth: false,
+    audited: false,
+    meaning: "see what concerns the installation: its audit trail",
+  },
   "projects:create": { roles: ["system_admin"], reauth: false, audited: true, meaning: "make projects" },
   "users:read": {
     roles: ["system_admin"],

@@ -17,10 +17,17 @@ const columns: readonly Column<AuditRecordView>[] = [
 ];
 
 interface ListFlags {
+  readonly system?: boolean;
   readonly actor?: string;
   readonly action?: string;
   readonly since?: string;
   readonly limit?: number;
+}
+
+interface VerifyFlags {
+  readonly file?: string;
+  readonly witness?: Witness;
+  readonly system?: boolean;
 }
 
 function witness(text: string): Witness {
@@ -35,12 +42,19 @@ function limit(text: string): number {
   return value;
 }
 
-async function wholeTrail(client: Client): Promise<AuditRecordView[]> {
+/** Of the project, or of the installation. */
+const trail = (isSystem: boolean | undefined) =>
+  isSystem === true
+    ? ({ list: "systemAuditList", head: "systemAuditHead" } as const)
+    : ({ list: "auditList", head: "auditHead" } as const);
+const systemFlag = ["--system", "of the installation: sign-ins and users"] as const;
+
+async function wholeTrail(client: Client, isSystem: boolean | undefined): Promise<AuditRecordView[]> {
   const records: AuditRecordView[] = [];
   let cursor: string | undefined;
   do {
     const query = { order: "asc" as const, limit: 500, ...(cursor === undefined ? {} : { cursor }) };
-    const page = await client.call("auditList", { query });
+    const page = await client.call(trail(isSystem).list, { query });
     records.push(...page.data);
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
@@ -77,17 +91,19 @@ export function registerAudit(program: Command, context: (command: Command) => C
     .option("--since <time>", "only since then: 2026-11-01T00:00:00.000Z")
     .option("--limit <n>", "records, default 50", limit)
     .addHelpText("before", "Examples:\n  capstan audit list --action runs:cancel\n")
-    .action(async (flags: ListFlags, command: Command) => {
+    .option(...systemFlag)
+    .action(async ({ system, ...query }: ListFlags, command: Command) => {
       const ctx = context(command);
-      const page = await ctx.client().call("auditList", { query: { ...flags } });
+      const page = await ctx.client().call(trail(system).list, { query });
       ctx.out.list(page.data, columns, (record) => String(record.seq), page);
     });
   audit
     .command("head")
     .summary("the newest record as SEQ:SHA256, to keep elsewhere as a witness")
-    .action(async (_: unknown, command: Command) => {
+    .option(...systemFlag)
+    .action(async (flags: { readonly system?: boolean }, command: Command) => {
       const ctx = context(command);
-      const head = await ctx.client().call("auditHead");
+      const head = await ctx.client().call(trail(flags.system).head);
       ctx.out.one(head, String(head.seq), () => `${head.seq}:${head.sha256}\n`);
     });
   audit
@@ -96,9 +112,10 @@ export function registerAudit(program: Command, context: (command: Command) => C
     .option("--file <file>", "records from a file instead, as `audit list -o jsonl` prints them")
     .option("--witness <seq:sha256>", "what `audit head` printed at an earlier time", witness)
     .addHelpText("before", "Examples:\n  capstan audit verify\n  capstan audit verify --witness 812:9f2c…\n")
-    .action(async (flags: { readonly file?: string; readonly witness?: Witness }, command: Command) => {
+    .option(...systemFlag)
+    .action(async (flags: VerifyFlags, command: Command) => {
       const ctx = context(command);
-      const records = flags.file === undefined ? await wholeTrail(ctx.client()) : recordsOf(flags.file);
+      const records = flags.file === undefined ? await wholeTrail(ctx.client(), flags.system) : recordsOf(flags.file);
       const check = checkChain(records, flags.witness);
       if (!check.isWhole) throw new AppError("audit_broken", `${check.why}.`, { evidence: { seq: check.seq } });
       ctx.out.one(check, String(check.records), () => `whole: ${check.records} records, head ${check.head}\n`);

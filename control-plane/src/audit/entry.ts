@@ -17,5 +17,5 @@ export interface Audit {
   append(projectId: string, entry: AuditEntry): Promise<void>;
 }
 
-/** Stands for the project in records and keys of what concerns the installation and no project: sign-ins, users, new projects. */
+/** Stands for the project in records and keys of what concerns the installation and no project: sign-ins and users. */
 export const installationId = "00000000-0000-0000-0000-000000000000";

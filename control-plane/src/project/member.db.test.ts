@@ -81,3 +81,12 @@ test("the trail is read page by page in both directions, and its head is the new
   expect(seen).toEqual(Array.from({ length: Number(head.body["seq"]) }, (_, i) => i + 1));
   expect((await server.call("GET", `${P}/audit?limit=2&cursor=AAAA`)).body).toMatchObject({ code: "cursor_invalid" });
 });
+
+test("the trail of the installation is read by system admins alone, apart from that of a project", async () => {
+  await server.call("POST", "/users", { name: "newcomer" });
+  const newest = await server.call("GET", "/audit?limit=1&action=users:write");
+  expect(newest.body).toMatchObject({ data: [{ action: "users:write", subject: "newcomer" }] });
+  const head = await server.call("GET", "/audit/head");
+  expect((await server.call("GET", "/audit?limit=1")).body).toMatchObject({ data: [{ seq: head.body["seq"] }] });
+  expect((await server.call("GET", `${P}/audit?action=users:write`)).body).toMatchObject({ data: [] });
+});

@@ -144,4 +144,22 @@ export const peopleRoutes = {
     idempotency: "safe",
     response: auditHeadSchema,
   },
+  systemAuditList: {
+    method: "GET",
+    path: "/api/v1/audit",
+    summary: "The audit trail of the installation: sign-ins and users",
+    permission: "system:read",
+    idempotency: "safe",
+    query: auditListQuery,
+    response: page(auditRecordSchema),
+    errors: ["cursor_invalid"],
+  },
+  systemAuditHead: {
+    method: "GET",
+    path: "/api/v1/audit/head",
+    summary: "The newest record of the installation's audit trail, to keep elsewhere as a witness",
+    permission: "system:read",
+    idempotency: "safe",
+    response: auditHeadSchema,
+  },
 } as const satisfies Record<string, Route>;
