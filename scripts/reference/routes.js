@@ -21,7 +21,9 @@ export function routesPage() {
     entry.audited ? "yes" : "no",
   ]);
   const lead =
-    `${all.length} routes. Every one may also answer ${commonErrors.map((name) => `[\`${name}\`](errors.md#${name})`).join(" ")}. ` +
+    `${all.length} routes. Every one may also answer ${commonErrors.map((name) => `[\`${name}\`](errors.md#${name})`).join(" ")}; ` +
+    "one with a body also [`body_too_large`](errors.md#body_too_large) and [`media_type_refused`](errors.md#media_type_refused); " +
+    "one that takes a key also [`idempotency_key_reused`](errors.md#idempotency_key_reused). " +
     "The same table as OpenAPI 3.1, with all bodies: [openapi.json](openapi.json).";
   return [
     heading("Routes", lead),

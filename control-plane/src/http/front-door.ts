@@ -1,11 +1,13 @@
 // The one port: Fastify with our limits, ids, headers and checks, before any handler runs.
-import type { IncomingMessage } from "node:http";
+import { STATUS_CODES, type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { FastifyAdapter } from "@nestjs/platform-fastify";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { requestBytesMax } from "@capstan/proto";
+import { problemMediaType, requestBytesMax } from "@capstan/proto";
 import { checkHost } from "../auth/origin.ts";
 import type { Site } from "../auth/site.ts";
+import { problemOf } from "./problem.ts";
 import { sendProblem, type Rim } from "./problem.filter.ts";
 import { requestId } from "./request-id.ts";
 
@@ -19,7 +21,23 @@ export function makeAdapter(rim: Rim): FastifyAdapter {
     routerOptions: { maxParamLength: 512, caseSensitive: true, ignoreTrailingSlash: false },
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
       sendProblem(request, reply, error, rim),
+    clientErrorHandler: refuseUnread,
   });
+}
+
+/** What Node refuses before there is a request, in the form of every other refusal. */
+function refuseUnread(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const statusCode = error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400;
+  const thrown = Object.assign(new Error("not readable"), { statusCode });
+  const { document } = problemOf(thrown, "", requestId({ headers: {} }), () => false);
+  const body = JSON.stringify(document);
+  socket.end(
+    `HTTP/1.1 ${document.status} ${STATUS_CODES[document.status] ?? ""}\r\ncontent-type: ${problemMediaType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
 }
 
 export function prepareFrontDoor(fastify: FastifyInstance, site: Site, rim: Rim): void {

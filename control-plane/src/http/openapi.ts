@@ -1,10 +1,10 @@
 // OpenAPI 3.1 from the route table. Nothing is written by hand, so nothing can disagree with what the server checks.
 import { z } from "zod";
 import {
-  commonErrors,
   errorEntry,
   problemMediaType,
   problemSchema,
+  routeErrors,
   routeParams,
   routes,
   type Route,
@@ -24,7 +24,7 @@ export function openApiDocument(version: string): Json {
     info: { title: "Capstan", version, license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
     paths,
     components: {
-      schemas: { Problem: schemaOf(problemSchema, "output") },
+      schemas: { Problem: schemaOf(problemSchema, "output"), Json: { description: "Any JSON value" } },
       securitySchemes: {
         token: { type: "http", scheme: "bearer" },
         session: { type: "apiKey", in: "cookie", name: "capstan" },
@@ -91,11 +91,13 @@ function responses(route: Route): Json {
     ...(route.response === undefined ? {} : { "application/json": { schema: schemaOf(route.response, "output") } }),
     ...(route.responseType === undefined ? {} : { [route.responseType]: {} }),
   };
+  const done = { description: "done", ...(Object.keys(content).length === 0 ? {} : { content }) };
   const found: Record<string, Json> = {
-    [String(route.status ?? 200)]: { description: "done", ...(Object.keys(content).length === 0 ? {} : { content }) },
+    [String(route.status ?? 200)]: done,
+    ...(route.otherStatus === undefined ? {} : { [String(route.otherStatus)]: done }),
   };
   const codes = new Map<number, string[]>();
-  for (const code of [...commonErrors, ...(route.errors ?? [])]) {
+  for (const code of routeErrors(route)) {
     const status = errorEntry(code)?.status ?? 500;
     codes.set(status, [...(codes.get(status) ?? []), code]);
   }
@@ -108,7 +110,21 @@ function responses(route: Route): Json {
   return found;
 }
 
+/** The only schema that refers to itself is that of any JSON value; it is named once, for all routes. */
+const json = z.toJSONSchema(z.object({ value: z.json() }), { target: "draft-2020-12" });
+const definitionOfJson = JSON.stringify(json.$defs?.["__schema0"]);
+
 function schemaOf(schema: z.ZodType, io: "input" | "output"): Readonly<Record<string, unknown>> {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { target: "draft-2020-12", io, unrepresentable: "any" });
-  return rest;
+  const {
+    $schema: _,
+    $defs,
+    ...rest
+  } = z.toJSONSchema(schema, { target: "draft-2020-12", io, unrepresentable: "any" });
+  for (const [name, definition] of Object.entries($defs ?? {})) {
+    if (JSON.stringify(definition).replaceAll(name, "__schema0") !== definitionOfJson)
+      throw new Error(`the schema ${name} refers to itself and has no name in the document`);
+  }
+  return JSON.parse(JSON.stringify(rest), (key, value: unknown) =>
+    key === "$ref" ? "#/components/schemas/Json" : value,
+  ) as Readonly<Record<string, unknown>>; // what it was
 }

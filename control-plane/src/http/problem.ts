@@ -16,6 +16,7 @@ const byStatus: Readonly<Record<number, { code: ErrorCode; detail: string }>> = 
   413: { code: "body_too_large", detail: "the body is larger than 1 MiB" },
   414: { code: "malformed", detail: "a part of the path is too long" },
   415: { code: "media_type_refused", detail: "the body must be application/json" },
+  431: { code: "head_too_large", detail: "address and headers together are larger than 16 KiB" },
 };
 
 /** Says whether an error means "the database cannot be reached now". */

@@ -35,7 +35,7 @@ export const agentRoutes = {
     body: joinTokenBodySchema,
     response: joinTokenMadeSchema,
     status: 201,
-    errors: ["reauth_required", "idempotency_key_reused"],
+    errors: ["reauth_required"],
   },
   joinTokenList: {
     method: "GET",

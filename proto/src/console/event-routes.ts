@@ -16,7 +16,6 @@ export const eventRoutes = {
     body: sendEventBodySchema,
     response: sentEventSchema,
     status: 202,
-    errors: ["idempotency_key_reused", "body_too_large", "media_type_refused"],
   },
   eventStream: {
     method: "GET",

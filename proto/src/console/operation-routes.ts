@@ -12,7 +12,8 @@ const P = "/api/v1/projects/{project}";
 const started = {
   response: operationStartedSchema,
   status: 202,
-  errors: ["count_changed", "limit_exceeded", "filter_invalid", "idempotency_key_reused"],
+  otherStatus: 200,
+  errors: ["count_changed", "limit_exceeded", "filter_invalid"],
 } as const;
 
 export const operationRoutes = {

@@ -92,7 +92,7 @@ export const peopleRoutes = {
     body: createTokenBodySchema,
     response: apiTokenMadeSchema,
     status: 201,
-    errors: ["reauth_required", "idempotency_key_reused"],
+    errors: ["reauth_required"],
   },
   tokenList: {
     method: "GET",

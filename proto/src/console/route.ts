@@ -22,9 +22,11 @@ export interface Route {
   readonly response?: z.ZodType;
   /** Status of a success; 200 unless said. 303 leads a browser on. */
   readonly status?: 200 | 201 | 202 | 204 | 303;
+  /** Status of a success that has come to its end already, where it may be another one. */
+  readonly otherStatus?: 200;
   /** Media type of an answer that is not JSON, or may be another one on request. */
   readonly responseType?: string;
-  /** Codes beside those that every route may answer. */
+  /** Codes beside those that every route of its kind may answer (`routeErrors`). */
   readonly errors?: readonly ErrorCode[];
 }
 
@@ -37,9 +39,20 @@ export const commonErrors = [
   "not_found",
   "method_not_allowed",
   "rate_limited",
+  "head_too_large",
   "internal",
   "unavailable",
 ] as const satisfies readonly ErrorCode[];
+
+/** Every code that a route may answer: of all routes, of those with a body or a key, and its own. */
+export const routeErrors = (route: Route): readonly ErrorCode[] => [
+  ...commonErrors,
+  ...(route.body === undefined && route.rawBody === undefined
+    ? []
+    : (["body_too_large", "media_type_refused"] as const)),
+  ...(route.idempotency === "key" ? (["idempotency_key_reused"] as const) : []),
+  ...(route.errors ?? []),
+];
 
 /** `/runs/{run}` and `{ run: "hello-1" }` as `/runs/hello-1`. Throws where a parameter is missing. */
 export function routePath(path: string, params: Readonly<Record<string, string | number>> = {}): string {

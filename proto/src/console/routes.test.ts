@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { errorEntry } from "../error/catalogue.ts";
 import { isSystemPermission, permissions, roleAllows, roles } from "../permissions.ts";
-import { commonErrors, routeParams, routePath, routeQuery, type Route } from "./route.ts";
+import { routeErrors, routeParams, routePath, routeQuery, type Route } from "./route.ts";
 import { routes } from "./routes.ts";
 
 const table: [string, Route][] = Object.entries(routes);
@@ -61,7 +61,7 @@ test("reads are safe, and every POST says how it may be repeated", () => {
 
 test("every error of a route is in the catalogue with a status", () => {
   for (const [, route] of table) {
-    for (const code of [...commonErrors, ...(route.errors ?? [])])
+    for (const code of routeErrors(route))
       expect(errorEntry(code)?.status, `${route.path} ${code}`).toBeGreaterThanOrEqual(400);
   }
 });

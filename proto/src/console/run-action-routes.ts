@@ -70,7 +70,6 @@ export const runActionRoutes = {
       "inputs_invalid",
       "output_missing",
       "output_invalid",
-      "idempotency_key_reused",
       "queue_full",
       "reauth_required",
     ],
@@ -84,7 +83,7 @@ export const runActionRoutes = {
     body: rerunBodySchema,
     response: runSchema,
     status: 202,
-    errors: ["inputs_invalid", "idempotency_key_reused", "queue_full"],
+    errors: ["inputs_invalid", "queue_full"],
   },
   taskRetryNow: {
     method: "POST",

@@ -37,14 +37,8 @@ export const runRoutes = {
     body: startRunBodySchema,
     response: runSchema,
     status: 202,
-    errors: [
-      "inputs_invalid",
-      "idempotency_key_reused",
-      "limit_reached",
-      "queue_full",
-      "body_too_large",
-      "media_type_refused",
-    ],
+    otherStatus: 200,
+    errors: ["inputs_invalid", "limit_reached", "queue_full"],
   },
   runStartBatch: {
     method: "POST",
@@ -56,14 +50,8 @@ export const runRoutes = {
     body: startBatchBodySchema,
     response: startBatchResponseSchema,
     status: 202,
-    errors: [
-      "inputs_invalid",
-      "idempotency_key_reused",
-      "limit_reached",
-      "queue_full",
-      "body_too_large",
-      "media_type_refused",
-    ],
+    otherStatus: 200,
+    errors: ["inputs_invalid", "limit_reached", "queue_full"],
   },
   runList: {
     method: "GET",

@@ -68,7 +68,6 @@ export const settingRoutes = {
     idempotency: "yes",
     body: setVariableBodySchema,
     response: variableSchema,
-    errors: ["body_too_large"],
   },
   variableDelete: {
     method: "DELETE",

@@ -32,7 +32,6 @@ export const workflowRoutes = {
     idempotency: "yes",
     body: validateBodySchema,
     response: validationSchema,
-    errors: ["body_too_large", "media_type_refused"],
   },
   bundlePut: {
     method: "PUT",
@@ -42,7 +41,7 @@ export const workflowRoutes = {
     idempotency: "yes",
     rawBody: "application/octet-stream",
     response: bundleSchema,
-    errors: ["body_too_large", "media_type_refused", "hash_mismatch", "reauth_required"],
+    errors: ["hash_mismatch", "reauth_required"],
   },
   deployCreate: {
     method: "POST",
@@ -52,7 +51,7 @@ export const workflowRoutes = {
     idempotency: "key",
     body: deployBodySchema,
     response: deploySchema,
-    errors: ["spec_invalid", "bundle_missing", "body_too_large", "media_type_refused", "reauth_required"],
+    errors: ["spec_invalid", "bundle_missing", "reauth_required"],
   },
   deployList: {
     method: "GET",

@@ -9,6 +9,13 @@ export const apiCodes = errorEntries({
     meaning: "The body is not JSON, a field has another type or is not known, or a parameter does not have its form.",
     do: "Correct the fields that `errors` names; unknown fields are refused so that a typing error is not ignored.",
   },
+  head_too_large: {
+    title: "Address and headers are too large",
+    status: 431,
+    retryable: false,
+    meaning: "The address with its query and all headers together may have 16 KiB.",
+    do: "Send less of them; what is large belongs into the body.",
+  },
   cursor_invalid: {
     title: "The cursor does not belong to this list",
     status: 400,
