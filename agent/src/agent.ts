@@ -3,8 +3,9 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import type { Server } from "node:net";
-import { closeCodes, protocolRange, type ControlFrame, type Resources, type Welcome } from "@capstan/proto";
+import { closeCodes, protocolRange, storeLabel, type ControlFrame, type Resources, type Welcome } from "@capstan/proto";
 import { admit } from "./claim/admission.ts";
+import { defaultPolicyPath, policyRefusal, readPolicy } from "./claim/policy.ts";
 import { freeSlots } from "./claim/slots.ts";
 import type { AgentConfig } from "./config.ts";
 import type { Connection } from "./connection/connection.ts";
@@ -22,6 +23,7 @@ import { readBootId } from "./runner/process-identity.ts";
 import { runnerFoldersOf, socketPath } from "./runner/runner-paths.ts";
 import { takeLocalSocket } from "./status/local-socket.ts";
 import { sweepAttemptFolders } from "./workspace/directory.ts";
+import { openLocalStore, storeFolder, sweepLocalStore, type LocalStore } from "./workspace/local-store.ts";
 import { sweepMemory } from "./workspace/memory-folder.ts";
 
 export const agentVersion = "0.1.0";
@@ -31,6 +33,7 @@ const executorKinds = ["run", "python", "node", "http", "sql", "notify"] as cons
 const flushOnEndMs = 5000;
 const noDemand = { free: 0, offers: 0 };
 const sweepMs = 60 * 60 * 1000;
+const keepMsDefault = 30 * 24 * 60 * 60 * 1000;
 
 export interface AgentOptions {
   readonly config: AgentConfig;
@@ -85,6 +88,7 @@ class RunningAgent implements Agent {
   readonly #state: { isDraining: boolean };
   readonly #log: (text: string, detail?: object) => void;
   readonly #journal: Journal;
+  readonly #store: LocalStore;
   readonly #held: HeldAttempts;
   readonly #pool: RunnerPool;
   readonly #reporter: Reporter;
@@ -110,6 +114,8 @@ class RunningAgent implements Agent {
       this.#resolveEnded = resolve;
     });
     const folders = runnerFoldersOf(config.dataDir);
+    const policy = readPolicy(config.policyPath ?? defaultPolicyPath, config.policyPath !== undefined);
+    this.#store = openLocalStore(config.storeDir ?? storeFolder(config.dataDir));
     this.#journal = new Journal(config.dataDir);
     this.#held = new HeldAttempts({
       dataDir: config.dataDir,
@@ -120,6 +126,8 @@ class RunningAgent implements Agent {
       reporter: () => this.#reporter,
       logs: () => this.#logs,
       onCapacity: () => this.#reporter.tellDemand(),
+      store: this.#store,
+      refusalOf: (document, task) => policyRefusal(policy, document, task),
       log: this.#log,
     });
     const isSource = import.meta.url.endsWith(".ts");
@@ -179,9 +187,10 @@ class RunningAgent implements Agent {
         isolation: [...isolationLevels],
       },
       process: { nonce: randomUUID(), startedMs: Date.now() },
-      labels: { facts: { ...facts.labels }, self: { ...config.labels } },
+      labels: { facts: { ...facts.labels, [storeLabel]: this.#store.id }, self: { ...config.labels } },
       // Without an interpreter a Python task must wait for another agent, not fail on this one.
       resources: this.#host,
+      allowData: [...policy.allowData],
       executors: executorKinds
         .filter((kind) => kind !== "python" || options.python !== undefined)
         .map((kind) => ({ kind, version: agentVersion })),
@@ -234,6 +243,8 @@ class RunningAgent implements Agent {
       const { failed } = sweepAttemptFolders(runnerFoldersOf(dataDir).work, held, Date.now());
       for (const { path, reason } of failed) this.#log("an old work folder could not be removed", { path, reason });
       sweepMemory(dataDir, held);
+      const { keepMs = keepMsDefault } = this.#options.config;
+      sweepLocalStore(this.#store, keepMs, Date.now(), (name) => held.has(name.slice(0, name.indexOf("."))));
     } catch (error) {
       this.#log("old work folders could not be removed", { error: String(error) });
     }

@@ -15,6 +15,12 @@ export interface AgentConfig {
   readonly runners: number;
   /** Graphics cards for `resources.gpu`; absent: those of NVIDIA that the host shows. */
   readonly gpus?: number;
+  /** The policy file of the host's owner, where it was chosen; absent: `/etc/capstan/agent-policy.yaml`, if it is there. */
+  readonly policyPath?: string;
+  /** Folder of the store for what may not leave; absent: `store` in the data folder. Agents may share one. */
+  readonly storeDir?: string;
+  /** How long that is kept after its last use; absent: 30 days. */
+  readonly keepMs?: number;
   readonly drainTimeoutMs: number;
   /** At most this long between TERM and KILL where the agent itself has to stop; absent: what each task asks for. */
   readonly stopGraceMsMax?: number;
@@ -40,6 +46,7 @@ export const factLabels = [
   "mem_gb",
   "cpus",
   "containment",
+  "store",
 ] as const;
 
 const invalid = (name: string, value: string, wanted: string): AppError =>
@@ -75,6 +82,11 @@ export function readConfig({ env, flags }: ConfigSource): AgentConfig {
   if (grace !== undefined && stopGraceMsMax === undefined)
     throw invalid("CAPSTAN_AGENT__STOP_GRACE", grace, "a duration such as 10s");
   const gpus = env["CAPSTAN_AGENT__GPUS"];
+  const policy = env["CAPSTAN_AGENT__POLICY"];
+  const store = env["CAPSTAN_AGENT__STORE"];
+  const keep = env["CAPSTAN_AGENT__KEEP"];
+  const keepMs = keep === undefined ? undefined : parseDuration(keep);
+  if (keep !== undefined && keepMs === undefined) throw invalid("CAPSTAN_AGENT__KEEP", keep, "a duration such as 30d");
   const server = flags.server ?? env["CAPSTAN_SERVER"];
   return {
     server: server === undefined ? undefined : originOf(server),
@@ -84,6 +96,9 @@ export function readConfig({ env, flags }: ConfigSource): AgentConfig {
     slots: readNumber("CAPSTAN_AGENT__SLOTS", env["CAPSTAN_AGENT__SLOTS"], Math.min(16, 2 * cpus), 1000),
     runners: readNumber("CAPSTAN_AGENT__RUNNERS", env["CAPSTAN_AGENT__RUNNERS"], Math.min(cpus, 4), 16),
     ...(gpus === undefined || gpus === "" ? {} : { gpus: readNumber("CAPSTAN_AGENT__GPUS", gpus, 0, 64, 0) }),
+    ...(policy === undefined || policy === "" ? {} : { policyPath: resolve(policy) }),
+    ...(store === undefined || store === "" ? {} : { storeDir: resolve(store) }),
+    ...(keepMs === undefined ? {} : { keepMs }),
     drainTimeoutMs,
     ...(stopGraceMsMax === undefined ? {} : { stopGraceMsMax }),
     logLevel: level,

@@ -1,4 +1,5 @@
-// Entry point of the agent: `join URL` (token on standard input), `start`, `end` (what an agent that is gone has left).
+// Entry point of the agent: `join URL` (token on standard input), `start`, `end` (what an agent that is gone has left),
+// `logs ATTEMPT` and `file SHA256` (what may be read on this host alone).
 // Exit codes: 0 ended in order, 64 wrong usage, 70 a fault of ours, 75 another agent is there, 78 configuration or identity.
 import { parseArgs } from "node:util";
 import { AppError } from "@capstan/proto";
@@ -8,9 +9,11 @@ import { readConfig } from "./config.ts";
 import { endRunners } from "./end.ts";
 import { findPython } from "./execute/kind/index.ts";
 import { join } from "./join.ts";
+import { writeKeptFile, writeKeptLog } from "./read-kept.ts";
+import { openLocalStore, storeFolder } from "./workspace/local-store.ts";
 
 const usage =
-  "usage: agent join URL [--name NAME] [--data DIR]   (join token on standard input)\n       agent start [--data DIR] [--server URL] [--name NAME]\n       agent end [--data DIR]";
+  "usage: agent join URL [--name NAME] [--data DIR]   (join token on standard input)\n       agent start [--data DIR] [--server URL] [--name NAME]\n       agent end [--data DIR]\n       agent logs ATTEMPT [--data DIR]   (a log that stays on this host)\n       agent file SHA256 [--data DIR]    (a file that stays on this host)";
 
 function fail(error: unknown): never {
   if (error instanceof AppError) {
@@ -65,6 +68,9 @@ try {
     process.exit(await agent.ended);
   } else if (command === "end" && url === undefined) {
     await endRunners(config.dataDir);
+  } else if ((command === "logs" || command === "file") && url !== undefined) {
+    const store = openLocalStore(config.storeDir ?? storeFolder(config.dataDir));
+    await (command === "logs" ? writeKeptLog : writeKeptFile)(store, url, process.stdout);
   } else {
     console.error(usage);
     process.exit(64);

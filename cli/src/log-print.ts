@@ -1,5 +1,11 @@
 // Printing logs, as they are stored and as they come.
-import { logEndFrameSchema, logLinesFrameSchema, type LogLine } from "@capstan/proto";
+import {
+  logEndFrameSchema,
+  logLinesFrameSchema,
+  logStreamSchema,
+  type LogLine,
+  type LogStreamView,
+} from "@capstan/proto";
 import type { Client } from "./api/client.ts";
 import { resumingEvents } from "./api/event-stream.ts";
 import type { Output } from "./output/output.ts";
@@ -39,17 +45,25 @@ const narrowed = ({ task, attempt }: LogOptions): { task?: string; attempt?: num
   ...(attempt === undefined ? {} : { attempt }),
 });
 
+/** Says of each log that is kept elsewhere where it is; a stream is told more than once while it goes on. */
+function kept(out: Output, streams: readonly LogStreamView[], told: Set<string>): void {
+  for (const { keptBy, task, attemptId } of streams) {
+    if (keptBy === undefined || told.has(attemptId)) continue;
+    told.add(attemptId);
+    out.talk(`the log of ${task} stays on the host of ${keptBy.agent} (${keptBy.store}); there: ${keptBy.command}`);
+  }
+}
+
 /** Prints what is stored, window by window. */
 export async function printLogs(client: Client, out: Output, options: LogOptions): Promise<void> {
   const params = { run: options.run };
   if (options.tail !== undefined) {
-    print(
-      out,
-      (await client.call("runLogs", { params, query: { ...narrowed(options), tail: options.tail } })).data,
-      options,
-    );
+    const window = await client.call("runLogs", { params, query: { ...narrowed(options), tail: options.tail } });
+    print(out, window.data, options);
+    kept(out, window.streams, new Set());
     return;
   }
+  const told = new Set<string>();
   let cursor: string | undefined;
   do {
     const window = await client.call("runLogs", {
@@ -57,6 +71,7 @@ export async function printLogs(client: Client, out: Output, options: LogOptions
       query: { ...narrowed(options), limit: 5000, ...(cursor === undefined ? {} : { cursor }) },
     });
     print(out, window.data, options);
+    kept(out, window.streams, told);
     cursor = window.nextCursor ?? undefined;
   } while (cursor !== undefined);
 }
@@ -70,8 +85,10 @@ export async function followLogs(client: Client, out: Output, options: LogOption
   };
   const open = (last: string | undefined): ReturnType<Client["events"]> =>
     client.events("runLogs", { params: { run: options.run }, query }, last);
+  const told = new Set<string>();
   for await (const event of resumingEvents({ open, isPassing })) {
     if (event.type === "lines") print(out, logLinesFrameSchema.parse(JSON.parse(event.data)).lines, options);
+    else if (event.type === "stream") kept(out, [logStreamSchema.parse(JSON.parse(event.data))], told);
     else if (event.type === "end") {
       logEndFrameSchema.parse(JSON.parse(event.data));
       return;

@@ -5,6 +5,7 @@ import { AppError, errorEntry, problemType } from "@capstan/proto";
 import { realpathSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { ProblemError } from "./api/problem.ts";
+import { registerAgent } from "./command/agent.ts";
 import { registerAgents } from "./command/agents.ts";
 import { registerApprovals } from "./command/approvals.ts";
 import { registerAudit } from "./command/audit.ts";
@@ -92,6 +93,7 @@ export function makeProgram(): Command {
     registerRuns,
     registerWorkflows,
     registerAgents,
+    registerAgent,
     registerLimits,
     registerProjects,
     registerUsers,

@@ -60,3 +60,7 @@ export const inventoryItemOf = (held: HeldAttempt): InventoryItem => ({
   eventSeq: held.eventSeq,
   producedBytes: held.producedBytes,
 });
+
+/** A log that is kept here is told by its size and digest alone. */
+export const isSent = (log: FinishItem["log"]): log is NonNullable<FinishItem["log"]> =>
+  log !== undefined && log.store === undefined;

@@ -3,6 +3,7 @@
 //  X2. Every secret value is registered with `mask` before the first byte of output can exist.
 //  X3. An executor starts no process and kills none: it says what is to be started, and the runner owns its tree,
 //      its pipes, its log and its end (timeout, cancel, lease).
+import type { KeptData } from "../workspace/kept-data.ts";
 import type { CanonicalTask, CanonicalWorkflow, Failure, JsonObject, OfferedAttempt } from "@capstan/proto";
 
 /** Moves files between this host and the control plane. Survives a restart of the agent: it waits for its return. */
@@ -38,6 +39,8 @@ export interface ExecutorContext {
   /** The agent's cache folder (0700), shared by all attempts on this host. */
   readonly cacheDir: string;
   readonly files: FileTransfer;
+  /** For a version that declares data classes: what stays on this host. */
+  readonly kept?: KeptData;
   /** Registers secret values; from now on they are masked in the log (in every form of docs/protocol.md, "Masking"). */
   readonly mask: (values: readonly (string | Uint8Array)[]) => void;
   /** Writes a line of Capstan's own (`s`) into the attempt's log. */

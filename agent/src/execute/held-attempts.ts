@@ -9,6 +9,7 @@ import {
   type AttemptPair,
   type Cancel,
   type CancelAck,
+  type CanonicalWorkflow,
   type ClockReading,
   type FinishItem,
   type InventoryItem,
@@ -25,13 +26,15 @@ import type { Reporter } from "../report/reporter.ts";
 import { readExitRecords, removeExitRecord } from "../runner/exit-record.ts";
 import { runnerFoldersOf } from "../runner/runner-paths.ts";
 import { killTree } from "../runner/tree.ts";
-import { inventoryItemOf, newAttempt, type HeldAttempt } from "./attempt.ts";
+import type { LocalStore } from "../workspace/local-store.ts";
+import { inventoryItemOf, isSent, newAttempt, type HeldAttempt } from "./attempt.ts";
 import type { ControlPlaneFiles, FetchedSpec } from "./control-plane-files.ts";
 import type { Finished } from "./executor.ts";
 import { moveFile } from "./move-file.ts";
 import type { RunnerLink } from "./runner-link.ts";
 import type { RunnerPool } from "./runner-pool.ts";
 import { Usage } from "./usage.ts";
+import { Waiters } from "./waiters.ts";
 
 /** Runs inside the agent, without a runner: for measuring everything but the runner. */
 export type InlineExecutor = (offer: OfferedAttempt) => Finished | Promise<Finished>;
@@ -47,6 +50,10 @@ export interface HeldAttemptsOptions {
   readonly logs: () => LogSender;
   /** Slots came free or went. */
   readonly onCapacity: () => void;
+  /** Where classified files and logs are kept. */
+  readonly store: LocalStore;
+  /** Why the host's owner does not allow a task; undefined where it may run. */
+  readonly refusalOf: (document: CanonicalWorkflow, task: string) => string | undefined;
   readonly log: (text: string, detail?: object) => void;
 }
 
@@ -55,7 +62,7 @@ export class HeldAttempts {
   readonly #held = new Map<string, HeldAttempt>();
   /** What the attempts take whose tree may still live. */
   readonly usage = new Usage();
-  #waiters: (() => void)[] = [];
+  readonly #waiters = new Waiters();
 
   constructor(options: HeldAttemptsOptions) {
     this.#options = options;
@@ -174,7 +181,7 @@ export class HeldAttempts {
       return;
     }
     this.#stop(held, "abandoned", 0);
-    await this.#until(() => !this.has(attempt, epoch));
+    await this.#waiters.until(() => !this.has(attempt, epoch));
   }
 
   verdict(verdict: Verdict): void {
@@ -188,7 +195,7 @@ export class HeldAttempts {
           this.#options.reporter().add(held.result);
         }
         this.#options.logs().resume(held.attempt, held.epoch, verdict.logBytes);
-        if (held.result?.log !== undefined) this.#options.logs().ended(held.attempt, held.epoch, held.result.log.bytes);
+        if (isSent(held.result?.log)) this.#options.logs().ended(held.attempt, held.epoch, held.result.log.bytes);
         if (verdict.cancel !== undefined) this.cancel({ attempt: held.attempt, epoch: held.epoch, ...verdict.cancel });
         return;
       case "done":
@@ -210,7 +217,7 @@ export class HeldAttempts {
     if (result.result === "lease_lost")
       this.#options.log("a result came too late", { attempt: item.attempt, epoch: item.epoch });
     held.isReported = true;
-    if (item.log === undefined) held.isLogDone = true;
+    if (!isSent(item.log)) held.isLogDone = true;
     if (held.isLogDone) this.#forget(held);
     else this.#options.journal.reported(item.attempt, item.epoch);
   }
@@ -278,10 +285,10 @@ export class HeldAttempts {
 
   /** Resolves when nothing runs, and when nothing is owed any more. */
   untilIdle(): Promise<void> {
-    return this.#until(() => this.usage.count === 0);
+    return this.#waiters.until(() => this.usage.count === 0);
   }
   untilEmpty(): Promise<void> {
-    return this.#until(() => this.#held.size === 0);
+    return this.#waiters.until(() => this.#held.size === 0);
   }
 
   async #fetchAndBegin(held: HeldAttempt, offer: OfferedAttempt, base: ClockReading): Promise<void> {
@@ -299,8 +306,14 @@ export class HeldAttempts {
       this.#endUnstarted(held, "cancelled");
       return;
     }
+    const isClassified = spec.document.data !== undefined;
+    const refusal = isClassified ? this.#options.refusalOf(spec.document, offer.task) : undefined;
+    if (refusal !== undefined) {
+      this.#refuse(held, refusal);
+      return;
+    }
     const task = taskOf(spec.document, offer.task);
-    const inline = task === undefined ? undefined : this.#options.inline[actionKindOf(task.action)];
+    const inline = isClassified || task === undefined ? undefined : this.#options.inline[actionKindOf(task.action)];
     if (inline !== undefined) {
       this.#runInline(held, offer, inline);
       return;
@@ -318,7 +331,17 @@ export class HeldAttempts {
       base,
       documentPath: spec.documentPath,
       ...(spec.bundle === undefined ? {} : { bundle: spec.bundle }),
+      ...(isClassified ? { store: { id: this.#options.store.id, folder: this.#options.store.folder } } : {}),
     });
+  }
+
+  /** Nothing of it has begun: it is as if it had never been taken. */
+  #refuse(held: HeldAttempt, detail: string): void {
+    const { attempt, epoch } = held;
+    this.usage.remove(held.takes);
+    this.#forget(held);
+    this.#options.reporter().add({ kind: "reject", attempt, epoch, reason: "policy_denied", detail, elsewhere: true });
+    this.#options.onCapacity();
   }
 
   #runInline(held: HeldAttempt, offer: OfferedAttempt, inline: InlineExecutor): void {
@@ -394,7 +417,7 @@ export class HeldAttempts {
       this.#report(held, finish);
     }
     this.#options.onCapacity();
-    this.#wake();
+    this.#waiters.wake();
   }
 
   /** A result that the journal already has. */
@@ -407,7 +430,7 @@ export class HeldAttempts {
 
   #report(held: HeldAttempt, finish: FinishItem): void {
     if (!held.isReported) this.#options.reporter().add(finish);
-    if (finish.log !== undefined) this.#options.logs().ended(held.attempt, held.epoch, finish.log.bytes);
+    if (isSent(finish.log)) this.#options.logs().ended(held.attempt, held.epoch, finish.log.bytes);
     else held.isLogDone = true;
   }
 
@@ -419,24 +442,6 @@ export class HeldAttempts {
     this.#held.delete(held.attempt);
     this.#options.journal.forget(held.attempt, held.epoch);
     if (held.link !== undefined) this.#options.logs().forget(held.attempt);
-    this.#wake();
-  }
-
-  #until(isTrue: () => boolean): Promise<void> {
-    if (isTrue()) return Promise.resolve();
-    return new Promise((resolve) => {
-      const look = (): void => {
-        if (isTrue()) resolve();
-        else this.#waiters.push(look);
-      };
-      this.#waiters.push(look);
-    });
-  }
-
-  #wake(): void {
-    if (this.#waiters.length === 0) return;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const look of waiters) look();
+    this.#waiters.wake();
   }
 }

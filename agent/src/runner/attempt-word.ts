@@ -3,6 +3,7 @@ import {
   dangerIn,
   inlineValueBytesMax,
   messageBytesMax,
+  type AttemptEventType,
   type Failure,
   type FinishItem,
   type JsonObject,
@@ -38,6 +39,39 @@ export function wordOf(finished: Finished, masking: Masking): Partial<FinishItem
     ...(outputs === undefined ? {} : { outputs: maskedJson(outputs, masking) }),
     ...(summary === undefined ? {} : { summary: masking.text(summary).slice(0, inlineValueBytesMax) }),
   };
+}
+
+/** Failures in our own words, which hold nothing of the task's. */
+const ourOwn: ReadonlySet<string> = new Set(["setup", "timeout", "oom", "lost", "runner_lost", "policy", "rejected"]);
+const typePattern = /^[A-Za-z_][A-Za-z0-9_.]{0,99}$/;
+
+/** What may be told of a task whose words stay on its host: code and type. The rest goes into its log. */
+export function keptWord(word: Partial<FinishItem>, note: (text: string) => void): Partial<FinishItem> {
+  const { summary, failure, ...rest } = word;
+  if (summary !== undefined) note(`capstan: summary\n${summary}`);
+  if (failure === undefined || ourOwn.has(failure.class)) return failure === undefined ? rest : { ...rest, failure };
+  const { message, file, line, type, ...told } = failure;
+  note(`capstan: ${message}${file === undefined ? "" : ` (${file}:${line ?? 0})`}`);
+  return {
+    ...rest,
+    failure: {
+      ...told,
+      ...(type !== undefined && typePattern.test(type) ? { type } : {}),
+      message: "its message stays with its log, on its agent",
+    },
+  };
+}
+
+/** Of what such a task tells while it runs, only how far it has come is told; undefined where nothing is. */
+export function keptEvent(
+  type: AttemptEventType,
+  body: JsonObject,
+  note: (text: string) => void,
+): JsonObject | undefined {
+  const { done, total } = body;
+  if (type === "progress" && typeof done === "number") return { done, ...(typeof total === "number" ? { total } : {}) };
+  note(`capstan: ${type} ${JSON.stringify(body)}`);
+  return undefined;
 }
 
 export const stoppedBefore: Finished = {

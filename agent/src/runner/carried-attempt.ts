@@ -2,14 +2,16 @@
 //  A1. The result leaves only when the tree is proven empty (`finish` means: nothing can run any more).
 //  A2. The first stop decides the outcome, except that the end of the lease overrides all: then the attempt is lost.
 //  A3. What a task wrote (outputs, message, summary) is masked like its log.
-import { renameSync, writeFileSync } from "node:fs";
 import {
   actionKindOf,
+  residencyOf,
   taskOf,
+  type AttemptEventType,
   type CanonicalWorkflow,
   type ClockReading,
   type Failure,
   type FinishItem,
+  type JsonObject,
   type OfferedAttempt,
   type RunnerAttempt,
   type RunnerCommand,
@@ -18,8 +20,12 @@ import {
 } from "@capstan/proto";
 import type { ExecutorContext, Executors, FileTransfer, Finished, Prepared, ProcessExit } from "../execute/executor.ts";
 import type { AttemptFolders, FolderPool } from "./attempt-folders.ts";
-import { AttemptLog } from "./attempt-log.ts";
-import { maskedJson, messageOf, setupFailure, stoppedBefore, wordOf } from "./attempt-word.ts";
+import { keptLogBytesMax, keptLogsFolder } from "../workspace/local-store.ts";
+import { keptOf } from "../workspace/kept-data.ts";
+import { AttemptLog, type AttemptLogOptions } from "./attempt-log.ts";
+import { keptEvent, keptWord, maskedJson, messageOf, setupFailure, stoppedBefore, wordOf } from "./attempt-word.ts";
+import { writeCancelFile } from "./cancel-file.ts";
+import { finishOf, type Stop } from "./finish-item.ts";
 import { isLimited, limitTree } from "./cgroup-limits.ts";
 import { EventFile } from "./event-file.ts";
 import { isTermDue, type LeaseClock } from "./lease-clock.ts";
@@ -55,11 +61,6 @@ export interface CarriedAttemptOptions {
   readonly onDone: (finish: FinishItem) => void;
 }
 
-interface Stop {
-  readonly reason: StopReason;
-  readonly graceMs: number;
-}
-
 const eventLookMs = 500;
 const pipeCloseMs = 2000;
 
@@ -69,6 +70,9 @@ export class CarriedAttempt {
   readonly #options: CarriedAttemptOptions;
   /** Its own tree; while a warm interpreter carries it, that one's. */
   #tree: Tree;
+  readonly #isClassified: boolean;
+  /** What it says stays on this host: its log, its messages, its summary. */
+  readonly #isKept: boolean;
   readonly #abort = new AbortController();
   readonly #events: Extract<RunnerReport, { t: "event" }>[] = [];
   #phase: RunnerAttempt["phase"] = "taken";
@@ -83,13 +87,16 @@ export class CarriedAttempt {
     this.#options = options;
     this.offer = offer;
     this.#tree = makeTree(options.cgroupParent, offer.attempt);
+    const document = this.#document();
+    const residency = document === undefined ? undefined : residencyOf(document).get(offer.task);
+    this.#isClassified = residency !== undefined;
+    this.#isKept = options.take.store !== undefined && residency?.localLogs === true;
+    const { onFull } = (document === undefined ? undefined : taskOf(document, offer.task)?.logs) ?? {};
     this.log = new AttemptLog({
-      folder: options.folders.spool,
+      ...this.#logPlace(onFull ?? "block"),
       attempt: offer.attempt,
       epoch: offer.epoch,
-      onFull: this.#onFull(),
       now: Date.now,
-      onLogged: (bytes) => options.report({ t: "logged", attempt: offer.attempt, epoch: offer.epoch, bytes }),
     });
     options.leases.add(
       {
@@ -110,7 +117,7 @@ export class CarriedAttempt {
     const history: RunnerReport[] = [];
     if (this.#startedMs !== undefined) history.push({ t: "started", ...fence, atMs: this.#startedMs });
     history.push(...this.#events);
-    if (this.log.bytes > 0) history.push({ t: "logged", ...fence, bytes: this.log.bytes });
+    if (this.log.bytes > 0 && !this.#isKept) history.push({ t: "logged", ...fence, bytes: this.log.bytes });
     if (this.#finish !== undefined) history.push({ t: "done", finish: this.#finish, eventSeq: this.#events.length });
     return history;
   }
@@ -122,7 +129,7 @@ export class CarriedAttempt {
       phase: this.#phase,
       ...(this.#startedMs === undefined ? {} : { startedMs: this.#startedMs }),
       eventSeq: this.#events.length,
-      producedBytes: this.log.bytes,
+      producedBytes: this.#isKept ? 0 : this.log.bytes,
       task: this.offer.task,
     };
   }
@@ -189,13 +196,24 @@ export class CarriedAttempt {
     this.#killTimer = setTimeout(() => void killTree(this.#tree), graceMs);
   }
 
-  #onFull(): "block" | "drop" {
+  /** Where the log goes. One that stays here is bounded by itself: nobody fetches it, so nobody frees its spool. */
+  #logPlace(onFull: "block" | "drop"): Pick<AttemptLogOptions, "folder" | "onFull" | "onLogged" | "spoolBytesMax"> {
+    const { take, folders, report } = this.#options;
+    const { attempt, epoch } = this.offer;
+    if (this.#isKept && take.store !== undefined) {
+      const spoolBytesMax = keptLogBytesMax;
+      return { folder: keptLogsFolder(take.store), onFull: "drop", onLogged: () => undefined, spoolBytesMax };
+    }
+    const onLogged = (bytes: number): void => report({ t: "logged", attempt, epoch, bytes });
+    return { folder: folders.spool, onFull, onLogged };
+  }
+
+  /** Undefined where the document cannot be read: `run` tells the same error. */
+  #document(): CanonicalWorkflow | undefined {
     try {
-      return (
-        taskOf(this.#options.documentAt(this.#options.take.documentPath), this.offer.task)?.logs?.onFull ?? "block"
-      );
+      return this.#options.documentAt(this.#options.take.documentPath);
     } catch {
-      return "block"; // the same error is told by `run`
+      return undefined;
     }
   }
 
@@ -204,7 +222,11 @@ export class CarriedAttempt {
     const document = this.#options.documentAt(take.documentPath);
     const task = taskOf(document, this.offer.task);
     if (task === undefined) throw new Error(`the version has no task ${this.offer.task}`);
+    const residency = residencyOf(document).get(this.offer.task);
+    const { store } = take;
+    if (residency !== undefined && store === undefined) throw new Error("nobody said where its data are to be kept");
     return {
+      ...(store === undefined ? {} : { kept: keptOf(store, this.offer.project, residency) }),
       attempt: this.offer,
       document,
       task,
@@ -257,7 +279,8 @@ export class CarriedAttempt {
 
   async #runProcess(prepared: PreparedProcess): Promise<Finished> {
     this.#cancelFile = prepared.cancelFile;
-    if (prepared.warm !== undefined && !isLimited(this.offer.resources)) {
+    // An interpreter that has seen classified data carries nobody else.
+    if (prepared.warm !== undefined && !this.#isClassified && !isLimited(this.offer.resources)) {
       const worker = await this.#options.warm.take(prepared.warm);
       if (worker !== undefined && this.#stop !== undefined) {
         await worker.end();
@@ -372,73 +395,39 @@ export class CarriedAttempt {
 
   #report(events: ReturnType<EventFile["read"]>): void {
     for (const { type, body } of events) {
-      const masked = maskedJson(body, this.log.masking);
-      const event: Extract<RunnerReport, { t: "event" }> = {
-        t: "event",
-        attempt: this.offer.attempt,
-        epoch: this.offer.epoch,
-        seq: this.#events.length + 1,
-        atMs: Date.now(),
-        type,
-        body: masked,
-      };
-      this.#events.push(event);
-      this.#options.report(event);
+      const event = maskedJson(body, this.log.masking);
+      const told = this.#isKept ? keptEvent(type, event, (text) => this.log.note(text)) : event;
+      if (told !== undefined) this.#tell(type, told);
     }
+  }
+
+  #tell(type: AttemptEventType, body: JsonObject): void {
+    const { attempt, epoch } = this.offer;
+    const seq = this.#events.length + 1;
+    const event = { t: "event", attempt, epoch, seq, atMs: Date.now(), type, body } as const;
+    this.#events.push(event);
+    this.#options.report(event);
   }
 
   #writeCancelFile(): void {
     if (this.#cancelFile === undefined || this.#stop === undefined) return;
-    const { reason, graceMs } = this.#stop;
-    try {
-      const temporary = `${this.#cancelFile}.new`; // exclusive: what a task has put there is not followed
-      writeFileSync(temporary, JSON.stringify({ reason: reason === "lease_over" ? "lease_end" : reason, graceMs }), {
-        mode: 0o644,
-        flag: "wx",
-      });
-      renameSync(temporary, this.#cancelFile);
-    } catch (error) {
-      this.log.note(`capstan: the cancel file could not be written: ${messageOf(error)}`);
-    }
+    const problem = writeCancelFile(this.#cancelFile, this.#stop);
+    if (problem !== undefined) this.log.note(`capstan: the cancel file could not be written: ${problem}`);
   }
 
   #finishOf(finished: Finished): FinishItem {
-    const started = this.#startedMs;
-    const base = {
-      kind: "finish" as const,
-      attempt: this.offer.attempt,
-      epoch: this.offer.epoch,
-      ...(started === undefined ? {} : { startedMs: started }),
-      endedMs: Date.now(),
-    };
-    const word = wordOf(finished, this.log.masking);
+    const said = wordOf(finished, this.log.masking);
+    const word = this.#isKept ? keptWord(said, (text) => this.log.note(text)) : said;
     const log = this.log.end();
-    const logged = log === undefined ? {} : { log };
-    const stop = this.#stop;
-    if (stop === undefined) {
-      return { ...base, ...word, outcome: word.failure === undefined ? finished.outcome : "failed", ...logged };
-    }
-    switch (stop.reason) {
-      case "lease_over":
-        return { ...base, outcome: "lost", cause: "lease_over", mayHaveStarted: started !== undefined, ...logged };
-      case "drain":
-        return { ...base, outcome: "lost", cause: "given_back", mayHaveStarted: started !== undefined, ...logged };
-      case "timeout": {
-        const message = `the task ran longer than its timeout of ${this.offer.timeoutMs ?? 0} ms`;
-        return {
-          ...base,
-          ...word,
-          outcome: "timed_out",
-          failure: { class: "timeout", code: "timeout", message },
-          ...logged,
-        };
-      }
-      case "cancelled":
-      case "abandoned": {
-        const { failure: _, ...rest } = word;
-        return { ...base, ...rest, outcome: "cancelled", ...logged };
-      }
-    }
+    const { store } = this.#options.take;
+    return finishOf({
+      offer: this.offer,
+      startedMs: this.#startedMs,
+      stop: this.#stop,
+      outcome: finished.outcome,
+      word,
+      log: log === undefined || !this.#isKept || store === undefined ? log : { ...log, store: store.id },
+    });
   }
 }
 

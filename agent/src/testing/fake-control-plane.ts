@@ -54,6 +54,8 @@ export class FakeControlPlane {
   readonly items: ReportItem[] = [];
   readonly logs = new Map<string, Buffer[]>();
   readonly completeLogs = new Set<string>();
+  /** `METHOD path` of each request. */
+  readonly requests: string[] = [];
   readonly connectNos: number[] = [];
   readonly #server: Server;
   readonly #sockets: WebSocketServer;
@@ -175,6 +177,7 @@ export class FakeControlPlane {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? "";
+    this.requests.push(`${request.method} ${path}`);
     const answer = (status: number, body: object): void => {
       response.writeHead(status, { "content-type": "application/json" });
       response.end(JSON.stringify(body));

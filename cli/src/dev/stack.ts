@@ -6,10 +6,11 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { AppError } from "@capstan/proto";
+import { AppError, storeLabel } from "@capstan/proto";
 import type { Client } from "../api/client.ts";
 import type { Environment } from "../config.ts";
 import { connectLocal } from "../connection.ts";
+import { devPolicy } from "./agent-policy.ts";
 import type { Teller } from "./event.ts";
 import { consoleServer, packageMain } from "./package-path.ts";
 import { Part } from "./part.ts";
@@ -279,6 +280,7 @@ export class Stack {
       CAPSTAN_DATA_DIR: join(dataDir, "agent"),
       CAPSTAN_AGENT__NAME: "laptop",
       CAPSTAN_AGENT__STOP_GRACE: taskGrace,
+      ...devPolicy(dataDir, this.#options.environment.childEnv),
       ...(agentLabels === undefined ? {} : { CAPSTAN_AGENT__LABELS: agentLabels }),
       ...(slots === undefined ? {} : { CAPSTAN_AGENT__SLOTS: String(slots) }),
     };
@@ -296,7 +298,9 @@ export class Stack {
     const name = typeof ready["name"] === "string" ? ready["name"] : "laptop";
     const durationMs = performance.now() - start;
     const agents = await client.call("agentList", {});
-    const labels = Object.entries(agents.data.find((agent) => agent.name === name)?.labels ?? {});
+    const labels = Object.entries(agents.data.find((agent) => agent.name === name)?.labels ?? {}).filter(
+      ([key]) => key !== storeLabel, // an id, of use to nobody here
+    );
     teller.step({
       name: "agent",
       durationMs,

@@ -7,6 +7,7 @@ import { orderOfRun } from "../engine/order.ts";
 import type { Run, TaskRun } from "../engine/snapshot.ts";
 import { dispatch } from "../engine/task-machine.ts";
 import { indexContext } from "../engine/context.ts";
+import { storesOf } from "../engine/kept-files.ts";
 import type { Draft } from "../engine/draft.ts";
 import { hookWaitMs } from "../engine/plan.ts";
 import type { Sessions, Slot } from "../dispatch/sessions.ts";
@@ -41,7 +42,8 @@ export function placeReady(
     if (task?.state !== "queued") continue;
     const planTask = draft.planTask(position);
     const taskOf = (at: number): TaskRun | undefined => draft.task(at);
-    const lane = laneOf(draft.run, planTask, pools, indexContext(draft.run, position, taskOf), taskOf);
+    const [store] = planTask.mayReadKept ? storesOf(draft, position) : [];
+    const lane = laneOf(draft.run, planTask, pools, indexContext(draft.run, position, taskOf), taskOf, store);
     const slot =
       mayOfferDirectly && lane.limits === undefined && !backlog.has(lane.laneId)
         ? sessions.take(lane, planTask.leaseMs, task.avoid)

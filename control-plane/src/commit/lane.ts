@@ -5,6 +5,7 @@ import {
   evaluateText,
   labelsWantedBy,
   scopeFor,
+  storeLabel,
   type CanonicalRunsOn,
   type DynamicText,
   type ExpressionContext,
@@ -24,23 +25,29 @@ const nobody = "00000000-0000-0000-0000-000000000000";
 
 const literal = new WeakMap<PlanTask, Map<string, Lane>>();
 
-/** The lane of a task run. Labels may be expressions over the run's inputs; literal ones are looked up once per plan. */
+/**
+ * The lane of a task run. Labels may be expressions over the run's inputs; literal ones are looked up once per plan.
+ * @param store the one place that has files which it is given
+ */
 export function laneOf(
   run: Run,
   planTask: PlanTask,
   pools: ReadonlyMap<string, string>,
   index: IndexContext = {},
   task: (position: number) => TaskRun | undefined = (position) => taskAt(run, position),
+  store?: string,
 ): Lane {
-  const known = literal.get(planTask)?.get(run.projectId);
+  const known = store === undefined ? literal.get(planTask)?.get(run.projectId) : undefined;
   if (known !== undefined) return known;
   const { labels, isLiteral } = labelsOf(run, planTask, index);
+  // What an author says of the label beside that stays a demand of its own.
+  if (store !== undefined) labels[storeLabel] = (labels[storeLabel] ?? [store]).filter((one) => one === store);
   const pool = planTask.task.runsOn?.pool ?? defaultPool;
   const poolId = pools.get(pool) ?? nobody;
   const limits = demandsOf(run, planTask, index);
   const expr = planTask.task.runsOn?.expr?.$expr;
   const prefer = preferencesOf(run, planTask, index, task);
-  const { takes, dataRules } = planTask;
+  const { takes, dataRules, data } = planTask;
   const laneId = laneIdOf(run.projectId, poolId, planTask, { labels, limits, expr, prefer });
   const lane: Lane = {
     projectId: run.projectId,
@@ -51,11 +58,18 @@ export function laneOf(
     slots: planTask.slots,
     ...(takes === undefined ? {} : { takes }),
     ...(dataRules === undefined ? {} : { dataRules }),
+    ...(data === undefined ? {} : { data }),
     ...(expr === undefined ? {} : { expr }),
     ...(prefer === undefined ? {} : { prefer }),
     ...(limits.length === 0 ? {} : { limits }),
   };
-  if (isLiteral && prefer === undefined && planTask.task.concurrency === undefined && poolId !== nobody) {
+  if (
+    isLiteral &&
+    store === undefined &&
+    prefer === undefined &&
+    planTask.task.concurrency === undefined &&
+    poolId !== nobody
+  ) {
     const byProject = literal.get(planTask) ?? new Map<string, Lane>();
     byProject.set(run.projectId, lane);
     literal.set(planTask, byProject);
@@ -70,6 +84,7 @@ export const selectorOf = (lane: Lane): Omit<Lane, "projectId" | "laneId" | "poo
   slots: lane.slots,
   ...(lane.takes === undefined ? {} : { takes: lane.takes }),
   ...(lane.dataRules === undefined ? {} : { dataRules: lane.dataRules }),
+  ...(lane.data === undefined ? {} : { data: lane.data }),
   ...(lane.expr === undefined ? {} : { expr: lane.expr }),
   ...(lane.prefer === undefined ? {} : { prefer: lane.prefer }),
   ...(lane.limits === undefined ? {} : { limits: lane.limits }),
@@ -162,6 +177,7 @@ function laneIdOf(
     ...(limits.length === 0 ? {} : { limits }),
     ...(planTask.takes === undefined ? {} : { takes: planTask.takes }),
     ...(planTask.dataRules === undefined ? {} : { dataRules: planTask.dataRules }),
+    ...(planTask.data === undefined ? {} : { data: planTask.data }),
     ...(expr === undefined ? {} : { expr }),
     ...(prefer === undefined ? {} : { prefer }),
   };

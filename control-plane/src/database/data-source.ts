@@ -19,6 +19,7 @@ import { SignIn0015 } from "./migration/0015-sign-in.ts";
 import { Operations0016 } from "./migration/0016-operations.ts";
 import { Hooks0017 } from "./migration/0017-hooks.ts";
 import { BackfillsSearch0018 } from "./migration/0018-backfills-search.ts";
+import { AllowedData0019 } from "./migration/0019-allowed-data.ts";
 import { ownerSettings, rolePassword, type RuntimeRole } from "./pool.ts";
 
 /** All migrations in order; the length is the schema's number. */
@@ -39,6 +40,7 @@ export const migrations = [
   Operations0016,
   Hooks0017,
   BackfillsSearch0018,
+  AllowedData0019,
 ] as const;
 export const schemaVersion = migrations.length;
 

@@ -15,6 +15,8 @@ export interface LaneSelector {
   readonly slots: number;
   /** Values that a join token must have pinned; absent where no data demands it. */
   readonly dataRules?: DataRules;
+  /** Classes of data that the agent must allow; absent where it handles none. */
+  readonly data?: readonly string[];
   /** What one attempt takes of the host beside slots; absent where it takes nothing that is counted. */
   readonly takes?: Takes;
   /** CEL over `agent`, which must hold. */

@@ -175,7 +175,7 @@ export const controlContext = (draft: Draft, position: number): ExpressionContex
 export const offerContext = (run: Run, planTask: PlanTask, position: number, around: Surroundings): JsonObject =>
   contextFor(run, planTask, position, around, (at) => taskAt(run, at));
 
-function contextFor(
+export function contextFor(
   run: Run,
   planTask: PlanTask,
   position: number,

@@ -36,7 +36,7 @@ export interface FinishResult {
   readonly startedMs?: number;
   readonly endedMs?: number;
   readonly usage?: JsonObject;
-  readonly log?: { readonly bytes: number; readonly sha256: string; readonly gaps: number };
+  readonly log?: { readonly bytes: number; readonly sha256: string; readonly gaps: number; readonly store?: string };
 }
 
 export type RunEvent =

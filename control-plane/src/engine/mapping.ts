@@ -28,6 +28,7 @@ import {
   withTurn,
   type MapState,
 } from "./group.ts";
+import { keptFilesProblem } from "./kept-files.ts";
 import { demandProblem } from "./limit-demand.ts";
 import { askJoin, effectOfSkip } from "./join.ts";
 import type { Mapping, PlanTask } from "./plan.ts";
@@ -225,7 +226,7 @@ function begin(draft: Draft, position: number, index: number): void {
   if (condition.kind === "no") {
     return skip(draft, at, "skipped_by_condition", condition.evidence, effectOfSkip(needs));
   }
-  const problem = demandProblem(draft, at) ?? offerProblem(draft, at);
+  const problem = demandProblem(draft, at) ?? offerProblem(draft, at) ?? keptFilesProblem(draft, at);
   if (problem !== undefined) return failTask(draft, at, problem);
   startTask(draft, at);
 }

@@ -8,6 +8,7 @@ const agent = (part: Partial<Candidate> = {}): Candidate => ({
   labels: { mem_gb: "64", zone: "onprem" },
   executors: ["run"],
   pinned: {},
+  allowData: undefined,
   resources: undefined,
   ...part,
 });
@@ -54,4 +55,14 @@ test("a data rule asks what the join token has fixed, whatever else the agent sa
   const rules = { poolId: "p", executor: "run", labels: { zone: ["onprem"] }, dataRules: { zone: ["onprem"] } };
   expect(mismatch(rules, agent())).toMatchObject({ kind: "data_rule", label: "zone", found: undefined });
   expect(mismatch(rules, agent({ pinned: { zone: "onprem" } }))).toBeUndefined();
+});
+
+test("classified data go only where the owner of the host allows each of their classes", () => {
+  const asks = { poolId: "p", executor: "run", labels: {}, data: ["finance", "patient"] };
+  const found = (allowData: Candidate["allowData"]) => mismatch(asks, agent({ allowData }));
+  expect(found(undefined)).toEqual({ kind: "data_class", dataClass: "finance" });
+  expect(found([])).toEqual({ kind: "data_class", dataClass: "finance" });
+  expect(found(["finance"])).toEqual({ kind: "data_class", dataClass: "patient" });
+  expect(found(["patient", "finance"])).toBeUndefined();
+  expect(found(["*"])).toBeUndefined();
 });

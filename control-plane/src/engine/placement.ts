@@ -1,6 +1,7 @@
 // Placement: the one predicate of dispatch and of explain. May this agent carry work of this lane, and if not, why not?
 
 import {
+  allowsData,
   evaluateCondition,
   lackingResource,
   noResources,
@@ -19,6 +20,8 @@ export interface Wanted {
   readonly expr?: string;
   /** Label → values of which a join token must have pinned one, because of the data that is handled. */
   readonly dataRules?: DataRules;
+  /** Classes of data that the owner of the host must allow. */
+  readonly data?: readonly string[];
   /** 1 unless said. */
   readonly slots?: number;
   /** What one attempt takes beside slots. */
@@ -41,6 +44,8 @@ export interface Candidate {
   readonly executors: readonly string[];
   /** Of the labels, those that the join token or a person has fixed. */
   readonly pinned: Readonly<Record<string, string>>;
+  /** Classes that its policy file allows; undefined where it knows nothing of them. */
+  readonly allowData: readonly string[] | undefined;
   /** What its host has for attempts, free or not; undefined where it does not count it. */
   readonly resources: Resources | undefined;
 }
@@ -62,6 +67,7 @@ export type Mismatch =
       readonly wanted: readonly string[];
       readonly found: string | undefined;
     }
+  | { readonly kind: "data_class"; readonly dataClass: string }
   | { readonly kind: "slots"; readonly wanted: number; readonly found: number }
   | {
       readonly kind: "resource";
@@ -78,6 +84,8 @@ export function mismatch(wanted: Wanted, agent: Candidate): Mismatch | undefined
   if (wanted.expr !== undefined && !holds(wanted.expr, agent)) return { kind: "expr", expr: wanted.expr };
   const rule = missingLabel(wanted.dataRules ?? {}, agent.pinned);
   if (rule !== undefined) return { kind: "data_rule", ...rule };
+  const dataClass = wanted.data?.find((one) => !allowsData(agent.allowData, one));
+  if (dataClass !== undefined) return { kind: "data_class", dataClass };
   const { slots = 1 } = wanted;
   if (slots > 1 && slots > agent.slots) return { kind: "slots", wanted: slots, found: agent.slots };
   return missingResource(wanted.takes, agent.resources);

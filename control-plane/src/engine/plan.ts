@@ -8,7 +8,6 @@ import {
   chainOf,
   cleanupTimeoutMsOf,
   contextNames,
-  dataRulesOf,
   defaultMaxParallel,
   graceMsOf,
   hookKeysOf,
@@ -17,9 +16,11 @@ import {
   isMapped,
   joinOf,
   leaseMsOf,
+  mayKeepFiles,
   onLostOf,
   pollOf,
   priorityOf,
+  residencyOf,
   retryOf,
   runTimeoutMsOf,
   slotsOf,
@@ -32,6 +33,7 @@ import {
   type HookName,
   type JoinKind,
   type PollPolicy,
+  type Residency,
   type RetryPolicy,
   type Takes,
 } from "@capstan/proto";
@@ -57,8 +59,11 @@ export interface PlanTask {
   readonly slots: number;
   /** What an attempt takes of the host beside slots; undefined: nothing that is counted. */
   readonly takes: Takes | undefined;
-  /** What the data that it handles demands of its agents. */
+  /** What the data that it handles demands of its agents: values of pinned labels, and classes that they allow. */
   readonly dataRules: DataRules | undefined;
+  readonly data: readonly string[] | undefined;
+  /** Whether a file that it is given may be kept on an agent alone, so that it has to run there. */
+  readonly mayReadKept: boolean;
   readonly timeoutTotalMs: number | undefined;
   readonly queueTimeoutMs: number | undefined;
   /** Of a sensor: how it polls. */
@@ -120,6 +125,13 @@ function mappingOf(task: CanonicalTask, positionOf: ReadonlyMap<string, number>)
   };
 }
 
+const rulesOf = (residency: Residency | undefined): DataRules | undefined =>
+  residency === undefined || Object.keys(residency.rules).length === 0 ? undefined : residency.rules;
+
+/** Names under which a file may come to a task. */
+const namesValues = (name: string): boolean =>
+  ["tasks", "inputs", "item", "prev", "cursor", "trigger"].includes(name.split(".")[0] ?? "");
+
 /** Compiles a canonical document. It must have passed the checker: needs exist and hold no cycle. */
 export function compilePlan(digest: string, document: CanonicalWorkflow): Plan {
   const keys = Object.keys(document.tasks).sort();
@@ -143,7 +155,8 @@ export function compilePlan(digest: string, document: CanonicalWorkflow): Plan {
   }
   const positionOf = new Map(keys.map((key, position) => [key, position]));
   const successors: number[][] = keys.map(() => []);
-  const dataRules = dataRulesOf(document);
+  const residency = residencyOf(document);
+  const keepsFiles = mayKeepFiles(document);
   const needsOf: number[][] = keys.map((key, position) => {
     const needs = (document.tasks[key]?.needs ?? []).map((need) => {
       const at = positionOf.get(need);
@@ -179,7 +192,9 @@ export function compilePlan(digest: string, document: CanonicalWorkflow): Plan {
       priority: priorityOf(task),
       slots: slotsOf(task),
       takes: takesOf(task),
-      dataRules: dataRules.get(key),
+      dataRules: rulesOf(residency.get(key)),
+      data: residency.get(key)?.classes,
+      mayReadKept: keepsFiles && contextNames(document, key).some(namesValues),
       timeoutTotalMs: task.timeoutTotalMs,
       queueTimeoutMs: task.queueTimeoutMs,
       poll: pollOf(task),

@@ -5,6 +5,7 @@ import { askCondition } from "./condition.ts";
 import { offerProblem } from "./context.ts";
 import type { Draft } from "./draft.ts";
 import { holdsPlace, withTurn } from "./group.ts";
+import { keptFilesProblem } from "./kept-files.ts";
 import { demandProblem } from "./limit-demand.ts";
 import { askJoin, effectOfSkip, withNeedEnded, type JoinAnswer } from "./join.ts";
 import { hold } from "./pause.ts";
@@ -71,7 +72,7 @@ export function consider(draft: Draft, position: number): void {
     draft.opening.push(position);
     return;
   }
-  const problem = demandProblem(draft, position) ?? offerProblem(draft, position);
+  const problem = demandProblem(draft, position) ?? offerProblem(draft, position) ?? keptFilesProblem(draft, position);
   if (problem !== undefined) return failTask(draft, position, problem);
   startTask(draft, position);
 }

@@ -287,6 +287,7 @@ function queued(scene: Scene, task: TaskRecord, head: Head): Explanation {
     ...(selector.expr === undefined ? {} : { expr: selector.expr }),
     ...(selector.takes === undefined ? {} : { takes: selector.takes }),
     ...(selector.dataRules === undefined ? {} : { dataRules: selector.dataRules }),
+    ...(selector.data === undefined ? {} : { data: selector.data }),
   };
   const funnel = funnelOf(wanted, row.pool, scene.agents);
   const limit =

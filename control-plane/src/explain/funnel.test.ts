@@ -14,6 +14,7 @@ const agent = (name: string, part: Partial<PicturedAgent> = {}): PicturedAgent =
   labels: { os: "linux" },
   executors: ["run", "python"],
   pinned: {},
+  allowData: undefined,
   resources: undefined,
   ...part,
 });
@@ -98,4 +99,12 @@ test("conformance 55: a label that an agent only says of itself does not satisfy
   });
   expect(of({ zone: "cloud" }).reason).toBe("data_rule_blocks");
   expect(of({ zone: "onprem" }).reason).toBeUndefined();
+});
+
+test("an agent whose owner does not allow the class is named with what it lacks", () => {
+  const patient = { ...wanted, data: ["patient"] };
+  const { steps, reason, nearest } = funnelOf(patient, "onprem", [agent("a", { allowData: ["finance"] })]);
+  expect(steps.find(({ step }) => step === "allowing the data class patient")?.count).toBe(0);
+  expect(reason).toBe("data_rule_blocks");
+  expect(nearest).toEqual({ agent: "a", lacks: "patient in allowData of its policy file" });
 });

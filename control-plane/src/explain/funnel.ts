@@ -1,6 +1,6 @@
 // The funnel of agents for work that waits: each requirement in the order of placement, how many agents are left, and
 // the nearest agent with what it lacks. The predicate is the one of dispatch (engine/placement.ts).
-import { amountText, labelText, resourceNames, type ReasonCode } from "@capstan/proto";
+import { allowsData, amountText, labelText, resourceNames, type ReasonCode } from "@capstan/proto";
 import { mismatch, type Mismatch, type Wanted } from "../engine/placement.ts";
 import type { PicturedAgent } from "./agent-picture.ts";
 
@@ -63,6 +63,11 @@ export function funnelOf(
     left = narrow(
       `with ${labelText(label, allowed)} by their join token`,
       left.filter((agent) => agent.pinned[label] !== undefined && allowed.includes(agent.pinned[label])),
+    );
+  for (const dataClass of wanted.data ?? [])
+    left = narrow(
+      `allowing the data class ${dataClass}`,
+      left.filter((agent) => allowsData(agent.allowData, dataClass)),
     );
   const isKeptByData = left.length === 0 && fitting.length > 0;
   const { takes } = wanted;
@@ -132,7 +137,9 @@ function nearestOf(
     const fails = wanted.expr !== undefined && mismatch({ ...alone, expr: wanted.expr }, agent)?.kind === "expr";
     const missing =
       (fails ? 1 : 0) +
-      (first.kind === "data_rule" || first.kind === "resource" || first.kind === "slots" ? 1 : 0) +
+      (first.kind === "data_rule" || first.kind === "data_class" || first.kind === "resource" || first.kind === "slots"
+        ? 1
+        : 0) +
       labels.length +
       (agent.poolId === wanted.poolId ? 0 : 1) +
       (agent.executors.includes(wanted.executor) ? 0 : 1);
@@ -154,6 +161,8 @@ function lackText(lack: Mismatch, poolName: string): string {
       return `what runsOn.expr asks for: ${lack.expr}`;
     case "data_rule":
       return `${labelText(lack.label, lack.wanted)}, fixed by its join token`;
+    case "data_class":
+      return `${lack.dataClass} in allowData of its policy file`;
     case "slots":
       return `${lack.wanted} slots; it has ${lack.found}`;
     case "resource": {

@@ -23,6 +23,8 @@ export function queueAdvice(
           ? `change runsOn, or give an agent ${wants.slice(1).join(" ")}`
           : `make ${nearest.agent} able to do it, or add another agent: capstan pools token ${pool}`;
     case "data_rule_blocks":
+      if (nearest?.lacks.includes("allowData") === true)
+        return `let the owner of ${nearest.agent} allow it, in the policy file of that host: allowData: [${nearest.lacks.split(" ")[0] ?? ""}]`;
       return `let a join token fix the label, which an agent may not say of itself: capstan pools token ${pool} --labels ${nearest?.lacks.split(",")[0] ?? ""}`;
     case "agents_offline":
       return "start the agent, or look why it is not connected: capstan agents list";

@@ -122,5 +122,6 @@ const placedBy = (
   executors: hello.executors.map((one) => one.kind),
   slots: hello.slots,
   pinned,
+  allowData: hello.allowData,
   resources: hello.resources,
 });

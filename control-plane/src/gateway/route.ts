@@ -68,7 +68,11 @@ function handleReport(session: AgentSession, body: AgentBody<"report">, id: numb
   session.stated(body);
   const items = body.items;
   if (items.length === 0) return;
-  for (const item of items) if (item.kind === "finish" && item.log !== undefined) finishLog(session, item, item.log);
+  for (const item of items) {
+    // One that its agent keeps is never sent; what is known of it stands in the finish.
+    if (item.kind === "finish" && item.log !== undefined && item.log.store === undefined)
+      finishLog(session, item, item.log);
+  }
   const by = { projectId: session.projectId, agentId: session.agentId, session: session.session };
   session.services.reports.apply(by, items).then(
     (answers) => acknowledge(session, items, answers, id),

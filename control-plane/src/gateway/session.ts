@@ -48,6 +48,7 @@ const notPlaced: PlacedAgent = {
   executors: [],
   slots: 0,
   pinned: {},
+  allowData: undefined,
   resources: undefined,
 };
 

@@ -7,9 +7,11 @@ export interface ReadStream {
   readonly bytes: number;
   readonly lines: number;
   /** `incomplete` also where the attempt ended over a minute ago and the end of its log has not come. */
-  readonly state: "open" | "complete" | "incomplete";
+  readonly state: "open" | "complete" | "incomplete" | "kept";
   readonly sha256: string | undefined;
   readonly ended: boolean;
+  /** Where a log is that its agent keeps: nothing of it is stored here. */
+  readonly keptBy: { readonly agent: string; readonly store: string } | undefined;
 }
 
 export interface ReadRun {
@@ -18,6 +20,8 @@ export interface ReadRun {
   readonly name: string;
   readonly state: string;
   readonly ended: boolean;
+  /** Tasks whose logs stay with their agents. */
+  readonly keptTasks: readonly string[];
 }
 
 export interface ReadSegment {
@@ -40,7 +44,7 @@ export interface LogReadStore {
   hasTask(projectId: string, runId: string, task: string): Promise<boolean>;
   streams(
     projectId: string,
-    runId: string,
+    run: ReadRun,
     task: string | undefined,
     attempt: number | undefined,
   ): Promise<readonly ReadStream[]>;

@@ -1,11 +1,19 @@
 // Stored logs for people: lines of a window, bytes of a download, news of a follow.
 //  R1. Segments are read in pages and one at a time inflated; no log is ever whole in memory.
 //  R2. A line's number is its record's place in the attempt's stream; it never changes.
-import { AppError, idFromUuid, parseRunName, uuidFromId, type LogLine, type LogStreamView } from "@capstan/proto";
+import {
+  AppError,
+  gapText,
+  idFromUuid,
+  parseRunName,
+  uuidFromId,
+  visitRecords,
+  type LogLine,
+  type LogStreamView,
+} from "@capstan/proto";
 import type { ProjectScope } from "../http/request-context.ts";
 import type { LogReadStore, ReadRun, ReadSegment, ReadStream } from "./log-read.store.ts";
 import type { LogWatch } from "./log-watch.ts";
-import { gapText, visitRecords } from "./record.ts";
 import { inflate } from "./segment.ts";
 
 const pageSegments = 16;
@@ -38,7 +46,7 @@ export class LogReader {
     task: string | undefined,
     attempt: number | undefined,
   ): Promise<readonly ReadStream[]> {
-    const streams = await this.store.streams(project.id, run.runId, task, attempt);
+    const streams = await this.store.streams(project.id, run, task, attempt);
     if (streams.length === 0 && task !== undefined && !(await this.store.hasTask(project.id, run.runId, task)))
       throw new AppError("not_found", `${run.name} has no task ${task}.`);
     return streams;
@@ -82,6 +90,15 @@ export class LogReader {
   }
 }
 
+const keptView = (
+  { agent, store }: NonNullable<ReadStream["keptBy"]>,
+  attemptId: string,
+): NonNullable<LogStreamView["keptBy"]> => ({
+  agent,
+  store,
+  command: `capstan agent logs ${idFromUuid("att", attemptId)}`,
+});
+
 export const streamView = (stream: ReadStream): LogStreamView => ({
   task: stream.task,
   attempt: stream.attempt,
@@ -89,7 +106,8 @@ export const streamView = (stream: ReadStream): LogStreamView => ({
   bytes: stream.bytes,
   lines: stream.lines,
   state: stream.state,
-  sha256: stream.state === "complete" ? (stream.sha256 ?? null) : null,
+  sha256: stream.state === "complete" || stream.state === "kept" ? (stream.sha256 ?? null) : null,
+  ...(stream.keptBy === undefined ? {} : { keptBy: keptView(stream.keptBy, stream.attemptId) }),
 });
 
 function collect(stream: ReadStream, segment: ReadSegment, fromLine: number, limit: number, out: LogLine[]): void {

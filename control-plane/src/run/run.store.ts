@@ -79,7 +79,7 @@ export interface AttemptRecord {
   readonly log: {
     readonly bytes: number;
     readonly lines: number;
-    readonly state: "open" | "complete" | "incomplete";
+    readonly state: "open" | "complete" | "incomplete" | "kept";
   } | null;
 }
 

@@ -79,6 +79,7 @@ export async function commitFixture(database: {
         name: "agent",
         slots,
         pinned: {},
+        allowData: undefined,
         resources: undefined,
         session: 1_000_000_001,
         poolId,

@@ -2,7 +2,7 @@
 import {
   actionKindOf,
   controlPlaneActions,
-  dataRulesOf,
+  residencyOf,
   hookKeysOf,
   hookNames,
   taskHookNames,
@@ -25,7 +25,7 @@ export function placementPlan(
   agents: readonly PicturedAgent[],
   pools: readonly PicturedPool[],
 ): TaskPlacement[] {
-  const rules = dataRulesOf(document);
+  const residency = residencyOf(document);
   const ids = Object.keys(document.tasks).toSorted();
   const keys = [
     ...ids,
@@ -47,7 +47,7 @@ export function placementPlan(
       else labels[label] = texts;
     }
     const takes = takesOf(task);
-    const dataRules = rules.get(key);
+    const { rules: dataRules, classes: data } = residency.get(key) ?? {};
     const funnel = funnelOf(
       {
         poolId: pool?.id ?? "",
@@ -56,6 +56,7 @@ export function placementPlan(
         slots: slotsOf(task),
         ...(takes === undefined ? {} : { takes }),
         ...(dataRules === undefined ? {} : { dataRules }),
+        ...(data === undefined ? {} : { data }),
         ...(task.runsOn?.expr === undefined ? {} : { expr: task.runsOn.expr.$expr }),
       },
       poolName,

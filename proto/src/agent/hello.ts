@@ -12,6 +12,13 @@ export const labelsSchema = z
   .record(z.string().regex(labelKeyPattern), textSchema(128))
   .refine((labels) => Object.keys(labels).length <= 64, "at most 64 labels");
 
+/** The fact under which agents tell the store in which they keep files that must not leave. */
+export const storeLabel = "store";
+
+/** True where a list of `allowData` names the class, or all of them by `*`. */
+export const allowsData = (allowed: readonly string[] | undefined, dataClass: string): boolean =>
+  allowed?.includes(dataClass) === true || allowed?.includes("*") === true;
+
 export const inventoryItemSchema = z.object({
   attempt: attemptIdSchema,
   epoch: epochSchema,
@@ -50,6 +57,8 @@ export const helloSchema = z.object({
   free: countSchema,
   /** What the host has for attempts; absent from an agent that does not count it. */
   resources: resourcesSchema.optional(),
+  /** Classes of data that the host's policy file allows; absent from an agent that keeps no data to itself. */
+  allowData: z.array(textSchema(64)).max(64).optional(),
   inventory: z.array(inventoryItemSchema).max(500),
   /** True where `inventory` frames follow; the last of them says `more: false`. */
   more: z.boolean(),

@@ -9,6 +9,7 @@ export * from "./heartbeat.ts";
 export * from "./hello.ts";
 export * from "./join-token.ts";
 export * from "./log.ts";
+export * from "./log-record.ts";
 export * from "./offer.ts";
 export * from "./report.ts";
 export * from "./resources.ts";

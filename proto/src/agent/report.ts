@@ -121,7 +121,15 @@ export const finishItemSchema = z.object({
   endedMs: atMsSchema.optional(),
   usage: z.object({ cpuMs: countSchema, maxRssBytes: countSchema, oomKills: countSchema }).optional(),
   /** Length and digest of the canonical stream, gaps left out of the digest. Absent where nothing was written. */
-  log: z.object({ bytes: countSchema, sha256: z.string().regex(/^[0-9a-f]{64}$/), gaps: countSchema }).optional(),
+  log: z
+    .object({
+      bytes: countSchema,
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      gaps: countSchema,
+      /** The store of the agent that keeps it, where none of it is ever sent. */
+      store: textSchema(64).optional(),
+    })
+    .optional(),
 });
 export type FinishItem = z.infer<typeof finishItemSchema>;
 

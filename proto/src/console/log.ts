@@ -21,9 +21,12 @@ export const logStreamSchema = z.object({
   attemptId: z.string(),
   bytes: z.number().int(),
   lines: z.number().int(),
-  state: z.enum(["open", "complete", "incomplete"]),
+  /** `kept`: its data class keeps it on the agent's host, and not a line of it is here. */
+  state: z.enum(["open", "complete", "incomplete", "kept"]),
   /** Of the whole stream, once it is complete. */
   sha256: z.string().nullable(),
+  /** Where a log is that is kept: the agent, its store, and what to call on that host. */
+  keptBy: z.object({ agent: z.string(), store: z.string(), command: z.string() }).optional(),
 });
 export type LogStreamView = z.infer<typeof logStreamSchema>;
 

@@ -144,7 +144,12 @@ export const attemptSchema = z.object({
   summary: z.string().nullable(),
   failure: failureViewSchema.nullable(),
   log: z
-    .object({ bytes: z.number().int(), lines: z.number().int(), state: z.enum(["open", "complete", "incomplete"]) })
+    .object({
+      bytes: z.number().int(),
+      lines: z.number().int(),
+      /** `kept`: by its agent, and nowhere else. */
+      state: z.enum(["open", "complete", "incomplete", "kept"]),
+    })
     .nullable(),
 });
 export type AttemptView = z.infer<typeof attemptSchema>;

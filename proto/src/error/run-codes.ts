@@ -16,6 +16,13 @@ export const runCodes = errorEntries({
       "The list of a task with forEach or matrix has more than 10,000 items, or the task runs of its run would be more than 50,000.",
     do: "Give each index more to do: forEach over chunk(list, 100) makes a hundredth of the task runs.",
   },
+  files_apart: {
+    title: "the files of a task are kept in different places",
+    retryable: false,
+    meaning:
+      "The task is given files that their data class keeps local, and they lie in the stores of different agents. None of them may leave its own, so there is no place where the task can run.",
+    do: "Let the tasks that make them run on the same agent (`runsOn: { host: … }`), let those agents share one store, or write `files: central` for the class if the control plane may have them.",
+  },
   exception: {
     title: "the task's code threw an exception",
     retryable: true,

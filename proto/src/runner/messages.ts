@@ -40,6 +40,8 @@ export const runnerCommandSchema = z.discriminatedUnion("t", [
     /** The version's canonical document on local disk, checked against its digest. */
     documentPath: textSchema(4096),
     bundle: z.object({ path: textSchema(4096), sha256: textSchema(64) }).optional(),
+    /** Where classified files and logs are kept; present for versions that declare classes. */
+    store: z.object({ id: textSchema(64), folder: textSchema(4096) }).optional(),
   }),
   /** An acknowledged S(m): extends every attempt whose stop has not begun. Also sent to the lease thread's socket. */
   z.object({ t: z.literal("renew"), base: clockReadingSchema }),

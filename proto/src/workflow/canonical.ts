@@ -63,8 +63,8 @@ export interface ValueDeclaration {
   readonly path?: string;
   /** Classes of inputs and outputs, sorted; `public` where an output has left them all. */
   readonly data?: readonly string[];
-  /** Outputs only: the class that the task has taken out of the value, and why that is so. */
-  readonly declassify?: { readonly from: string; readonly reason: string };
+  /** Outputs only: the class that the task has taken out of the value, why that is so, and who has to agree. */
+  readonly declassify?: { readonly from: string; readonly reason: string; readonly approvers?: readonly string[] };
 }
 
 /** A class of data: where it may be read, and what may be kept or told of it elsewhere. */
@@ -422,6 +422,8 @@ export interface FileValue {
     readonly sha256: string;
     readonly mediaType: string;
     readonly path?: string;
+    /** The store of agents that alone has its bytes; absent where the control plane has them. */
+    readonly store?: string;
   };
 }
 /** What `secrets.NAME` evaluates to: a mark that only an agent replaces by the value. */

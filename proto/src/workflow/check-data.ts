@@ -2,7 +2,8 @@
 //  D1. Each output carries every class that its task reads, in any expression or by `data`, unless it is declassified.
 //  D2. A task that reads or makes a class must prove by literals of `runsOn` that it runs only where the class is allowed.
 //  D3. A value whose class forbids it inline leaves an agent as a file reference only, so no expression of the control
-//      plane ever meets it; where the class forbids it, no notifier, hook or label names it either.
+//      plane ever meets it; where the class forbids it, no notifier, hook or label names it either. What an action gives
+//      by itself (rows, the body of an answer) is not told then, and nothing may refer to it.
 // The walk follows the graph in the order of its edges, so a class is seen through any number of tasks in between.
 import { guess } from "../expression/nearest.ts";
 import { referencesOf, type Reference } from "../expression/references.ts";
@@ -16,6 +17,7 @@ import {
 } from "./canonical.ts";
 import { forEachExpression } from "./context-names.ts";
 import { graphOf } from "./edges.ts";
+import { givesOf } from "./gives.ts";
 import { chainOf } from "./mapping.ts";
 import type { ProblemList } from "./problems.ts";
 import { hookKey } from "./task-of.ts";
@@ -37,21 +39,32 @@ export function checkData(document: CanonicalWorkflow, problems: ProblemList): v
 /** Label → the values that a join token must have pinned on an agent which handles the data. */
 export type DataRules = Readonly<Record<string, readonly string[]>>;
 
-/** What data demands of the agents of each task and hook, by key; where it demands nothing, there is no entry. */
-export function dataRulesOf(document: CanonicalWorkflow): ReadonlyMap<string, DataRules> {
+/** What one task or hook has to do with classified data. */
+export interface HandledData {
+  /** What it reads or makes. */
+  readonly classes: readonly string[];
+  readonly rules: DataRules;
+  /** Output → the classes that it carries, those included that its action gives by itself. */
+  readonly outputs: ReadonlyMap<string, readonly string[]>;
+}
+
+/** By key, for each task and hook that handles a class. The document must have passed the check. */
+export function handledDataOf(document: CanonicalWorkflow): ReadonlyMap<string, HandledData> {
   if (document.data === undefined) return new Map();
   const checker = new DataChecker(document, { add: () => undefined });
   checker.checkAll();
-  return checker.rules;
+  return checker.handled;
 }
 
 class DataChecker {
-  readonly rules = new Map<string, Record<string, readonly string[]>>();
+  readonly handled = new Map<string, HandledData>();
   readonly #document: CanonicalWorkflow;
   readonly #classes: Readonly<Record<string, DataClass>>;
   readonly #problems: Pick<ProblemList, "add">;
   /** `inputs.x` and `tasks.x.outputs.y` → what they carry. */
   readonly #carried = new Map<string, Carried>();
+  /** Names of values that stay on their agent altogether, and the class for which they do. */
+  readonly #withheld = new Map<string, string>();
 
   constructor(document: CanonicalWorkflow, problems: Pick<ProblemList, "add">) {
     this.#document = document;
@@ -60,7 +73,7 @@ class DataChecker {
   }
 
   checkAll(): void {
-    const { inputs = {}, tasks, hooks = {}, labels = {} } = this.#document;
+    const { inputs = {}, tasks, hooks = {}, labels = {}, outputs = {} } = this.#document;
     if (Object.hasOwn(this.#classes, publicData)) {
       this.#problems.add({
         code: "reserved_name",
@@ -93,8 +106,9 @@ class DataChecker {
     }
     for (const [name, value] of Object.entries(labels)) {
       const path: Path = ["labels", name];
-      this.#untold(this.#reads([value], []), path, `the label ${name}`);
+      this.#untold(this.#reads([value], [], path), path, `the label ${name}`);
     }
+    for (const [name, { value }] of Object.entries(outputs)) this.#reads([value], [], ["outputs", name]);
   }
 
   #input(name: string, declaration: ValueDeclaration): void {
@@ -108,21 +122,50 @@ class DataChecker {
   #task(id: string, task: CanonicalTask): void {
     const path: Path = ["tasks", id];
     const { hooks: _after, ...itself } = task;
-    const reads = this.#reads([itself], this.#declared(task.data ?? [], [...path, "data"]), id);
+    const reads = this.#reads([itself], this.#declared(task.data ?? [], [...path, "data"]), path, id);
     // An index of a chain has the item of the task before it without naming it.
     const chain = chainOf(task);
     if (chain !== undefined) {
       for (const [one, way] of this.#carried.get(`tasks.${chain}`) ?? nothing) if (!reads.has(one)) reads.set(one, way);
     }
     const handled = new Map(reads);
-    for (const [name, declaration] of Object.entries(task.outputs ?? {})) {
-      const carried = this.#output(id, name, declaration, reads);
+    const outputs = new Map<string, readonly string[]>();
+    for (const [name, declaration] of Object.entries({ ...givesOf(task.action), ...task.outputs })) {
+      const isDeclared = task.outputs?.[name] !== undefined;
+      const carried = isDeclared
+        ? this.#output(id, name, declaration, reads)
+        : this.#given(id, name, declaration, reads);
       this.#carried.set(`tasks.${id}.outputs.${name}`, carried);
+      outputs.set(name, [...carried.keys()]);
       for (const [one, way] of carried) if (!handled.has(one)) handled.set(one, way);
     }
     this.#carried.set(`tasks.${id}`, reads);
+    this.#handles(id, handled, outputs);
     if ("notify" in task.action) this.#untold(reads, path, `the task ${id}`);
-    this.#placed(task, handled, path, id, id);
+    this.#placed(task, handled, path, id);
+  }
+
+  /** What an action gives by itself carries what the task reads. Nobody asked for it, so it is withheld and not refused. */
+  #given(id: string, name: string, declaration: ValueDeclaration, reads: Carried): Carried {
+    const carried = new Map([...reads].map(([one, way]) => [one, [...way, `${id}.${name}`]]));
+    if (declaration.type === "file") return carried;
+    const [one] = [...reads.keys()].filter((each) => this.#classes[each]?.inline !== "allowed");
+    if (one !== undefined) this.#withheld.set(`tasks.${id}.outputs.${name}`, one);
+    return carried;
+  }
+
+  #handles(key: string, handled: Carried, outputs: ReadonlyMap<string, readonly string[]>): void {
+    if (handled.size === 0) return;
+    const rules: Record<string, readonly string[]> = {};
+    for (const one of handled.keys()) {
+      for (const [label, allowed] of Object.entries(this.#classes[one]?.allowedOn ?? {})) {
+        // A pool is what it is; a label counts only where a join token has pinned it, which is asked of each agent.
+        if (label === "pool") continue;
+        const before = rules[label];
+        rules[label] = before === undefined ? allowed : before.filter((value) => allowed.includes(value));
+      }
+    }
+    this.handled.set(key, { classes: [...handled.keys()].toSorted(), rules, outputs });
   }
 
   /** What an output carries once it is declared, declassified or neither. */
@@ -170,9 +213,13 @@ class DataChecker {
 
   /** A hook: a notifier must be allowed to tell the class, other work must run where it is allowed. */
   #sink(hook: Pick<CanonicalTask, "action" | "runsOn">, path: Path, name: string, key: string): void {
-    const reads = this.#reads([hook], []);
-    if ("notify" in hook.action) this.#untold(reads, path, name);
-    else this.#placed(hook, reads, path, name, key);
+    const reads = this.#reads([hook], [], path);
+    if ("notify" in hook.action) {
+      this.#untold(reads, path, name);
+      return;
+    }
+    this.#handles(key, reads, new Map());
+    this.#placed(hook, reads, path, name);
   }
 
   #untold(reads: Carried, path: Path, name: string): void {
@@ -188,13 +235,7 @@ class DataChecker {
     }
   }
 
-  #placed(
-    task: Pick<CanonicalTask, "action" | "runsOn">,
-    handled: Carried,
-    path: Path,
-    name: string,
-    key: string,
-  ): void {
+  #placed(task: Pick<CanonicalTask, "action" | "runsOn">, handled: Carried, path: Path, name: string): void {
     for (const [one, way] of handled) {
       const route = way.at(-1)?.startsWith(`${name}.`) === true ? way : [...way, name];
       const told = { code: "data_rule_violated", path: [...path, "runsOn"], atKey: true } as const;
@@ -204,7 +245,6 @@ class DataChecker {
         continue;
       }
       for (const [label, allowed] of Object.entries(this.#classes[one]?.allowedOn ?? {})) {
-        this.#rule(key, label, allowed);
         if (isPinned(task.runsOn, label, allowed)) continue;
         this.#problems.add({
           ...told,
@@ -215,27 +255,39 @@ class DataChecker {
     }
   }
 
-  /** A pool is what it is; a label counts only where a join token has pinned it, which is asked of each agent. */
-  #rule(key: string, label: string, allowed: readonly string[]): void {
-    if (label === "pool") return;
-    const rules = this.rules.get(key) ?? {};
-    const before = rules[label];
-    rules[label] = before === undefined ? allowed : before.filter((value) => allowed.includes(value));
-    this.rules.set(key, rules);
-  }
-
   /** What a part of the document reads: by its expressions, and what is declared beside them. */
-  #reads(trees: readonly unknown[], declared: readonly string[], id?: string): Map<string, readonly string[]> {
+  #reads(
+    trees: readonly unknown[],
+    declared: readonly string[],
+    path: Path,
+    id?: string,
+  ): Map<string, readonly string[]> {
     const found = new Map<string, readonly string[]>();
     for (const one of declared) found.set(one, id === undefined ? [] : [id]);
     const add = (carried: Carried | undefined): void => {
       for (const [one, way] of carried ?? nothing) if (!found.has(one)) found.set(one, way);
     };
     forEachExpression(trees, ({ $expr }) => {
-      for (const reference of safeReferences($expr))
-        for (const name of this.#named(reference)) add(this.#carried.get(name));
+      for (const reference of safeReferences($expr)) {
+        const names = this.#named(reference);
+        for (const name of names) add(this.#carried.get(name));
+        const [name = ""] = names;
+        const withheldFor = names.length === 1 ? this.#withheld.get(name) : undefined;
+        if (withheldFor !== undefined) this.#refuseWithheld(name, withheldFor, path);
+      }
     });
     return found;
+  }
+
+  #refuseWithheld(name: string, one: string, path: Path): void {
+    const [, task = "", , output = ""] = name.split(".");
+    this.#problems.add({
+      code: "data_inline",
+      detail: `${name} carries ${one} and stays on its agent`,
+      hint: `let ${task} write a file${/[A-Z]/.test(output) ? "" : `, or declare ${output} under its outputs and declassify it`}`,
+      path,
+      atKey: true,
+    });
   }
 
   /** Names of the values that a reference may mean; state and counts of a task are no values of it. */

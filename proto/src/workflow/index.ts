@@ -24,6 +24,7 @@ export { checkCode, mayMissCode } from "./check-code.ts";
 export { checkLimits } from "./check-limits.ts";
 export { checkVars } from "./check-vars.ts";
 export { early, type Early } from "./early.ts";
+export { readYaml } from "./read-yaml.ts";
 export { readWorkflow, type ReadWorkflow, type WorkflowText } from "./read.ts";
 export { formatProblem, problemsMax, type DocumentProblem } from "./problems.ts";
 export { workflowJsonSchema, workflowSchema as workflowDocumentSchema, type WorkflowSource } from "./schema.ts";
@@ -41,7 +42,8 @@ export {
 export { checkValue, hasFormat, type ValueProblem } from "./values.ts";
 export { sureAtEnd } from "./sure.ts";
 export { sourceOfCanonical } from "./to-source.ts";
-export { dataRulesOf, type DataRules } from "./check-data.ts";
+export type { DataRules } from "./check-data.ts";
+export { mayKeepFiles, residencyOf, type Residency } from "./residency.ts";
 export {
   listenersOf,
   placeOfTrigger,

@@ -94,27 +94,16 @@ export function reportUnsupported(source: WorkflowSource, problems: ProblemList)
   reportClasses(source, problems);
 }
 
-/** What a class asks for by default and this release cannot keep is refused, so that nobody believes it kept. */
+/** What a class asks for and this release cannot keep is refused, so that nobody believes it kept. */
 function reportClasses(source: WorkflowSource, problems: ProblemList): void {
   for (const [name, given] of Object.entries(source.data ?? {})) {
-    for (const key of ["files", "logs"] as const) {
-      if (given[key] === "central") continue;
-      problems.add({
-        code: "not_supported",
-        detail: `${key}: local, the default of a data class, is not supported yet`,
-        hint: `write ${key}: central, if its ${key} may be kept by the control plane`,
-        path: ["data", name, ...(given[key] === undefined ? [] : [key])],
-        atKey: true,
-      });
-    }
-    if (given.inline === "sealed") {
-      problems.add({
-        code: "not_supported",
-        detail: "inline: sealed is not supported yet",
-        hint: "leave it out: values of the class are files then",
-        path: ["data", name, "inline"],
-      });
-    }
+    if (given.inline !== "sealed") continue;
+    problems.add({
+      code: "not_supported",
+      detail: "inline: sealed is not supported yet",
+      hint: "leave it out: values of the class are files then",
+      path: ["data", name, "inline"],
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 // Data classes: the cases of the conformance table about them, under their numbers, and what they leave open.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { dataRulesOf, formatProblem, readWorkflow, type ReadWorkflow } from "../../src/index.ts";
+import { formatProblem, readWorkflow, residencyOf, type ReadWorkflow } from "../../src/index.ts";
 
 const head = `version: 1
 name: w
@@ -126,14 +126,84 @@ test("in any graph: a task behind a classified file is refused exactly where it 
   );
 });
 
-test.each([
-  ["{ allowedOn: { zone: a } }", ["files: local", "logs: local"]],
-  ["{ allowedOn: { zone: a }, files: local, logs: central }", ["files: local"]],
-  ["{ allowedOn: { zone: a }, files: central, logs: central, inline: sealed }", ["inline: sealed"]],
-])("what a class asks for and this release cannot keep is refused: %s", (given, refused) => {
-  const { problems } = readWorkflow({ text: `version: 1\nname: w\ndata: { c: ${given} }\ntasks: { a: { run: x } }\n` });
-  expect(problems.map(({ code }) => code)).toEqual(refused.map(() => "not_supported"));
-  expect(problems.map(({ detail }) => refused.find((text) => detail.startsWith(text)))).toEqual(refused);
+test("a sealed value, which this release cannot keep, is refused", () => {
+  const { problems } = readWorkflow({
+    text: "version: 1\nname: w\ndata: { c: { allowedOn: { zone: a }, inline: sealed } }\ntasks: { a: { run: x } }\n",
+  });
+  expect(problems.map(({ code, detail }) => [code, detail])).toEqual([
+    ["not_supported", "inline: sealed is not supported yet"],
+  ]);
+});
+
+/** What the tasks of a workflow with the classes `patient` (the defaults) and `open` (central) keep to their agents. */
+function keptBy(
+  tasks: string,
+): Record<string, { files: string[]; withheld: string[]; logs: boolean; classes: string[] }> {
+  const text = `version: 1
+name: w
+data: { patient: { allowedOn: { zone: onprem } }, open: { allowedOn: { zone: onprem }, files: central, logs: central } }
+tasks:
+${tasks}`;
+  const { document, problems } = readWorkflow({ text, file: "w.yaml" });
+  expect(problems).toEqual([]);
+  if (document === undefined) throw new Error("no document");
+  return Object.fromEntries(
+    [...residencyOf(document)].map(([key, { localFiles, withheld, localLogs, classes }]) => [
+      key,
+      { files: [...localFiles], withheld: [...withheld], logs: localLogs, classes: [...classes] },
+    ]),
+  );
+}
+
+test("files and logs of a class stay local unless it says otherwise, also those of what is made from it", () => {
+  expect(
+    keptBy(`  a: { run: x, runsOn: { zone: onprem }, outputs: { rows: { type: file, data: patient }, n: integer } }
+  b: { run: x, runsOn: { zone: onprem }, env: { R: "\${{ tasks.a.outputs.rows }}" }, outputs: { t: file, kpi: { type: number, data: public, declassify: { from: patient, reason: a mean } } } }
+  c: { run: x, runsOn: { zone: onprem }, outputs: { f: { type: file, data: open } } }
+  d: { run: x, env: { K: "\${{ tasks.b.outputs.kpi }}" }, outputs: { f: file } }
+`),
+  ).toEqual({
+    a: { files: ["rows"], withheld: [], logs: true, classes: ["patient"] },
+    b: { files: ["t"], withheld: [], logs: true, classes: ["patient"] },
+    c: { files: [], withheld: [], logs: false, classes: ["open"] },
+  });
+});
+
+test("what an action gives by itself carries what it reads, and is withheld where it is no file", () => {
+  const onprem = "runsOn: { zone: onprem }, data: patient";
+  expect(
+    keptBy(`  rows: { sql: { url: "sqlite:/a.db", query: select 1 }, ${onprem} }
+  file: { sql: { url: "sqlite:/a.db", query: select 1, result: file }, ${onprem} }
+  told: { sql: { url: "sqlite:/a.db", query: select 1 }, ${onprem}, outputs: { rows: { type: array, data: public, declassify: { from: patient, reason: groups of ten } } } }
+`),
+  ).toEqual({
+    rows: { files: ["rows", "rowCount"], withheld: ["rows", "rowCount"], logs: true, classes: ["patient"] },
+    file: { files: ["file", "rowCount"], withheld: ["rowCount"], logs: true, classes: ["patient"] },
+    told: { files: ["rowCount"], withheld: ["rowCount"], logs: true, classes: ["patient"] },
+  });
+});
+
+test("52 · nothing may refer to what is withheld: not a task, not a hook, not an output of the run", () => {
+  const text = `version: 1
+name: w
+data: { patient: { allowedOn: { zone: onprem } } }
+tasks:
+  q: { sql: { url: "sqlite:/a.db", query: select 1 }, data: patient, runsOn: { zone: onprem } }
+  r: { run: x, runsOn: { zone: onprem }, with: { rows: "\${{ tasks.q.outputs.rows }}" } }
+outputs: { rows: "\${{ tasks.q.outputs.rows }}" }
+`;
+  const found = readWorkflow({ text, file: "w.yaml" }).problems.map(formatProblem);
+  expect(found.map((line) => line.split(" ")[1])).toEqual(["data_inline", "data_inline"]);
+  expect(found[0]).toContain(
+    "tasks.q.outputs.rows carries patient and stays on its agent; let q write a file, or declare rows under its outputs and declassify it",
+  );
+});
+
+test("49 · a file that an action gives is bound to its zone like a declared one", () => {
+  const q = `  q: { sql: { url: "sqlite:/a.db", query: select 1, result: file }, data: patient, runsOn: { zone: onprem } }\n`;
+  expect(lines(`tasks:\n${q}  ship: { run: x, env: { R: "\${{ tasks.q.outputs.file }}" } }\n`).join()).toContain(
+    "data_rule_violated ship is not bound to zone",
+  );
 });
 
 test("what data demands of agents is known of every task and hook that meets it, however far behind", () => {
@@ -160,9 +230,6 @@ hooks:
   expect(problems).toEqual([]);
   if (document === undefined) throw new Error("no document");
   const zone = ["lab", "onprem"];
-  expect(Object.fromEntries(dataRulesOf(document))).toEqual({
-    cohort: { zone },
-    mix: { zone },
-    "hooks.onSuccess.0": { zone },
-  });
+  const rules = [...residencyOf(document)].map(([key, residency]) => [key, residency.rules]);
+  expect(Object.fromEntries(rules)).toEqual({ cohort: { zone }, mix: { zone }, "hooks.onSuccess.0": { zone } });
 });

@@ -11,10 +11,12 @@ import {
   type ValueDeclaration,
 } from "@capstan/proto";
 import { exchange, type AttemptFolder } from "../../workspace/directory.ts";
-import { keepFile, openFileCache, type FileCache, type KeptFile } from "../../workspace/file-store.ts";
+import { keepFile, type FileCache, type KeptFile } from "../../workspace/file-store.ts";
+import { cacheOf, keptPath, tellFile } from "../../workspace/kept-data.ts";
 import { openBeneath, readBeneath, relativeParts, type OpenRefusal } from "../../workspace/open-beneath.ts";
 import type { ExecutorContext } from "../executor.ts";
 import { failure } from "./failure.ts";
+import { givenFile } from "./input-files.ts";
 import { parseOutputs } from "./outputs-text.ts";
 
 export type CollectedOutputs =
@@ -61,13 +63,16 @@ async function storeOutputs(
   folder: AttemptFolder,
   written: JsonObject,
 ): Promise<CollectedOutputs> {
-  let cache: FileCache | undefined;
   const values: Record<string, JsonValue> = { ...written };
   for (const [name, declaration] of Object.entries(context.task.outputs ?? {})) {
     const value = Object.hasOwn(written, name) ? written[name] : undefined;
     if (!needsFiles(value, declaration)) continue;
-    cache ??= openFileCache(join(context.cacheDir, "produced"));
-    const found = await withStoredFiles(value, declaration, name, { context, folder, cache });
+    const found = await withStoredFiles(value, declaration, name, {
+      context,
+      folder,
+      cache: cacheOf(context, name),
+      output: name,
+    });
     if (found.kind === "failed") return found;
     if (found.value !== undefined) values[name] = found.value;
   }
@@ -76,7 +81,12 @@ async function storeOutputs(
 
 /** Values whose files are stored, against what the task declares and its action gives. */
 export function checkedOutputs(context: ExecutorContext, values: JsonObject): CollectedOutputs {
-  const { outputs, problems, dropped } = checkOutputs(context.task, values);
+  const { withheld } = context.kept ?? {};
+  const told =
+    withheld === undefined || withheld.size === 0
+      ? values
+      : Object.fromEntries(Object.entries(values).filter(([name]) => !withheld.has(name)));
+  const { outputs, problems, dropped } = checkOutputs(context.task, told);
   if (dropped.length > 0) context.note(`warning: undeclared outputs are dropped: ${dropped.slice(0, 20).join(", ")}`);
   const [problem] = problems;
   if (problem === undefined) return { kind: "outputs", outputs };
@@ -85,6 +95,8 @@ export function checkedOutputs(context: ExecutorContext, values: JsonObject): Co
 }
 
 interface FilePlaces {
+  /** The output that the file is of, or in. */
+  readonly output: string;
   readonly context: ExecutorContext;
   readonly folder: AttemptFolder;
   readonly cache: FileCache;
@@ -118,7 +130,9 @@ async function withStoredFiles(
     return await storeMatch(declaration.path, declaration, place, places);
   const name = typeof value === "string" && declaration?.type === "file" ? value : producedName(value);
   if (name !== undefined) return await storeOne(name, declaration, place, places);
-  if (typeof value !== "object" || value === null || passedOn(value, places)) return { kind: "value", value };
+  if (typeof value !== "object" || value === null) return { kind: "value", value };
+  const given = givenBefore(value, places);
+  if (given !== undefined) return { kind: "value", value: await passOn(value, given, places) };
   if (Object.hasOwn(value, "$file")) {
     return {
       kind: "failed",
@@ -146,14 +160,18 @@ async function withStoredFiles(
 }
 
 /** A whole file value that came in with the inputs may be passed on; one that was made up may not. */
-function passedOn(value: JsonValue, places: FilePlaces): boolean {
+function givenBefore(value: JsonValue, places: FilePlaces): FileValue["$file"] | undefined {
   const sha256 =
     typeof value === "object" && value !== null ? (value as { $file?: { sha256?: unknown } }).$file?.sha256 : undefined; // only read
-  return (
-    typeof sha256 === "string" &&
-    /^[0-9a-f]{64}$/.test(sha256) &&
-    JSON.stringify(places.context.attempt.inputs).includes(sha256)
-  );
+  return typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256)
+    ? givenFile(places.context.attempt.inputs, sha256)
+    : undefined;
+}
+
+/** One that stays on this agent goes on staying there, unless its new output has left the class. */
+async function passOn(value: JsonValue, given: FileValue["$file"], places: FilePlaces): Promise<JsonValue> {
+  if (given.store === undefined) return value;
+  return await tellFile(places.context, places.output, keptPath(places.context, given), given);
 }
 
 async function storeOne(
@@ -193,15 +211,7 @@ async function stored(
   }
   const file: FileValue["$file"] =
     declaration?.mediaType === undefined ? kept.file : { ...kept.file, mediaType: declaration.mediaType };
-  // Not the attempt's signal: its time is over once its process has ended, and this file is its result.
-  await places.context.files.upload(
-    { path: kept.path, sha256: file.sha256, size: file.size },
-    new AbortController().signal,
-  );
-  return {
-    kind: "value",
-    value: { $file: { name: file.name, size: file.size, sha256: file.sha256, mediaType: file.mediaType } },
-  };
+  return { kind: "value", value: await tellFile(places.context, places.output, kept.path, file) };
 }
 
 /** The one regular file in the work folder that a pattern matches. */

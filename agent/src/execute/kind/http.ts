@@ -14,7 +14,8 @@ import {
 } from "@capstan/proto";
 import type { SecretResolver } from "../../secrets/resolver.ts";
 import { makeFolderParts, type AttemptFolder } from "../../workspace/directory.ts";
-import { keepFile, openFileCache } from "../../workspace/file-store.ts";
+import { keepFile } from "../../workspace/file-store.ts";
+import { cacheOf, tellFile } from "../../workspace/kept-data.ts";
 import { relativeParts } from "../../workspace/open-beneath.ts";
 import type { ExecutorContext, Finished, Prepared } from "../executor.ts";
 import { checkedOutputs } from "./collect-outputs.ts";
@@ -267,12 +268,7 @@ async function takeBody(
     if (bytes <= inlineValueBytesMax)
       given["body"] = bodyValue(Buffer.concat(inline), response.headers["content-type"]);
   } else {
-    const kept = await keepFile(
-      openFileCache(join(context.cacheDir, "produced")),
-      folder.work,
-      plan.saveAs,
-      plan.maxBytes,
-    );
+    const kept = await keepFile(cacheOf(context, "file"), folder.work, plan.saveAs, plan.maxBytes);
     if (kept.kind === "refused")
       return failed(failure("output", "output_invalid", `the saved answer cannot be read (${kept.why})`));
     const type = response.headers["content-type"];
@@ -280,11 +276,7 @@ async function takeBody(
       typeof type === "string" && kept.file.mediaType === "application/octet-stream"
         ? (type.split(";")[0] ?? "").trim()
         : kept.file.mediaType;
-    await context.files.upload(
-      { path: kept.path, sha256: kept.file.sha256, size: kept.file.size },
-      new AbortController().signal,
-    );
-    given["file"] = { $file: { ...kept.file, mediaType } };
+    given["file"] = await tellFile(context, "file", kept.path, { ...kept.file, mediaType });
   }
   const checked = checkedOutputs(context, given);
   return checked.kind === "outputs" ? { outcome: "succeeded", outputs: checked.outputs } : failed(checked.failure);

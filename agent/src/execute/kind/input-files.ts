@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { AppError, type FileValue, type JsonObject, type JsonValue } from "@capstan/proto";
 import type { AttemptFolder } from "../../workspace/directory.ts";
 import { copyCached } from "../../workspace/file-store.ts";
+import { keptPath } from "../../workspace/kept-data.ts";
 import type { ExecutorContext } from "../executor.ts";
 
 /** A file value, or undefined for any other JSON. */
@@ -13,9 +14,15 @@ export function fileOf(value: JsonValue | undefined): FileValue["$file"] | undef
     return undefined;
   const file = (value as JsonObject)["$file"]; // an object, as just checked
   if (typeof file !== "object" || file === null || Array.isArray(file)) return undefined;
-  const { name, size, sha256, mediaType } = file as JsonObject; // likewise
+  const { name, size, sha256, mediaType, store } = file as JsonObject; // likewise
   if (typeof name !== "string" || typeof size !== "number" || typeof sha256 !== "string") return undefined;
-  return { name, size, sha256, mediaType: typeof mediaType === "string" ? mediaType : "application/octet-stream" };
+  return {
+    name,
+    size,
+    sha256,
+    mediaType: typeof mediaType === "string" ? mediaType : "application/octet-stream",
+    ...(typeof store === "string" ? { store } : {}),
+  };
 }
 
 /** A name without folders and control characters; what an older task called its file decides nothing about paths. */
@@ -41,12 +48,15 @@ export class InputFiles {
 
   /** The local path of a copy that belongs to this attempt alone. @throws file_unavailable */
   async pathOf(file: FileValue["$file"]): Promise<string> {
-    const key = `${file.sha256}/${file.name}`;
+    const key = `${file.store ?? ""}/${file.sha256}/${file.name}`;
     const known = this.#paths.get(key);
     if (known !== undefined) return known;
     let cached: string;
     try {
-      cached = await this.#context.files.download({ sha256: file.sha256, size: file.size }, this.#context.signal);
+      cached =
+        file.store === undefined
+          ? await this.#context.files.download({ sha256: file.sha256, size: file.size }, this.#context.signal)
+          : keptPath(this.#context, file);
     } catch (cause) {
       if (cause instanceof AppError) throw cause;
       throw new AppError("file_unavailable", `the file ${file.name} could not be fetched`, { cause });
@@ -74,6 +84,19 @@ export class InputFiles {
     for (const [key, item] of Object.entries(value as JsonObject)) object[key] = await this.withPaths(item); // not an array
     return object;
   }
+}
+
+/** The file of that digest among the values that an attempt was given. */
+export function givenFile(value: JsonValue, sha256: string): FileValue["$file"] | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const file = fileOf(value);
+  if (file?.sha256 === sha256) return file;
+  const parts: readonly JsonValue[] = Array.isArray(value) ? value : Object.values(value);
+  for (const part of parts) {
+    const found = givenFile(part, sha256);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** True where a file value is somewhere in the tree. */

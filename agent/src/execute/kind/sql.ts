@@ -14,7 +14,8 @@ import {
 import type { SecretResolver } from "../../secrets/resolver.ts";
 import { unpackBundle } from "../../workspace/bundle.ts";
 import { makeFolderParts, type AttemptFolder } from "../../workspace/directory.ts";
-import { keepFile, openFileCache } from "../../workspace/file-store.ts";
+import { keepFile } from "../../workspace/file-store.ts";
+import { cacheOf, tellFile } from "../../workspace/kept-data.ts";
 import { readBeneath } from "../../workspace/open-beneath.ts";
 import type { ExecutorContext, Finished, Prepared, ProcessExit } from "../executor.ts";
 import { checkedOutputs } from "./collect-outputs.ts";
@@ -205,18 +206,10 @@ async function finished(
   let given = { ...result } as unknown as JsonObject; // cells are JSON
   if (plan.result.kind === "file") {
     const { work } = plan.folder;
-    const kept = await keepFile(
-      openFileCache(join(context.cacheDir, "produced")),
-      work,
-      `result.${plan.result.format}`,
-    );
+    const kept = await keepFile(cacheOf(context, "file"), work, `result.${plan.result.format}`);
     if (kept.kind === "refused")
       return failed(failure("output", "output_invalid", `the result file cannot be read (${kept.why})`));
-    await context.files.upload(
-      { path: kept.path, sha256: kept.file.sha256, size: kept.file.size },
-      new AbortController().signal,
-    );
-    given = { ...given, file: { $file: kept.file } };
+    given = { ...given, file: await tellFile(context, "file", kept.path, kept.file) };
   }
   const checked = checkedOutputs(context, given);
   return checked.kind === "outputs" ? { outcome: "succeeded", outputs: checked.outputs } : failed(checked.failure);

@@ -48,6 +48,9 @@ export class AgentEntity {
   @Column({ type: "jsonb", nullable: true })
   resources!: unknown;
 
+  @Column({ name: "allow_data", type: "jsonb", nullable: true })
+  allowData!: unknown;
+
   @Column({ name: "created_at", type: "timestamptz" })
   createdAt!: Date;
 

@@ -19,6 +19,7 @@ interface AgentColumns {
   readonly seen: string | null;
   readonly resources: Resources | null;
   readonly pinned: Readonly<Record<string, string>>;
+  readonly allow_data: readonly string[] | null;
 }
 
 export class PgAgentPicture implements AgentPicture {
@@ -32,7 +33,7 @@ export class PgAgentPicture implements AgentPicture {
     // An agent is online while its session is live and was renewed within 45 s of counted time: three heartbeats.
     const found = await withProject(this.pool, projectId, (client) =>
       client.query<AgentColumns>(
-        `SELECT a.id, a.name, a.pool_id, a.state, a.slots, a.resources, a.labels_pinned AS pinned,
+        `SELECT a.id, a.name, a.pool_id, a.state, a.slots, a.resources, a.labels_pinned AS pinned, a.allow_data,
                 a.labels_self || a.labels_fact || a.labels_pinned AS labels,
                 coalesce(s.state IN ('live', 'syncing') AND s.renewed_ms > c.counted_ms - 45000, false) AS online,
                 coalesce((SELECT count(*) FROM live_attempts l WHERE l.project_id = a.project_id AND l.agent_id = a.id), 0)::int AS used,
@@ -55,6 +56,7 @@ export class PgAgentPicture implements AgentPicture {
       slots: row.slots,
       slotsUsed: row.used,
       pinned: row.pinned,
+      allowData: row.allow_data ?? undefined,
       resources: row.resources ?? undefined,
       seen: row.seen ?? undefined,
     }));

@@ -121,8 +121,10 @@ export class PgRunStore implements RunStore {
       `SELECT a.id, a.position, t.key, a.number, a.epoch::float8 AS epoch, a.state, a.agent_id AS "agentId",
               coalesce(g.name, '') AS agent, ${iso("a.offered_at")} AS offered, ${iso("a.started_at")} AS started,
               ${iso("a.ended_at")} AS ended, a.failure, a.result,
-              CASE WHEN l.attempt_id IS NULL THEN NULL ELSE
-                json_build_object('bytes', l.committed_bytes, 'lines', l.committed_lines, 'state', l.state) END AS log
+              CASE WHEN l.attempt_id IS NOT NULL
+                   THEN json_build_object('bytes', l.committed_bytes, 'lines', l.committed_lines, 'state', l.state)
+                   WHEN a.result->'log'->>'store' IS NOT NULL
+                   THEN json_build_object('bytes', a.result->'log'->'bytes', 'lines', 0, 'state', 'kept') END AS log
          FROM attempt_records a
          JOIN task_runs t ON t.project_id = a.project_id AND t.run_id = a.run_id AND t.position = a.position
          LEFT JOIN agents g ON g.project_id = a.project_id AND g.id = a.agent_id

@@ -126,7 +126,7 @@ async function greet(
   const [made] = rows;
   if (made === undefined) throw new Error("lease_clock has no row");
   await client.query(
-    `UPDATE agents SET labels_fact = $3, labels_self = $4, version = $5, fingerprint = $6, slots = $7, resources = $8, seen_at = clock_timestamp()
+    `UPDATE agents SET labels_fact = $3, labels_self = $4, version = $5, fingerprint = $6, slots = $7, resources = $8, allow_data = $9, seen_at = clock_timestamp()
      WHERE project_id = $1 AND id = $2`,
     [
       projectId,
@@ -137,6 +137,7 @@ async function greet(
       hello.host.fingerprint,
       hello.slots,
       hello.resources === undefined ? null : JSON.stringify(hello.resources),
+      hello.allowData === undefined ? null : JSON.stringify(hello.allowData),
     ],
   );
   return {

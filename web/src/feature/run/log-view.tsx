@@ -2,7 +2,7 @@
 // The log of one attempt, any length.
 //  V1. Only the visible rows are drawn, only the windows around them are held.
 //  V2. Follow sticks to the end until the reader scrolls up, and comes back when the end is reached again.
-import type { LogLinesFrame } from "@capstan/proto";
+import type { LogLinesFrame, LogStreamView } from "@capstan/proto";
 import { Download } from "lucide-react";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore, type UIEvent } from "react";
 import { api, apiUrl } from "../../api/client.ts";
@@ -31,11 +31,13 @@ export function LogView({
   readonly attempt: number;
   readonly open: boolean;
 }) {
+  const [keptBy, setKeptBy] = useState<LogStreamView["keptBy"]>();
   const [store] = useState(() =>
     logStore(
       async (fromLine, limit) => {
         const window = await api("taskLogs", { params: { project, run, task }, query: { attempt, fromLine, limit } });
         const stream = window.streams.find((each) => each.attempt === attempt);
+        if (stream?.keptBy !== undefined) setKeptBy(stream.keptBy);
         return { lines: window.data, total: stream?.lines ?? window.data.length, bytes: stream?.bytes ?? 0 };
       },
       (notify) => void setTimeout(notify, drawEveryMs),
@@ -162,6 +164,10 @@ export function LogView({
       >
         {!ready ? (
           <p className="px-3 py-3 text-ink-soft">Fetching the log …</p>
+        ) : keptBy !== undefined ? (
+          <p className="px-3 py-3 text-ink-soft">
+            This log stays on the host of {keptBy.agent}. Read it there: <code>{keptBy.command}</code>
+          </p>
         ) : total === 0 ? (
           <p className="px-3 py-3 text-ink-soft">{!ending ? "Nothing written yet." : "The task wrote nothing."}</p>
         ) : (
