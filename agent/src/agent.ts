@@ -19,6 +19,7 @@ import { hostFingerprint, readHostFacts, readHostResources } from "./facts.ts";
 import { Journal } from "./journal/journal.ts";
 import { LogSender } from "./report/log-sender.ts";
 import { Reporter } from "./report/reporter.ts";
+import { isFolderOf } from "./runner/attempt-folders.ts";
 import { readBootId } from "./runner/process-identity.ts";
 import { runnerFoldersOf, socketPath } from "./runner/runner-paths.ts";
 import { takeLocalSocket } from "./status/local-socket.ts";
@@ -242,7 +243,9 @@ class RunningAgent implements Agent {
       const { dataDir } = this.#options.config;
       const { failed } = sweepAttemptFolders(runnerFoldersOf(dataDir).work, held, Date.now());
       for (const { path, reason } of failed) this.#log("an old work folder could not be removed", { path, reason });
-      sweepMemory(dataDir, held);
+      const runners = [...this.#pool.numbers];
+      // A runner of an earlier version names the folders of its attempts for them.
+      sweepMemory(dataDir, (name) => held.has(name) || isFolderOf(name, runners));
       const { keepMs = keepMsDefault } = this.#options.config;
       sweepLocalStore(this.#store, keepMs, Date.now(), (name) => held.has(name.slice(0, name.indexOf("."))));
     } catch (error) {

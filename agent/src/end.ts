@@ -58,7 +58,7 @@ function recordsIn(folder: string): RunnerRecord[] {
   });
 }
 
-/** Processes of attempts below this folder, by their environment at exec, wherever they have moved themselves. */
+/** Processes of attempts that work below this folder, by their environment at exec, wherever they have moved themselves. */
 function pidsWorkingIn(work: string): number[] {
   if (process.platform !== "linux") return [];
   return readdirSync("/proc")
@@ -67,7 +67,7 @@ function pidsWorkingIn(work: string): number[] {
       if (!Number.isInteger(pid) || pid === process.pid) return false;
       try {
         const environ = readFileSync(`/proc/${pid}/environ`, "latin1");
-        return environ.includes("CAPSTAN_ATTEMPT_ID=att_") && environ.includes(`=${work}/att_`);
+        return environ.includes("CAPSTAN_ATTEMPT_ID=att_") && environ.includes(`=${work}/`);
       } catch {
         return false; // it ended meanwhile, or belongs to somebody else
       }

@@ -136,6 +136,24 @@ describe.skipIf(process.platform !== "linux")("on Linux", () => {
     60_000,
   );
 
+  test("after a hundred attempts another interpreter goes on, which was started while the first was in use", async () => {
+    const { run } = versionOf({
+      it: node(
+        "export default () => ({ pid: process.pid, seen: { bornMs: performance.timeOrigin, nowMs: Date.now() } })",
+        { outputs },
+      ),
+    });
+    const seen: { pid: number; bornMs: number; nowMs: number }[] = [];
+    while (new Set(seen.map(({ pid }) => pid)).size < 2 && seen.length < 110) {
+      const { outputs: given } = await run("it");
+      seen.push({ pid: given["pid"], ...(given["seen"] as object) } as (typeof seen)[number]); // as the task returned it
+    }
+    const [first, second] = [seen.filter(({ pid }) => pid === seen[0]?.pid), seen.at(-1)];
+    expect(first.length).toBeLessThanOrEqual(100);
+    expect(second?.pid).not.toBe(first[0]?.pid);
+    expect(second?.bornMs).toBeLessThan(first.at(-1)?.nowMs ?? 0);
+  }, 60_000);
+
   test("a cancel kills the interpreter with what it has started, within the grace", async () => {
     const { fake, begin, ended, run } = versionOf({
       pid: node("export default () => ({ pid: process.pid })"),

@@ -147,6 +147,7 @@ export class HeldAttempts {
       if (spec !== undefined) this.#begin(held, offer, base, spec);
       else void this.#fetchAndBegin(held, offer, base);
     }
+    for (const { offer } of offers) this.#held.get(offer.attempt)?.link?.flush();
   }
 
   cancel(cancel: Cancel): CancelAck["phase"] {

@@ -99,6 +99,11 @@ export class RunnerLink {
     this.#lines.send(command);
   }
 
+  /** Writes now what would leave at the end of the turn. */
+  flush(): void {
+    this.#lines.flush();
+  }
+
   /** A renewal goes to both threads: the lease thread stops, the main thread looks before it spawns. */
   renew(base: ClockReading): void {
     this.#leaseLines.send({ t: "renew", base });

@@ -7,7 +7,7 @@ import { runnerRecordSchema, type RunnerAttempt, type RunnerRecord, type RunnerR
 import { readBootId, warmMark } from "../runner/process-identity.ts";
 import { runnerFolder, runnerFoldersOf, runnerRecordPath } from "../runner/runner-paths.ts";
 import { killAllBelow, killMarked, killTree } from "../runner/tree.ts";
-import { removeSpaces } from "../runner/attempt-folders.ts";
+import { removeFoldersOf } from "../runner/attempt-folders.ts";
 import { isRunnerAlive, killRunner, RunnerLink } from "./runner-link.ts";
 
 export interface RunnerPoolOptions {
@@ -27,6 +27,7 @@ const startMs = 15_000;
 export class RunnerPool {
   readonly #options: RunnerPoolOptions;
   readonly #links = new Set<RunnerLink>();
+  readonly #numbers = new Set<number>();
   #nextNumber = 1;
   #isClosed = false;
 
@@ -39,6 +40,11 @@ export class RunnerPool {
 
   get links(): ReadonlySet<RunnerLink> {
     return this.#links;
+  }
+
+  /** Of all runners that live or are being started. */
+  get numbers(): ReadonlySet<number> {
+    return this.#numbers;
   }
 
   /** Finds the runners of an earlier agent on this folder; buries those that are dead or mute. */
@@ -57,6 +63,7 @@ export class RunnerPool {
           const handlers = { onReport, onGone: (link: RunnerLink) => void this.#bury(link) };
           const { link, state } = await RunnerLink.open(record, Number(number), handlers);
           this.#links.add(link);
+          this.#numbers.add(link.number);
           adopted.push({ link, attempts: state.attempts });
           continue;
         } catch (error) {
@@ -99,6 +106,7 @@ export class RunnerPool {
   async #startOne(): Promise<void> {
     const { dataDir, entry, env } = this.#options;
     const number = this.#nextNumber++;
+    this.#numbers.add(number);
     const log = openSync(`${runnerFolder(dataDir)}/${number}.log`, "a", 0o600);
     // From source, Node needs to be told where workspace packages have theirs.
     const conditions = entry.pathname.endsWith(".ts") ? ["--conditions=capstan-source"] : [];
@@ -153,9 +161,10 @@ export class RunnerPool {
   }
 
   #forget(number: number): void {
+    this.#numbers.delete(number);
     const { dataDir } = this.#options;
     rmSync(`${runnerFolder(dataDir)}/${number}.pipes`, { recursive: true, force: true });
-    removeSpaces(runnerFoldersOf(dataDir).work, number);
+    removeFoldersOf(dataDir, runnerFoldersOf(dataDir).work, number);
     for (const path of [
       runnerRecordPath(this.#options.dataDir, number),
       `${runnerFolder(this.#options.dataDir)}/${number}.log`,

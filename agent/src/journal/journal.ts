@@ -149,7 +149,8 @@ export class Journal {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    // After what is being handled now: all that one frame or one line of a runner causes.
+    process.nextTick(() => {
       this.#isScheduled = false;
       this.flush();
       this.#startSync();

@@ -103,7 +103,8 @@ export class Reporter {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    // After all that one sync of the journal, or one frame, has made ready.
+    process.nextTick(() => {
       this.#isScheduled = false;
       this.#flush();
     });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { until } from "../testing/agent-fixture.ts";
 import { memoryFolder } from "../workspace/memory-folder.ts";
-import { FolderPool, type AttemptFolders } from "./attempt-folders.ts";
+import { FolderPool, isFolderOf, removeFoldersOf, type AttemptFolders } from "./attempt-folders.ts";
 
 const dataDir = mkdtempSync(join(tmpdir(), "capstan-folders-"));
 const work = join(dataDir, "work");
@@ -16,34 +16,49 @@ afterAll(() => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-/** Folders whose space is old enough to be judged by its change times. */
-async function takeJudged(attempt: string): Promise<AttemptFolders> {
+/** Folders that are old enough to be judged by their change times. */
+async function takeJudged(): Promise<AttemptFolders> {
   let taken: AttemptFolders | undefined;
-  let n = 0;
   await until(() => {
     if (taken !== undefined) void pool.giveBack(taken);
-    taken = pool.take(`${attempt}-${n++}`);
+    taken = pool.take();
     return taken.changed !== undefined;
   });
   if (taken === undefined) throw new Error("nothing was taken");
   return taken;
 }
 
-test("a space that nobody touched is handed out again, and one that was touched is not", async () => {
-  if (memoryFolder(dataDir) === undefined) return; // without a tmpfs every space is used once
-  const untouched = await takeJudged("a");
+test("folders that nobody touched are handed out again, and those that were touched are not", async () => {
+  if (memoryFolder(dataDir) === undefined) return; // without a tmpfs all are used once
+  const untouched = await takeJudged();
   await pool.giveBack(untouched);
-  expect(existsSync(untouched.space)).toBe(true);
-  expect(existsSync(untouched.exchange)).toBe(false);
-  const touched = await takeJudged("b");
-  writeFileSync(join(touched.space, "work/left"), "x");
-  rmSync(join(touched.space, "work/left"));
-  await pool.giveBack(touched);
-  expect(existsSync(touched.space)).toBe(false);
+  expect([untouched.space, untouched.exchange].map((folder) => existsSync(folder))).toEqual([true, true]);
+  for (const place of ["space", "work", "exchange"] as const) {
+    const touched = await takeJudged();
+    const folder = place === "work" ? join(touched.space, "work") : touched[place];
+    writeFileSync(join(folder, "left"), "x");
+    rmSync(join(folder, "left"));
+    await pool.giveBack(touched);
+    expect([touched.space, touched.exchange].map((one) => existsSync(one))).toEqual([false, false]);
+  }
+});
+
+test("what a dead runner has left in memory goes, and what another one carries stays", () => {
+  const memory = memoryFolder(dataDir);
+  if (memory === undefined) return;
+  for (const name of ["w7-1", "w71-1", "w8-1"]) mkdirSync(join(memory, name));
+  removeFoldersOf(dataDir, work, 7);
+  expect(
+    readdirSync(memory)
+      .filter((name) => /^w[78]/.test(name))
+      .toSorted(),
+  ).toEqual(["w71-1", "w8-1"]);
+  expect(["w71-1", "w8-1"].map((name) => isFolderOf(name, [1, 8]))).toEqual([false, true]);
+  for (const runner of [71, 8]) removeFoldersOf(dataDir, work, runner);
 });
 
 test("what a failed attempt left is kept under its id, without large files", async () => {
-  const folders = pool.take("att_kept");
+  const folders = pool.take();
   writeFileSync(join(folders.exchange, "script.sh"), "exit 1");
   writeFileSync(join(folders.space, "work/half"), "result");
   if (folders.exchange !== `${folders.space}/exchange`)

@@ -25,7 +25,7 @@ import { keptOf } from "../workspace/kept-data.ts";
 import { AttemptLog, type AttemptLogOptions } from "./attempt-log.ts";
 import { keptEvent, keptWord, maskedJson, messageOf, setupFailure, stoppedBefore, wordOf } from "./attempt-word.ts";
 import { writeCancelFile } from "./cancel-file.ts";
-import { finishOf, type Stop } from "./finish-item.ts";
+import { finishOf, stoppedOf, type Stop } from "./finish-item.ts";
 import { isLimited, limitTree } from "./cgroup-limits.ts";
 import { EventFile } from "./event-file.ts";
 import { isTermDue, type LeaseClock } from "./lease-clock.ts";
@@ -68,8 +68,10 @@ export class CarriedAttempt {
   readonly offer: OfferedAttempt;
   readonly log: AttemptLog;
   readonly #options: CarriedAttemptOptions;
-  /** Its own tree; while a warm interpreter carries it, that one's. */
+  /** Its own tree, with a cgroup only where a process of its own begins; while a warm interpreter carries it, that one's. */
   #tree: Tree;
+  /** Carried it to a good end, and is stopped. */
+  #rested: WarmWorker | undefined;
   readonly #isClassified: boolean;
   /** What it says stays on this host: its log, its messages, its summary. */
   readonly #isKept: boolean;
@@ -86,7 +88,7 @@ export class CarriedAttempt {
     const { offer } = options.take;
     this.#options = options;
     this.offer = offer;
-    this.#tree = makeTree(options.cgroupParent, offer.attempt);
+    this.#tree = { cgroup: "", attempt: offer.attempt };
     const document = this.#document();
     const residency = document === undefined ? undefined : residencyOf(document).get(offer.task);
     this.#isClassified = residency !== undefined;
@@ -142,7 +144,7 @@ export class CarriedAttempt {
     let finished: Finished | { readonly failure: Failure; readonly outcome: "failed" };
     const executorOf = (c: ExecutorContext) => this.#options.executors[actionKindOf(c.task.action)];
     try {
-      folders = folderPool.take(this.offer.attempt);
+      folders = folderPool.take();
       context = this.#contextOf(folders);
       finished = await this.#execute(context, executorOf(context));
       // The lease thread may have stopped it, and its word of that be still on the way.
@@ -150,8 +152,7 @@ export class CarriedAttempt {
     } catch (error) {
       finished = { outcome: "failed", failure: setupFailure(error) };
     }
-    // A failed preparation may have left processes too, for example a package installer.
-    const left = await killTree(this.#tree);
+    const left = this.#mayLeaveProcesses(finished) ? await killTree(this.#tree) : 0;
     clearTimeout(this.#killTimer);
     this.#options.leases.remove(this.offer.attempt);
     if (left > 0) this.log.note(`capstan: ${left} processes are being killed by the kernel and cannot run any more`);
@@ -167,6 +168,8 @@ export class CarriedAttempt {
     this.#finish = finish;
     this.#options.report({ t: "done", finish, eventSeq: this.#events.length });
     this.#options.onDone(finish);
+    if (this.#rested?.mayGoOn() === true) this.#options.warm.giveBack(this.#rested);
+    else void this.#rested?.end();
     removeTree(this.#tree);
     if (folders === undefined) return;
     try {
@@ -175,6 +178,15 @@ export class CarriedAttempt {
     } catch (error) {
       console.error(`runner: cannot put away ${folders.space}: ${messageOf(error)}`);
     }
+  }
+
+  /**
+   * Whether something of it may live. On a host with cgroups: what was started in its own, and what a preparation that
+   * failed has left, for example a package installer, which is found by its mark. Looking for marks costs milliseconds.
+   */
+  #mayLeaveProcesses({ outcome }: Pick<Finished, "outcome">): boolean {
+    if (this.#options.cgroupParent === "" || this.#tree.cgroup !== "") return true;
+    return outcome === "failed" && this.#startedMs === undefined;
   }
 
   /** Stops the attempt: cancel file, SIGTERM to the whole tree, grace, then kill. Later calls only shorten nothing. */
@@ -288,8 +300,11 @@ export class CarriedAttempt {
       }
       if (worker !== undefined) return await this.#runWarm(prepared, prepared.warm.order, worker);
     }
+    this.#tree = makeTree(this.#options.cgroupParent, this.offer.attempt);
+    this.#options.leases.move(this.offer.attempt, this.#tree);
     const unlimited = limitTree(this.#tree, this.offer.resources);
     if (unlimited !== undefined) this.log.note(`capstan: ${unlimited}`);
+    this.#options.leases.flush();
     const spawned = await this.#options.spawner.spawn({
       prepared,
       tree: this.#tree,
@@ -323,22 +338,24 @@ export class CarriedAttempt {
       epoch: this.offer.epoch,
       cgroupParent: this.#options.cgroupParent,
     });
-    let finished: Finished;
-    let isKept = false;
+    this.#options.leases.flush();
     try {
-      finished = await this.#follow(prepared, worker.carry(order, env, prepared.cwd), async (code) => {
+      const finished = await this.#follow(prepared, worker.carry(order, env, prepared.cwd), async (code) => {
         if (code === 0 && this.#stop === undefined) worker.freeze();
         else await killTree(this.#tree);
       });
       const isGood = finished.outcome === "succeeded" && finished.skip !== true && this.#stop === undefined;
-      isKept = isGood && worker.mayGoOn(this.#tree);
+      // A1: beside the interpreter, which is stopped, nothing may run. What else speaks against it is looked at later.
+      if (isGood && worker.isAlone(this.#tree)) this.#rested = worker;
+      return finished;
     } finally {
-      if (!isKept) await worker.end();
-      this.#options.leases.move(this.offer.attempt, own);
+      // A rested one goes on under another name: this attempt's lease is taken off it with its end.
+      if (this.#rested === undefined) {
+        await worker.end();
+        this.#options.leases.move(this.offer.attempt, own);
+      }
       this.#tree = own;
     }
-    if (isKept) this.#options.warm.giveBack(worker);
-    return finished;
   }
 
   /** Follows a process that runs to its end: its log, events, timeout, outputs. */
@@ -429,9 +446,4 @@ export class CarriedAttempt {
       log: log === undefined || !this.#isKept || store === undefined ? log : { ...log, store: store.id },
     });
   }
-}
-
-function stoppedOf(stop: Stop | undefined): ProcessExit["stopped"] {
-  if (stop === undefined) return undefined;
-  return stop.reason === "timeout" || stop.reason === "lease_over" ? stop.reason : "cancelled";
 }

@@ -1,6 +1,6 @@
 // Follows the file into which a task appends its events (`CAPSTAN_EVENTS`): JSON lines of at most 4 KiB, at most 10,000.
 //  V1. The file is the task's: no link is followed, only a regular file is read, and what is no event is left out.
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
 import { attemptEventTypes, dangerIn, type AttemptEventType, type JsonObject } from "@capstan/proto";
 
 const lineBytesMax = 4096;
@@ -24,6 +24,8 @@ export class EventFile {
 
   /** Events appended since the last look; at the end of the attempt also a last line without newline. */
   read(atEnd: boolean): TaskEvent[] {
+    // Most tasks write none, and an exception with its stack costs more than a look.
+    if (lstatSync(this.#path, { throwIfNoEntry: false }) === undefined) return [];
     let fd: number;
     try {
       fd = openSync(this.#path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

@@ -1,5 +1,6 @@
 // What is told of the end of an attempt. The first stop decides the outcome, and the end of the lease overrides all.
 import type { FinishItem, OfferedAttempt, StopReason } from "@capstan/proto";
+import type { ProcessExit } from "../execute/executor.ts";
 
 export interface Stop {
   readonly reason: StopReason;
@@ -44,4 +45,10 @@ export function finishOf({ offer, startedMs, stop, outcome, word, log }: Ending)
       return { ...base, ...rest, outcome: "cancelled", ...logged };
     }
   }
+}
+
+/** The same for whoever collects what a program has left. */
+export function stoppedOf(stop: Stop | undefined): ProcessExit["stopped"] {
+  if (stop === undefined) return undefined;
+  return stop.reason === "timeout" || stop.reason === "lease_over" ? stop.reason : "cancelled";
 }

@@ -1,4 +1,7 @@
 // The main thread's end of the lease thread.
+//  K1. Orders gather, and what gathered is one message: at the end of the turn, or at once where a process is to begin.
+//  K2. The end of an attempt waits for the next message, a quarter of a second at most. Until then the thread would at
+//      worst stop a tree that is empty, or an interpreter that rests.
 import { Worker } from "node:worker_threads";
 import { elapsedMs, type ClockReading } from "@capstan/proto";
 import { readClocks } from "./clock.ts";
@@ -17,8 +20,14 @@ export function isTermDue(
   return elapsedMs(newest, readClocks()) >= termPointMs(attempt.leaseMs, attempt.graceMs);
 }
 
+/** One look of the thread: earlier than that it has no use for a removal. */
+const removalWaitsMs = 250;
+
 export class LeaseClock {
   readonly #worker: Worker;
+  #orders: LeaseOrder[] = [];
+  #isScheduled = false;
+  #removals: NodeJS.Timeout | undefined;
 
   private constructor(worker: Worker) {
     this.#worker = worker;
@@ -45,14 +54,31 @@ export class LeaseClock {
   move(attempt: string, tree: Tree): void {
     this.#order({ do: "move", attempt, tree });
   }
+  /** The attempt is over, and nothing of it can run. */
   remove(attempt: string): void {
-    this.#order({ do: "remove", attempt });
+    this.#orders.push({ do: "remove", attempt });
+    this.#removals ??= setTimeout(() => this.flush(), removalWaitsMs).unref();
   }
   renew(base: ClockReading): void {
     this.#order({ do: "renew", base });
   }
 
+  /** Tells the thread now what has gathered. Before user code begins: whatever it does to this thread, its lease ends it. */
+  flush(): void {
+    clearTimeout(this.#removals);
+    this.#removals = undefined;
+    if (this.#orders.length === 0) return;
+    this.#worker.postMessage(this.#orders);
+    this.#orders = [];
+  }
+
   #order(order: LeaseOrder): void {
-    this.#worker.postMessage(order);
+    this.#orders.push(order);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.flush();
+    });
   }
 }

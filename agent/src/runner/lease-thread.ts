@@ -11,7 +11,7 @@ import { readLines } from "./json-lines.ts";
 import { LeaseTable, type LeasedAttempt } from "./lease-table.ts";
 import { signalTree, type Tree } from "./tree.ts";
 
-/** Main thread → lease thread. */
+/** Main thread → lease thread, several in a message. */
 export type LeaseOrder =
   | { readonly do: "add"; readonly attempt: LeasedAttempt; readonly base: ClockReading }
   | { readonly do: "move"; readonly attempt: string; readonly tree: Tree }
@@ -35,11 +35,13 @@ const setup = workerData as LeaseThreadSetup; // written by lease-clock.ts of th
 const secret = Buffer.from(setup.secret);
 const table = new LeaseTable();
 
-port.on("message", (order: LeaseOrder) => {
-  if (order.do === "add") table.add(order.attempt, order.base);
-  else if (order.do === "move") table.move(order.attempt, order.tree);
-  else if (order.do === "remove") table.remove(order.attempt);
-  else table.renew(order.base);
+port.on("message", (orders: readonly LeaseOrder[]) => {
+  for (const order of orders) {
+    if (order.do === "add") table.add(order.attempt, order.base);
+    else if (order.do === "move") table.move(order.attempt, order.tree);
+    else if (order.do === "remove") table.remove(order.attempt);
+    else table.renew(order.base);
+  }
 });
 
 const server = createServer((socket) => {

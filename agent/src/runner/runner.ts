@@ -209,7 +209,11 @@ export class Runner {
       files: this.#filesOf(id),
       report: (report) => this.#report(report),
       renewed: () => this.#renewed,
-      onDone: (finish) => this.#keepResult(finish),
+      onDone: (finish) => {
+        // Told before the runner tidies up: the next attempt may wait for it.
+        this.#agent?.lines.flush();
+        this.#keepResult(finish);
+      },
     });
     this.#attempts.set(id, attempt);
     attempt.run().catch((error: unknown) => {

@@ -4,7 +4,16 @@
 //      (measured: 0.35 ms an attempt), so there is no moment in which a child could fork outside.
 //  C3. Without a cgroup, a process belongs to the attempt by its session or by CAPSTAN_ATTEMPT_ID in its environment,
 //      and the tree is gone when two scans in a row have found nothing.
-import { accessSync, constants, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { delegateControllers } from "./cgroup-limits.ts";
 
@@ -89,6 +98,18 @@ function pidsOfCgroup(cgroup: string): number[] {
     // The cgroup is gone, and with it its processes.
   }
   return pids.filter((pid) => pid !== process.pid);
+}
+
+/** True where a living process is all that its tree holds. */
+export function isOnlyProcess(tree: Tree, pid: number): boolean {
+  if (tree.cgroup === "") return pidsOf(tree).every((one) => one === pid);
+  try {
+    // The kernel counts the folders below one in its links; two are its own.
+    if (statSync(tree.cgroup).nlink === 2) return readFileSync(`${tree.cgroup}/cgroup.procs`, "utf8") === `${pid}\n`;
+  } catch {
+    return false; // it is gone
+  }
+  return pidsOfCgroup(tree.cgroup).every((one) => one === pid);
 }
 
 function isPopulated(cgroup: string): boolean {

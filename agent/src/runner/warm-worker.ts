@@ -2,6 +2,7 @@
 //  W1. It has a tree of its own; while it carries an attempt, that tree is the attempt's.
 //  W2. From its answer to the next attempt it is stopped (SIGSTOP), so what an attempt left behind runs nothing.
 //  W3. It carries another one only where nothing speaks against it; else its tree is killed and proven empty.
+//  W4. Before the result of an attempt leaves it is stopped and alone. What else speaks against it may be looked at later.
 import { randomBytes } from "node:crypto";
 import { chmodSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
@@ -10,9 +11,11 @@ import type { WarmStart } from "../execute/executor.ts";
 import { LineWriter, readLines } from "./json-lines.ts";
 import { OutputSlices } from "./output-slices.ts";
 import type { ProcessEnd, RunningProcess, Spawner } from "./spawner.ts";
-import { killTree, makeTree, pidsOf, removeTree, type Tree } from "./tree.ts";
+import { isOnlyProcess, killTree, makeTree, removeTree, type Tree } from "./tree.ts";
 
 const attemptsMax = 100;
+/** This many before the last one its successor is started, so that no attempt waits for that. */
+const successorAhead = 20;
 const ageMsMax = 10 * 60 * 1000;
 const readyMs = 15_000;
 
@@ -128,17 +131,23 @@ export class WarmWorker {
     this.#signal("SIGSTOP");
   }
 
-  /** Whether it may carry another attempt. It must be frozen. @param tree its own, with the mark of the attempt */
-  mayGoOn(tree: Tree): boolean {
+  /** True where nothing but the interpreter lives in its tree. @param tree its own, with the mark of the attempt */
+  isAlone(tree: Tree): boolean {
+    return isOnlyProcess(tree, this.#process.pid);
+  }
+
+  /** True where the next one should be started. */
+  get isNearItsEnd(): boolean {
+    return this.#carried >= attemptsMax - successorAhead;
+  }
+
+  /** Whether it may carry another attempt. It must be frozen and alone. */
+  mayGoOn(): boolean {
     if (this.#isEnded || !this.#out.isIdle || !this.#err.isIdle) return false;
     if (this.#carried >= attemptsMax || performance.now() - this.#startedMs > ageMsMax) return false;
     const pages = residentPagesOf(this.#process.pid);
     this.#baseline.pages ??= pages;
-    return (
-      descriptorsOf(this.#process.pid) <= this.#baseline.descriptors &&
-      pages < 2 * this.#baseline.pages &&
-      pidsOf(tree).every((pid) => pid === this.#process.pid)
-    );
+    return descriptorsOf(this.#process.pid) <= this.#baseline.descriptors && pages < 2 * this.#baseline.pages;
   }
 
   get isAlive(): boolean {

@@ -47,11 +47,15 @@ export function removeEmptyMemory(dataDir: string): void {
   }
 }
 
-/** Removes what attempts left that nobody carries any more: their secrets lie there. @returns how many */
-export function sweepMemory(dataDir: string, held: ReadonlySet<string>): number {
+/**
+ * Removes what attempts left whose runner is dead: their secrets lie there.
+ * @param isOfRunner true for the name of a folder that belongs to a runner that lives
+ * @returns how many
+ */
+export function sweepMemory(dataDir: string, isOfRunner: (name: string) => boolean): number {
   const folder = memoryFolder(dataDir);
   if (folder === undefined) return 0;
-  const orphans = readdirSync(folder).filter((name) => !held.has(name));
+  const orphans = readdirSync(folder).filter((name) => !isOfRunner(name));
   for (const name of orphans) removeFolder(`${folder}/${name}`);
   return orphans.length;
 }

@@ -1,5 +1,6 @@
 // Enter and leave: one session for each socket that was let in, and the ticks that watch over all of them.
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { Inject, type OnModuleDestroy } from "@nestjs/common";
 import { WebSocketGateway } from "@nestjs/websockets";
 import type { WebSocket } from "ws";
@@ -40,8 +41,14 @@ export class AgentGateway implements OnModuleDestroy {
     this.polls.unref();
   }
 
-  handleConnection(socket: WebSocket, _request: IncomingMessage, identity: AgentIdentity): void {
-    const session = new AgentSession(identity, linkOf(socket), this.parts.services, this.parts.settings, handleFrame);
+  handleConnection(socket: WebSocket, request: IncomingMessage, identity: AgentIdentity): void {
+    const session = new AgentSession(
+      identity,
+      linkOf(socket, request.socket),
+      this.parts.services,
+      this.parts.settings,
+      handleFrame,
+    );
     this.sessions.add(session);
     socket.on("message", (data: Buffer, isBinary: boolean) => {
       try {
@@ -100,12 +107,25 @@ export class AgentGateway implements OnModuleDestroy {
   }
 }
 
-function linkOf(socket: WebSocket): Link {
+/** @param wire what the WebSocket writes to */
+function linkOf(socket: WebSocket, wire: Socket): Link {
+  let isGathering = false;
   return {
     get bufferedBytes() {
       return socket.bufferedAmount;
     },
-    send: (text) => socket.send(text),
+    // What one commit causes (offers, then answers) is one write, and one wake-up of the agent.
+    send: (text) => {
+      if (!isGathering) {
+        isGathering = true;
+        wire.cork();
+        process.nextTick(() => {
+          isGathering = false;
+          wire.uncork();
+        });
+      }
+      socket.send(text);
+    },
     close: (code, reason) => {
       // A reason has at most 123 bytes.
       socket.close(code, reason.slice(0, 100));

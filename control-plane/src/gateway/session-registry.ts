@@ -1,6 +1,7 @@
 // The live sessions of this replica, and through them the port by which commit and dispatch reach agents.
 //  G1. An offer is made only on a live session whose last renewal is at most min(2 heartbeats, lease/5) old (L2).
-//  G2. Offers gathered in one turn of the event loop leave in as few frames as fit, after their commit.
+//  G2. Offers of one commit leave in as few frames as fit, right after it and before the answers to the reports that caused
+//      it: the agent can work on them while it reads the rest.
 //  G3. Nothing here is the truth: a lost offer or cancel is repaired by inventory, `held` or the lease.
 import { lackingResource, resourceNames, type Resources, type Takes } from "@capstan/proto";
 import { realScheduler, type Scheduler } from "../dispatch/scheduler.ts";
@@ -59,10 +60,14 @@ export class SessionRegistry implements Sessions {
   private capacityAsked = false;
   private readonly nowMs: () => number;
   private readonly endOfTurn: Scheduler["endOfTurn"];
+  private readonly endOfCommit: Scheduler["endOfTurn"];
 
-  constructor(nowMs: () => number = realScheduler.nowMs, endOfTurn: Scheduler["endOfTurn"] = realScheduler.endOfTurn) {
+  /** @param endOfTurn of a simulation, which gathers offers by it too */
+  constructor(nowMs: () => number = realScheduler.nowMs, endOfTurn?: Scheduler["endOfTurn"]) {
     this.nowMs = nowMs;
-    this.endOfTurn = endOfTurn;
+    this.endOfTurn = endOfTurn ?? realScheduler.endOfTurn;
+    // What a commit made is handed over in one go; the callers that wait for it come after this.
+    this.endOfCommit = endOfTurn ?? queueMicrotask;
   }
 
   /** A session became live or changed its labels. An older one of the same agent is closed. */
@@ -102,12 +107,12 @@ export class SessionRegistry implements Sessions {
     });
   }
 
-  /** The session has frames to send at the end of this turn. */
+  /** The session has frames to send when the commit is told whole. */
   touch(session: OfferingSession): void {
     this.dirty.add(session);
     if (this.flushAsked) return;
     this.flushAsked = true;
-    this.endOfTurn(() => {
+    this.endOfCommit(() => {
       this.flushAsked = false;
       const sessions = [...this.dirty];
       this.dirty.clear();
