@@ -38,6 +38,7 @@ import { registerTokens } from "./command/tokens.ts";
 import { registerUsers } from "./command/users.ts";
 import { registerValidate } from "./command/validate.ts";
 import { registerWaits } from "./command/waits.ts";
+import { registerWebhooks } from "./command/webhooks.ts";
 import { registerVersion } from "./command/version.ts";
 import { registerWorkflows } from "./command/workflows.ts";
 import { addCompletion } from "./completion.ts";
@@ -90,6 +91,7 @@ export function makeProgram(): Command {
     registerMark,
     registerApprovals,
     registerWaits,
+    registerWebhooks,
     registerRuns,
     registerWorkflows,
     registerAgents,

@@ -59,6 +59,7 @@ import { PgCommitStore } from "./database/store/pg-commit.store.ts";
 import { PgDispatchStore } from "./database/store/pg-dispatch.store.ts";
 import { PgOperationStore } from "./database/store/operation.store.ts";
 import { PgRunStore } from "./database/store/run.store.ts";
+import { PgWebhookStore } from "./database/store/webhook-store.ts";
 import { PgRelayStore } from "./database/store/relay-store.ts";
 import { PgCacheStore } from "./database/store/cache-store.ts";
 import { PgDeviceStore } from "./database/store/device.store.ts";
@@ -74,10 +75,9 @@ import { Backlog } from "./dispatch/backlog.ts";
 import { DatabaseClock } from "./dispatch/database-clock.ts";
 import { DispatchLoop } from "./dispatch/dispatch-loop.ts";
 import { leaseClockLoop, leaseLoop, LeaseRenewals } from "./dispatch/lease-loop.ts";
-import { Loop } from "./dispatch/loop.ts";
+import type { Loop } from "./dispatch/loop.ts";
 import { raiseLoop } from "./dispatch/raise-loop.ts";
 import { DirectEgress } from "./egress/egress.ts";
-import { realScheduler } from "./dispatch/scheduler.ts";
 import { EventController } from "./event/event.controller.ts";
 import { EVENTS, type Events } from "./event/events.ts";
 import { lookBack, tellLoop } from "./event/tell-loop.ts";
@@ -123,12 +123,12 @@ import { EarlyRuns } from "./trigger/early-run.ts";
 import { TriggerStarter } from "./trigger/trigger-starter.ts";
 import { StartLimits } from "./trigger/start-limits.ts";
 import { ScheduleController } from "./schedule/schedule.controller.ts";
-import { ScheduleRounds } from "./schedule/schedule-rounds.ts";
+import { scheduleLoop } from "./schedule-loop.ts";
 import { ScheduleService } from "./schedule/schedule.service.ts";
-import type { ScheduleStore } from "./schedule/schedule.store.ts";
 import { searchLoop } from "./search/search-loop.ts";
 import { TickStarter } from "./schedule/tick-starter.ts";
 import { RunRequestController } from "./trigger/run-request.controller.ts";
+import { makeWebhookSide } from "./webhook/webhook-side.ts";
 import { DeployController } from "./workflow/deploy.controller.ts";
 import { DeployService } from "./workflow/deploy.service.ts";
 import { WorkflowEditions } from "./workflow/editions.ts";
@@ -299,6 +299,18 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
     queuedMax: limits.queuedMax,
     countQueued: (projectId, max) => runStore.countQueued(projectId, max),
   });
+  const webhookSide = makeWebhookSide({
+    store: new PgWebhookStore(pools.api),
+    starter: triggerStarter,
+    editions,
+    sealKey: keys.sealKey,
+    newId,
+    nowMs: () => clock.nowMs(),
+    publicUrl: () => site.url(),
+    secretUrls: config.secretUrls,
+    checkQueue: (project) => startLimits.checkQueue(project),
+    perSecond: limits.webhooksPerSecond,
+  });
   const draining = { now: false };
   const release: Release = { version: around.version, schema: schemaVersion, startedAt: new Date().toISOString() };
   const health: Health = {
@@ -367,6 +379,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       LiveController,
       EventController,
       ApprovalController,
+      ...webhookSide.controllers,
       ...agentSide.controllers,
     ],
     providers: [
@@ -417,16 +430,10 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
         useValue: new ApprovalService(new PgApprovalStore(pools.api), runs, editions, commit, audit),
       },
       { provide: EventReader, useValue: reader },
+      ...webhookSide.providers,
       ...agentSide.providers,
     ],
   };
-}
-
-/** Every replica has one. A tick that is near wakes it, so that it does not wait for the poll. */
-function scheduleLoop(store: ScheduleStore, starter: TickStarter, newId: () => string, log: Log): Loop {
-  const rounds = new ScheduleRounds({ store, starter, newId, log, after: realScheduler.after });
-  const loop: Loop = new Loop({ name: "schedules", everyMs: 500, log, round: () => rounds.round(() => loop.wake()) });
-  return loop;
 }
 
 @Module({})

@@ -30,6 +30,8 @@ export interface Config {
   readonly oidc: OidcConfig | undefined;
   /** Hosts that the control plane may fetch from although they are not public. */
   readonly egressAllow: readonly string[];
+  /** Projects that take webhooks which nobody signs, by the secret in their address. */
+  readonly secretUrls: readonly string[];
 }
 
 /** Per replica; 0 turns one off. The token of this machine is under none but `queuedMax`. */
@@ -40,6 +42,8 @@ export interface Limits {
   readonly runStartsPerSecond: number;
   /** Queued task runs of one project. Default 100,000. */
   readonly queuedMax: number;
+  /** Deliveries of one webhook; ten times as many at once. Default 50. */
+  readonly webhooksPerSecond: number;
   /** Tries to sign in from one address. Default 10. */
   readonly signInsPerMinute: number;
   /** Tries to sign in by one name. Default 5. */
@@ -66,6 +70,8 @@ const settings = [
   "CAPSTAN_LIMITS__SIGN_INS_PER_MINUTE",
   "CAPSTAN_LIMITS__SIGN_INS_OF_ACCOUNT_PER_MINUTE",
   "CAPSTAN_EGRESS__ALLOW",
+  "CAPSTAN_WEBHOOKS__SECRET_URLS",
+  "CAPSTAN_LIMITS__WEBHOOKS_PER_SECOND",
   ...oidcSettings,
 ] as const;
 type Setting = (typeof settings)[number];
@@ -121,11 +127,13 @@ export function readConfig(environment: Environment): Config {
       apiPerSecond: limit("CAPSTAN_LIMITS__API_PER_SECOND", 1_000_000, 100),
       runStartsPerSecond: limit("CAPSTAN_LIMITS__RUN_STARTS_PER_SECOND", 1_000_000, 200),
       queuedMax: limit("CAPSTAN_LIMITS__QUEUED_MAX", 100_000_000, 100_000),
+      webhooksPerSecond: limit("CAPSTAN_LIMITS__WEBHOOKS_PER_SECOND", 1_000_000, 50),
       signInsPerMinute: limit("CAPSTAN_LIMITS__SIGN_INS_PER_MINUTE", 100_000, 10),
       signInsOfAccountPerMinute: limit("CAPSTAN_LIMITS__SIGN_INS_OF_ACCOUNT_PER_MINUTE", 100_000, 5),
     },
     oidc: readOidc(get),
     egressAllow: hostList("CAPSTAN_EGRESS__ALLOW", get("CAPSTAN_EGRESS__ALLOW") ?? ""),
+    secretUrls: (get("CAPSTAN_WEBHOOKS__SECRET_URLS") ?? "").split(",").flatMap((one) => one.trim() || []),
   };
 }
 

@@ -99,6 +99,12 @@ export const permissions = {
     audited: true,
     meaning: "pause workflows and schedules and let them go on",
   },
+  "webhooks:write": {
+    roles: ["deployer", "project_admin"],
+    reauth: true,
+    audited: true,
+    meaning: "give webhooks and endpoints their secrets, switch them off and on, test them and deliver again",
+  },
   "agents:drain": {
     roles: ["operator", "pool_admin", "project_admin"],
     reauth: false,

@@ -4,7 +4,7 @@
 //      proof itself, whose MAC by the join token covers its thumbprint.
 //  C2. A nonce is ours, at most 60 s old, and needs no row: any replica checks it.
 //  C3. The secret of a join token is never stored, only the key derived from it, sealed under a key of the keys folder.
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
 import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, importJWK, jwtVerify, compactVerify } from "jose";
 import {
   AppError,
@@ -19,6 +19,7 @@ import {
   type EnrolProof,
   type PublicJwk,
 } from "@capstan/proto";
+import { Seal } from "./seal.ts";
 
 const nonceMs = 60_000;
 const nonceBytes = 8 + 16;
@@ -29,12 +30,12 @@ const refused = (detail: string): AppError => new AppError("assertion_invalid", 
 
 export class AgentCredentials {
   private readonly nonceKey: Buffer;
-  private readonly sealKey: Buffer;
+  private readonly tokenSeal: Seal;
   private readonly secretKey: Buffer;
 
   constructor(sealKey: Buffer) {
     this.nonceKey = Buffer.from(hkdfSync("sha256", sealKey, "", "capstan agent nonce v1", 32));
-    this.sealKey = Buffer.from(hkdfSync("sha256", sealKey, "", "capstan join token v1", 32));
+    this.tokenSeal = new Seal(sealKey, "capstan join token v1");
     this.secretKey = Buffer.from(hkdfSync("sha256", sealKey, "", "capstan join secret v1", 32));
   }
 
@@ -137,17 +138,13 @@ export class AgentCredentials {
     return Buffer.from(hkdfSync("sha256", secret, tokenId, enrolKeyInfo, 32));
   }
 
-  /** A key as it may stand in a row, bound to that row by `context`. AES-256-GCM. */
+  /** A key as it may stand in a row, bound to that row by `context`. */
   seal(key: Buffer, context: string): Buffer {
-    const iv = randomBytes(12);
-    const cipher = createCipheriv("aes-256-gcm", this.sealKey, iv).setAAD(Buffer.from(context));
-    return Buffer.concat([iv, cipher.update(key), cipher.final(), cipher.getAuthTag()]);
+    return this.tokenSeal.seal(key, context);
   }
 
   open(sealed: Buffer, context: string): Buffer {
-    const decipher = createDecipheriv("aes-256-gcm", this.sealKey, sealed.subarray(0, 12)).setAAD(Buffer.from(context));
-    decipher.setAuthTag(sealed.subarray(-16));
-    return Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()]);
+    return this.tokenSeal.open(sealed, context);
   }
 
   private nonceMac(body: Buffer): Buffer {

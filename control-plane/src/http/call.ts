@@ -11,6 +11,7 @@ import {
   type RouteParams,
   type RouteTable,
 } from "@capstan/proto";
+import { refuseHuge } from "./body-bounds.ts";
 import { contextOf, type Principal, type ProjectScope } from "./request-context.ts";
 
 type Parsed<N extends RouteName, K extends "query" | "body"> = RouteTable[N] extends { readonly [key in K]: infer S }
@@ -96,21 +97,4 @@ function idempotencyKey(request: FastifyRequest): string | undefined {
     throw new AppError("malformed", "Idempotency-Key must be 1 to 255 printable ASCII characters, given once");
   }
   return header;
-}
-
-const depthMax = 64;
-const keysMax = 10_000;
-
-/** Bounds of a JSON body that a schema of free-form values would not set. */
-function refuseHuge(body: unknown): void {
-  let keys = 0;
-  const visit = (value: unknown, depth: number): void => {
-    if (typeof value !== "object" || value === null) return;
-    if (depth > depthMax) throw new AppError("malformed", `the body is nested deeper than ${depthMax} levels`);
-    for (const child of Array.isArray(value) ? value : Object.values(value)) {
-      if (++keys > keysMax) throw new AppError("malformed", `the body has more than ${keysMax} values`);
-      visit(child, depth + 1);
-    }
-  };
-  visit(body, 0);
 }

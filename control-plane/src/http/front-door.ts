@@ -9,6 +9,7 @@ import { checkHost } from "../auth/origin.ts";
 import type { Site } from "../auth/site.ts";
 import { problemOf } from "./problem.ts";
 import { sendProblem, type Rim } from "./problem.filter.ts";
+import { keepRaw } from "./raw-body.ts";
 import { requestId } from "./request-id.ts";
 
 export function makeAdapter(rim: Rim): FastifyAdapter {
@@ -47,6 +48,7 @@ export function prepareFrontDoor(fastify: FastifyInstance, site: Site, rim: Rim)
     void reply.header("referrer-policy", "no-referrer");
     void reply.header("x-frame-options", "DENY");
     if (site.cookie.secure) void reply.header("strict-transport-security", "max-age=31536000; includeSubDomains");
+    if (request.url.startsWith("/hooks/")) keepRaw(request);
     try {
       checkHost(request.raw, site.origins);
       done();

@@ -21,7 +21,11 @@ export interface ServerFixture {
   close(): Promise<void>;
 }
 
-export async function serverFixture(database: { readonly url: string }): Promise<ServerFixture> {
+/** @param settings of the environment, beside those of every test */
+export async function serverFixture(
+  database: { readonly url: string },
+  settings: Readonly<Record<string, string>> = {},
+): Promise<ServerFixture> {
   const folder = mkdtempSync(path.join(tmpdir(), "capstan-server-"));
   const server = await startServer({
     config: readConfig({
@@ -29,6 +33,7 @@ export async function serverFixture(database: { readonly url: string }): Promise
       CAPSTAN_HTTP__PORT: "0",
       CAPSTAN_DATA_DIR: folder,
       CAPSTAN_CONSOLE__URL: "http://127.0.0.1:9",
+      ...settings,
     }),
     log: pino({ level: "silent" }),
     version: "0.0.0",

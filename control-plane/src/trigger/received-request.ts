@@ -1,7 +1,7 @@
 // What expressions see of a webhook's request: its body as JSON, its headers and its query; and a CloudEvent, where it is one.
 import type { JsonObject, JsonValue } from "@capstan/proto";
 
-const isObject = (value: JsonValue | undefined): value is JsonObject =>
+export const isObject = (value: JsonValue | undefined): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The body of a request by its content type: JSON, or the fields of a form. Undefined where it is not that. */

@@ -49,7 +49,8 @@ export class StartLimits {
     if (!isUnlimited(principal)) this.buckets.take(project.id, runs, tell);
   }
 
-  private checkQueue(project: ProjectScope): void {
+  /** For starts that nobody signed in asks for. @throws queue_full */
+  checkQueue(project: Pick<ProjectScope, "id" | "name">): void {
     const max = this.options.queuedMax;
     if (max === 0) return;
     const known = this.queued.get(project.id);

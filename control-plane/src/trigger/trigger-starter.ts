@@ -11,6 +11,7 @@ import {
   idFromUuid,
   listenersOf,
   type DeliveryOutcome,
+  type ErrorCode,
   type ExpressionContext,
   type JsonObject,
   type JsonValue,
@@ -31,7 +32,7 @@ export const chainMax = 10;
 /** What a delivery came to. */
 export type Started =
   | { readonly kind: "started"; readonly runId: string }
-  | { readonly kind: "refused"; readonly outcome: DeliveryOutcome; readonly detail: string; readonly code?: string }
+  | { readonly kind: "refused"; readonly outcome: DeliveryOutcome; readonly detail: string; readonly code?: ErrorCode }
   /** Another replica had it. */
   | { readonly kind: "taken" };
 
@@ -47,9 +48,9 @@ export interface TriggerStarterParts {
 /** What a delivery cannot get over. */
 class Refused extends Error {
   readonly outcome: DeliveryOutcome;
-  readonly code: string | undefined;
+  readonly code: ErrorCode | undefined;
 
-  constructor(outcome: DeliveryOutcome, detail: string, code?: string) {
+  constructor(outcome: DeliveryOutcome, detail: string, code?: ErrorCode) {
     super(detail);
     this.outcome = outcome;
     this.code = code;

@@ -33,6 +33,13 @@ export * from "./limit.ts";
 export * from "./variable.ts";
 export * from "./live.ts";
 export * from "./delivery.ts";
+export {
+  type DeliveryDetail,
+  type DeliveryView,
+  type TriggerListView,
+  type WebhookSteered,
+  type WebhookView,
+} from "./webhook.ts";
 export { missReasons, type MissReason, type MissView, type ScheduleSteered, type ScheduleView } from "./schedule.ts";
 export * from "./routes.ts";
 export type * from "./route-types.ts";

@@ -17,7 +17,7 @@ export interface Route {
   /** A JSON body. Absent: the route takes none. */
   readonly body?: z.ZodType;
   /** A body that is not JSON, by its media type. */
-  readonly rawBody?: "application/octet-stream";
+  readonly rawBody?: "application/octet-stream" | "*/*";
   /** The JSON of a 2xx answer. Absent: no body, or `responseType` says what. */
   readonly response?: z.ZodType;
   /** Status of a success; 200 unless said. 303 leads a browser on. */

@@ -33,6 +33,8 @@ test("only these paths need no sign-in", () => {
     "/auth/oidc/callback",
     "/auth/oidc/start",
     "/auth/password",
+    "/hooks/{project}/{workflow}/{hook}",
+    "/hooks/{project}/{workflow}/{hook}/{secret}",
     "/livez",
     "/login",
     "/readyz",

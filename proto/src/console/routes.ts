@@ -13,6 +13,7 @@ import { scheduleRoutes } from "./schedule-routes.ts";
 import { settingRoutes } from "./setting-routes.ts";
 import { signInRoutes } from "./sign-in-routes.ts";
 import { userRoutes } from "./user-routes.ts";
+import { webhookRoutes } from "./webhook-routes.ts";
 import { workflowRoutes } from "./workflow-routes.ts";
 import type { Route } from "./route.ts";
 
@@ -52,6 +53,7 @@ export const routes = {
   ...settingRoutes,
   ...userRoutes,
   ...scheduleRoutes,
+  ...webhookRoutes,
   ...signInRoutes,
   ...deviceRoutes,
 } as const satisfies Record<string, Route>;

@@ -37,6 +37,14 @@ export const apiCodes = errorEntries({
     meaning: "The request carries no credential, or one that is not known, mistyped or revoked.",
     do: "Sign in: run `capstan open`, or give the token in the header `Authorization: Bearer …`.",
   },
+  signature_invalid: {
+    title: "The delivery could not be verified",
+    status: 401,
+    retryable: false,
+    meaning:
+      "The signature, the token, the address or the time of a webhook's delivery is not right, or the webhook has no secret yet. It is recorded, and makes no run.",
+    do: "Give the sender the secret of `capstan webhooks rotate`; `capstan webhooks deliveries` says what was wrong.",
+  },
   token_expired: {
     title: "The sign-in or link has ended",
     status: 401,

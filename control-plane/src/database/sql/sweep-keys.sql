@@ -1,4 +1,4 @@
--- Deletes idempotency keys, connection proofs and reasons of missed ticks whose time is over. $1 limit of each. Crosses projects by nature.
+-- Deletes idempotency keys, connection proofs, reasons of missed ticks and what was delivered, in and out, whose time is over. $1 limit of each. Crosses projects by nature.
 WITH keys AS (
   DELETE FROM idempotency_keys k
   USING (
@@ -23,5 +23,20 @@ WITH keys AS (
   ) old
   WHERE m.project_id = old.project_id AND m.workflow_id = old.workflow_id AND m.trigger_id = old.trigger_id
     AND m.tick_at = old.tick_at
+), deliveries AS (
+  DELETE FROM trigger_deliveries d
+  USING (
+    SELECT project_id, id FROM trigger_deliveries
+    WHERE received_at < clock_timestamp() - interval '30 days' ORDER BY received_at LIMIT $1 FOR UPDATE SKIP LOCKED
+  ) old
+  WHERE d.project_id = old.project_id AND d.id = old.id
+), sent AS (
+  DELETE FROM endpoint_deliveries d
+  USING (
+    SELECT project_id, id FROM endpoint_deliveries
+    WHERE created_at < clock_timestamp() - interval '30 days' AND outcome IS NOT NULL
+    ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED
+  ) old
+  WHERE d.project_id = old.project_id AND d.id = old.id
 )
 SELECT (SELECT count(*) FROM keys)::int AS keys, (SELECT count(*) FROM proofs)::int AS proofs
