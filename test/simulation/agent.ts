@@ -2,110 +2,25 @@
 // connections and the lease table are the product's own code; the rest follows `agent/src/connection/session.ts`,
 // `execute/held-attempts.ts` and `report/reporter.ts`, line by line where a line matters.
 import {
-  idFromUuid,
-  reportItemsMax,
-  type AgentBody,
-  type AgentFrameType,
   type AttemptPair,
   type ClockReading,
   type ControlFrame,
   type EventItem,
   type FinishItem,
-  type InventoryItem,
   type Offer,
   type OfferedAttempt,
-  type ReportAck,
-  type ReportItem,
   type Verdict,
   type Welcome,
   noResources,
 } from "@capstan/proto";
 import { admit } from "../../agent/src/claim/admission.ts";
-import { freeSlots } from "../../agent/src/claim/slots.ts";
-import { reconnectDelayMs } from "../../agent/src/connection/backoff.ts";
-import type { Host } from "./host.ts";
-import { SimJournal } from "./journal.ts";
-import type { Connection } from "./link.ts";
-import type { Random } from "./random.ts";
-import { SimProcess } from "./sim-process.ts";
-import type { World } from "./world.ts";
+import { newHeld, type Held } from "./agent-held.ts";
+import { AgentReports } from "./agent-reports.ts";
 
-export interface AgentParts {
-  readonly world: World;
-  readonly random: Random;
-  readonly host: Host;
-  readonly agentId: string;
-  readonly slots: number;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Opens a connection to some replica; undefined where none answers. */
-  readonly connect: (agent: SimAgent) => Connection | undefined;
-  /** Told of every acknowledged finish, for the check that it is kept. */
-  readonly onAcknowledged: (attempt: string, epoch: number, result: string) => void;
-}
-
-interface Held {
-  readonly attempt: string;
-  readonly epoch: number;
-  readonly offer: OfferedAttempt | undefined;
-  phase: InventoryItem["phase"];
-  startedMs: number | undefined;
-  eventSeq: number;
-  isCancelled: boolean;
-  isAbandoned: boolean;
-  isHandedOver: boolean;
-  result: FinishItem | undefined;
-}
-
-const readingsKept = 16;
 const startedHoldMs = 20;
-/** A quarter of the shortest lease of any world. */
-const leastBoundMs = 7500;
 
-const keyOf = (item: { kind: string; attempt: string; epoch: number; seq?: number | undefined }): string =>
-  `${item.attempt} ${item.epoch} ${item.kind} ${item.seq ?? 0}`;
-
-export class SimAgent {
-  readonly parts: AgentParts;
-  readonly process: SimProcess;
-  readonly journal = new SimJournal();
-  isDraining = false;
-  private held = new Map<string, Held>();
-  private busy = 0;
-  // The session.
-  private connection: Connection | undefined;
-  private phase: "none" | "opening" | "syncing" | "live" = "none";
-  private sent = 0;
-  private heardMs = 0;
-  private readings = new Map<number, ClockReading>();
-  private cancelled = new Set<string>();
-  private n = 0;
-  private acknowledged = 0;
-  private offers = 0;
-  private failures = 0;
-  private heartbeatMs = 10_000;
-  private connectedAtMs = 0;
-  // The reporter.
-  private unacknowledged = new Map<string, ReportItem>();
-  private queue: ReportItem[] = [];
-  private mustTellDemand = false;
-  private isFlushAsked = false;
+export class SimAgent extends AgentReports {
   private abandoning = new Map<string, () => void>();
-  private dropHeartbeat: () => void = () => undefined;
-  private nextBeatMs = 0;
-  private syncedAtMs = 0;
-
-  constructor(parts: AgentParts) {
-    this.parts = parts;
-    this.process = new SimProcess(parts.world);
-  }
-
-  get name(): string {
-    return this.parts.host.name;
-  }
-
-  get heldCount(): number {
-    return this.held.size;
-  }
 
   /** For people who look at a failing seed. */
   get status(): string {
@@ -204,128 +119,9 @@ export class SimAgent {
     this.tellDemand();
   }
 
-  /** The network of this host works again, or otherwise. */
-  networkChanged(): void {
-    this.connection?.healed();
-  }
-
-  connectionBroken(): void {
-    this.connection?.broken();
-  }
-
-  // Connections.
-
-  private connect(): void {
-    if (this.connection !== undefined) return;
-    const { random, host } = this.parts;
-    const connection = this.parts.connect(this);
-    if (connection === undefined) return this.retry(undefined);
-    this.connection = connection;
-    this.phase = "opening";
-    this.connectedAtMs = this.parts.world.nowMs;
-    this.heardMs = this.parts.world.nowMs;
-    this.sent = 0;
-    this.n = 0;
-    this.acknowledged = 0;
-    this.offers = 0;
-    this.readings = new Map();
-    this.cancelled = new Set();
-    connection.down.end = {
-      onText: (text) => {
-        if (this.connection === connection) this.onText(text);
-      },
-      onClosed: (code) =>
-        this.ifUp(() => {
-          if (this.connection === connection) this.onClosed(code);
-        }),
-    };
-    // The journal keeps the number before anybody hears of it, but it is not synced.
-    this.journal.append({
-      t: "connect",
-      connectNo: this.journal.connectNo + 1,
-      incarnation: this.journal.incarnation,
-    });
-    if (random.chance(0.5)) this.sync();
-    this.readings.set(0, host.clocks());
-    this.frame("hello", {
-      agent: idFromUuid("ag", this.parts.agentId),
-      connectNo: this.journal.connectNo,
-      version: "0.1.0",
-      protocol: { min: 1, max: 1 },
-      incarnation: this.journal.incarnation,
-      host: {
-        bootId: `boot ${host.name} ${host.boot}`,
-        fingerprint: `fingerprint ${host.name}`,
-        os: "linux",
-        arch: "x64",
-        kernel: "6",
-        cpus: 2,
-        memoryBytes: 1,
-        isolation: ["L0"],
-      },
-      process: { nonce: "n", startedMs: 1 },
-      labels: { facts: { ...this.parts.labels }, self: {} },
-      executors: ["run", "python", "node", "http", "notify"].map((kind) => ({ kind, version: "0.1.0" })),
-      slots: this.parts.slots,
-      free: this.free(),
-      inventory: [...this.held.values()].map(inventoryItemOf),
-      more: false,
-    });
-  }
-
-  private onClosed(code: number): void {
-    this.parts.world.count(`closed ${code}`);
-    if (code === 4409) {
-      this.parts.world.violate("I1", `${this.name} was told on its only connection that a newer one exists`);
-    }
-    this.endSession();
-    this.retry(code === 4400 ? 60_000 : undefined);
-  }
-
-  private dead(reason: string, afterMs?: number): void {
-    this.parts.world.trace("agent closes", this.name, reason);
-    const { connection } = this;
-    this.endSession();
-    connection?.close("agent", 1000);
-    this.retry(afterMs);
-  }
-
-  private endSession(): void {
-    this.phase = "none";
-    this.connection = undefined;
-  }
-
-  private retry(afterMs: number | undefined): void {
-    const { world, random } = this.parts;
-    if (world.nowMs - this.connectedAtMs > 60_000) this.failures = 0;
-    this.failures++;
-    const delayMs = afterMs ?? reconnectDelayMs(this.failures, this.shortestLeaseMs(), random.next());
-    this.process.after(delayMs + random.between(1, 60), () => this.connect());
-  }
-
-  /** The watchdog of the connection. It looks once a second, and here not before the shortest of leases could ask for it. */
-  private watch(): void {
-    const { nowMs } = this.parts.world;
-    let waitMs = leastBoundMs;
-    if (this.connection !== undefined) {
-      const boundMs =
-        this.phase === "opening"
-          ? 10_000
-          : Math.min(3 * this.heartbeatMs, (this.shortestLeaseMs() ?? Number.POSITIVE_INFINITY) / 4);
-      if (nowMs - this.heardMs > boundMs) this.dead("nothing heard");
-      else waitMs = Math.max(leastBoundMs - (nowMs - this.heardMs), 0);
-    }
-    this.process.after(waitMs + this.parts.random.between(1, 1000), () => this.watch());
-  }
-
   // Frames.
 
-  private frame<T extends AgentFrameType>(t: T, b: AgentBody<T>, re?: number): void {
-    const id = ++this.sent;
-    this.connection?.send("up", JSON.stringify(re === undefined ? { t, id, b } : { t, id, re, b }));
-  }
-
-  private onText(text: string): void {
+  protected onText(text: string): void {
     this.heardMs = this.parts.world.nowMs;
     const frame = JSON.parse(text) as ControlFrame; // made by the product's own session
     switch (frame.t) {
@@ -405,47 +201,6 @@ export class SimAgent {
       this.forgetReports(held.attempt);
       if (held.phase === "finished") this.forget(held);
     }
-  }
-
-  private onRenewed(n: number): void {
-    const reading = this.readings.get(n);
-    if (reading === undefined || n < this.acknowledged) return;
-    this.acknowledged = n;
-    this.parts.host.renew(reading);
-  }
-
-  private scheduleHeartbeat(): void {
-    const { connection } = this;
-    this.dropHeartbeat();
-    const intervalMs = this.intervalMs();
-    this.nextBeatMs = this.parts.world.nowMs + intervalMs;
-    this.dropHeartbeat = this.process.after(intervalMs, () => {
-      if (this.connection !== connection || connection === undefined) return;
-      this.beat();
-      this.scheduleHeartbeat();
-    });
-  }
-
-  private intervalMs(): number {
-    return Math.min(this.heartbeatMs, (this.shortestLeaseMs() ?? Number.POSITIVE_INFINITY) / 6);
-  }
-
-  private beat(): void {
-    this.readings.set(++this.n, this.parts.host.clocks());
-    this.readings.delete(this.n - readingsKept);
-    this.frame("heartbeat", {
-      n: this.n,
-      held: this.pairs(),
-      ...this.demand(),
-      ...(this.isDraining ? { paused: "draining" as const } : {}),
-      loopLagMs: 0,
-      tickAgeMs: 0,
-      cpu: 0,
-      memFreeBytes: 1,
-      diskFree: 1,
-      inodesFree: 1,
-      spoolBytes: 0,
-    });
   }
 
   private onOffer(offer: Offer): void {
@@ -634,132 +389,9 @@ export class SimAgent {
     this.report(finish);
   }
 
-  private forget(held: Held): void {
+  protected forget(held: Held): void {
     if (this.held.get(held.attempt) !== held) return;
     this.held.delete(held.attempt);
     this.journal.append({ t: "forgotten", attempt: held.attempt, epoch: held.epoch });
   }
-
-  // Reports.
-
-  private report(item: ReportItem): void {
-    this.unacknowledged.set(keyOf(item), item);
-    this.queue.push(item);
-    this.askFlush();
-  }
-
-  private tellDemand(): void {
-    this.mustTellDemand = true;
-    this.askFlush();
-  }
-
-  private resendAll(): void {
-    this.queue = [...this.unacknowledged.values()];
-    this.mustTellDemand = true;
-    this.askFlush();
-  }
-
-  private forgetReports(attempt: string): void {
-    for (const [key, item] of this.unacknowledged) if (item.attempt === attempt) this.unacknowledged.delete(key);
-    this.queue = this.queue.filter((item) => item.attempt !== attempt);
-  }
-
-  private askFlush(): void {
-    if (this.isFlushAsked) return;
-    this.isFlushAsked = true;
-    this.process.after(0, () => {
-      this.isFlushAsked = false;
-      // Without a session nothing is lost: everything goes again when one is live.
-      if (this.phase !== "live" || (this.queue.length === 0 && !this.mustTellDemand)) return;
-      const items = this.queue;
-      this.queue = [];
-      this.mustTellDemand = false;
-      if (items.length === 0) this.frame("ask", this.demand());
-      for (let at = 0; at < items.length; at += reportItemsMax) {
-        this.frame("report", { items: items.slice(at, at + reportItemsMax), ...this.demand() });
-      }
-    });
-  }
-
-  private onReportAck(ack: ReportAck): void {
-    for (const result of ack.items) {
-      const key = keyOf(result);
-      const item = this.unacknowledged.get(key);
-      if (item === undefined) continue;
-      if (result.result === "expect") {
-        const from = result.expectSeq ?? 1;
-        for (const other of this.unacknowledged.values()) {
-          if (other.kind === "event" && other.attempt === item.attempt && other.seq >= from) this.queue.push(other);
-        }
-        this.askFlush();
-        continue;
-      }
-      this.unacknowledged.delete(key);
-      if (item.kind !== "finish") continue;
-      this.parts.onAcknowledged(item.attempt, item.epoch, result.result);
-      const held = this.held.get(item.attempt);
-      if (held !== undefined && held.epoch === item.epoch) this.forget(held);
-    }
-  }
-
-  // Small things.
-
-  private demand(): { free: number; offers: number } {
-    return { free: this.free(), offers: this.offers };
-  }
-
-  private free(): number {
-    return freeSlots({ slots: this.parts.slots, busy: this.busy, isDraining: this.isDraining, isPaused: false });
-  }
-
-  private pairs(): AttemptPair[] {
-    return Array.from(this.held.values(), ({ attempt, epoch }): AttemptPair => [attempt as AttemptPair[0], epoch]);
-  }
-
-  private shortestLeaseMs(): number | undefined {
-    let shortest: number | undefined;
-    for (const { offer } of this.held.values()) {
-      if (offer !== undefined && (shortest === undefined || offer.leaseMs < shortest)) shortest = offer.leaseMs;
-    }
-    return shortest;
-  }
-
-  /** An fdatasync: what was written before it began is on disk when it ends. */
-  private sync(then: () => void = () => undefined): void {
-    const { random } = this.parts;
-    const { length } = this.journal;
-    const takesMs = random.chance(0.98) ? random.between(0.2, 3) : random.between(3, 3000);
-    // One after the other, as one writer does it.
-    this.syncedAtMs = Math.max(this.syncedAtMs, this.parts.world.nowMs + takesMs);
-    this.process.after(this.syncedAtMs - this.parts.world.nowMs, () => {
-      this.journal.syncedTo(length);
-      then();
-    });
-  }
-
-  private ifUp(work: () => void): void {
-    if (this.process.isUp) this.process.bind(work)();
-  }
 }
-
-const newHeld = (attempt: string, epoch: number, offer?: OfferedAttempt): Held => ({
-  attempt,
-  epoch,
-  offer,
-  phase: "taken",
-  startedMs: undefined,
-  eventSeq: 0,
-  isCancelled: false,
-  isAbandoned: false,
-  isHandedOver: false,
-  result: undefined,
-});
-
-const inventoryItemOf = (held: Held): InventoryItem => ({
-  attempt: held.attempt as AttemptPair[0],
-  epoch: held.epoch,
-  phase: held.phase,
-  ...(held.startedMs === undefined ? {} : { startedMs: held.startedMs }),
-  eventSeq: held.eventSeq,
-  producedBytes: 0,
-});

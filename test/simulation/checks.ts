@@ -20,7 +20,7 @@ import { joinSays } from "./final-check.ts";
 import type { Execution, Ledger } from "./ledger.ts";
 import { planTaskOf } from "./places.ts";
 import { checkLimits, checkRows } from "./row-checks.ts";
-import type { AdvanceRow, AttemptRow, StartRow, StoredRun, TaskRow, TimerRow } from "./rows.ts";
+import type { AdvanceRow, AttemptRow, StartRow, StoredRun, StoredTask, TaskRow, TimerRow } from "./rows.ts";
 import type { BatchSnapshot, SimDatabase, WriteWatcher } from "./sim-database.ts";
 import type { World } from "./world.ts";
 
@@ -30,6 +30,8 @@ interface Report {
   readonly epoch: number;
 }
 
+/** A jump of the database's clock and the wait for a commit, both between a decision and its row. */
+const clockAgeMs = 30_000;
 const reported: ReadonlySet<string> = new Set(["succeeded", "failed", "timed_out", "cancelled", "rejected"]);
 
 export class Checks implements WriteWatcher {
@@ -181,6 +183,7 @@ export class Checks implements WriteWatcher {
     if (isTaskRunEnded(before.s) && (before.s !== row.s || before.en !== row.en || changed(before.ou, row.ou))) {
       this.world.violate("I14", `task run ${row.r} ${row.o} has ended as ${before.s} and changed`);
     }
+    if (row.c?.stopping === "timeout" && before.c?.stopping === undefined) this.checkStopped(row, before);
     if (row.e < before.e) this.world.violate("I4", `the epoch of task run ${row.r} ${row.o} went back`);
     // I12, I13: the wait before another try is over when it is made ready.
     const isHurried = this.hurriedTasks.has(`${row.r} ${row.o}`);
@@ -205,6 +208,15 @@ export class Checks implements WriteWatcher {
         this.world.violate("I13", `the dispatch back-off of ${row.r} ${row.o} ended early`);
       }
     }
+  }
+
+  /** I13: an attempt is stopped for its timeout when its own runner should long have done that. */
+  private checkStopped(row: TaskRow, { at }: StoredTask): void {
+    const live = at === undefined ? undefined : this.database.live.get(at);
+    const earlyMs = (live?.backstopMs ?? Number.POSITIVE_INFINITY) - this.database.nowMs();
+    // The clock of the replica that decides was read a moment ago.
+    if (live !== undefined && earlyMs > clockAgeMs)
+      this.world.violate("I13", `attempt ${live.id} of ${row.r} ${row.o} is stopped ${earlyMs} ms before its time`);
   }
 
   private checkAttempt(row: AttemptRow, snapshot: BatchSnapshot): void {

@@ -97,6 +97,14 @@ export function checkEnded(parts: EndedParts, run: StoredRun): void {
   checkHooks(world, run);
 }
 
+/** I9: where nothing goes wrong no attempt is lost, and none is made for nothing. */
+export function checkFaultless(world: World, database: SimDatabase): void {
+  for (const { id, state, failure } of database.attempts.values()) {
+    if (state === "lost")
+      world.violate("I9", `attempt ${id} was lost (${failure?.message ?? "given back"}), and nothing had gone wrong`);
+  }
+}
+
 function checkTask(
   parts: EndedParts,
   run: StoredRun,

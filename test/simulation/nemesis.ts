@@ -44,16 +44,20 @@ const actions: readonly Action[] = [
   [4, "database clock", (n) => n.databaseClock()],
   [4, "host clock", (n) => n.hostClock()],
 ];
-const weights = actions.reduce((sum, [weight]) => sum + weight, 0);
 const jumpsMax = 4;
+/** Chance that a kind of fault is among those of a swarm. */
+const inSwarm = 0.25;
 
 export class Nemesis {
   isOver = false;
   private readonly parts: NemesisParts;
+  private readonly actions: readonly Action[];
   private jumps = 0;
 
   constructor(parts: NemesisParts) {
     this.parts = parts;
+    const chosen = parts.settings.isSwarm ? actions.filter(() => parts.random.chance(inSwarm)) : actions;
+    this.actions = chosen.length > 0 ? chosen : actions;
   }
 
   begin(): void {
@@ -68,8 +72,11 @@ export class Nemesis {
 
   private strike(): void {
     const { random, world } = this.parts;
-    let at = random.between(0, weights);
-    for (const [weight, name, act] of actions) {
+    let at = random.between(
+      0,
+      this.actions.reduce((sum, [weight]) => sum + weight, 0),
+    );
+    for (const [weight, name, act] of this.actions) {
       at -= weight;
       if (at > 0) continue;
       world.count(`fault: ${name}`);

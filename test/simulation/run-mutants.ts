@@ -3,9 +3,9 @@
 //  P1. A kill counts only where the same seed passes without the bug.
 //  P2. A bug whose text no longer stands in the source is a failure of the list, and the others are run.
 //  P3. A process that needs too much memory, or too long for one seed, has killed its bug: it never settles.
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { simulateApart } from "./apart.ts";
 import { seedsThatKilled, type MutantResult } from "./evidence.ts";
 import type { Mutant } from "./mutant.ts";
 import { mutants } from "./mutants.ts";
@@ -15,9 +15,6 @@ import { planted } from "./plant.ts";
 const seedsMax = 5000;
 /** Seeds for those that nothing can show. */
 const seedsOfEquivalents = 300;
-const memoryMiB = 700;
-const stuckMs = 240_000;
-const main = fileURLToPath(new URL("main.ts", import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 export interface MutantsRequest {
@@ -109,46 +106,11 @@ async function firstKill(
   to: number,
 ): Promise<{ readonly seed: number; readonly by: string } | undefined> {
   for (let at = from; at <= to;) {
-    const found = await simulate(["--seeds", `${at}..${to}`, "--mutant", id]);
+    const found = await simulateApart(["--seeds", `${at}..${to}`, "--mutant", id]);
     if (found === undefined) return undefined;
-    const without = await simulate(["--seed", String(found.seed)]);
+    const without = await simulateApart(["--seed", String(found.seed)]);
     if (without === undefined) return found;
     at = found.seed + 1;
   }
   return undefined;
-}
-
-/** Runs seeds in a process of its own; the first that breaks an invariant. */
-function simulate(words: readonly string[]): Promise<{ readonly seed: number; readonly by: string } | undefined> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(
-      process.execPath,
-      [`--max-old-space-size=${memoryMiB}`, "--conditions=capstan-source", main, ...words, "--progress"],
-      { stdio: ["ignore", "pipe", "pipe"] },
-    );
-    let output = "";
-    let complaints = "";
-    let seed = 0;
-    const wait = (): NodeJS.Timeout => setTimeout(() => child.kill("SIGKILL"), stuckMs);
-    let stuck = wait();
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      for (const [, begun] of text.matchAll(/^begins (\d+)$/gm)) {
-        seed = Number(begun);
-        clearTimeout(stuck);
-        stuck = wait();
-      }
-      complaints = (complaints + text).slice(-2000);
-    });
-    child.on("error", reject);
-    child.on("close", (code, signal) => {
-      clearTimeout(stuck);
-      const [, failed, by] = /^seed (\d+) at .*? s: (\S+?):/m.exec(output) ?? [];
-      if (failed !== undefined && by !== undefined) resolve({ seed: Number(failed), by });
-      else if (code === 0) resolve(undefined);
-      else if (signal !== null || /heap out of memory/.test(complaints))
-        resolve({ seed, by: "I23 (it never settles)" });
-      else reject(new Error(`a simulation ended with ${code ?? signal} at seed ${seed}: ${complaints}`));
-    });
-  });
 }

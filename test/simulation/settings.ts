@@ -10,6 +10,8 @@ export interface Settings {
   readonly tasksMax: number;
   readonly runs: number;
   readonly faults: number;
+  /** Only some kinds of fault, and those often: what needs the same fault several times is found so. */
+  readonly isSwarm: boolean;
   /** When the nemesis stops and everything heals. */
   readonly horizonMs: number;
   readonly leasesMs: readonly number[];
@@ -27,6 +29,7 @@ export function settingsOf(seed: number, overrides: Overrides = {}): Settings {
   const random = new Random(seed, 1_000_003);
   const unmasked = random.chance(0.1);
   const isLong = random.chance(0.05);
+  const isSwarm = new Random(seed, 1_000_004).chance(0.35);
   const horizonMs = Math.floor(isLong ? random.between(400_000, 1_200_000) : random.between(60_000, 240_000));
   return {
     seed,
@@ -36,7 +39,8 @@ export function settingsOf(seed: number, overrides: Overrides = {}): Settings {
     workflows: 1 + random.int(3),
     tasksMax: random.pick([2, 5, 8]),
     runs: 2 + random.int(8),
-    faults: random.chance(0.1) ? 0 : 1 + random.int(isLong ? 40 : 14),
+    faults: random.chance(0.1) ? 0 : (isSwarm ? 8 : 1) + random.int(isLong ? 40 : isSwarm ? 24 : 14),
+    isSwarm,
     horizonMs,
     leasesMs:
       isLong && random.chance(0.3)

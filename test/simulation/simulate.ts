@@ -3,7 +3,7 @@ import { uuidFromId, uuidV7, type OfferedAttempt } from "@capstan/proto";
 import { SimAgent } from "./agent.ts";
 import { Bounds } from "./bounds.ts";
 import { Checks } from "./checks.ts";
-import { checkEnded } from "./final-check.ts";
+import { checkEnded, checkFaultless } from "./final-check.ts";
 import { Host } from "./host.ts";
 import { IdleLoops } from "./idle-loops.ts";
 import { Ledger } from "./ledger.ts";
@@ -188,6 +188,7 @@ export async function simulate(
   });
   if (world.violation === undefined) {
     for (const run of database.runs.values()) checkEnded({ world, database, ledger, checks }, run);
+    if (settings.faults === 0) checkFaultless(world, database);
     if (database.live.size > 0) world.violate("I11", `${database.live.size} attempts live after everything has ended`);
     if (database.queue.size > 0) world.violate("I11", `${database.queue.size} rows wait after everything has ended`);
     if (database.timers.size > 0)

@@ -10,6 +10,12 @@ function simulate(...words: readonly string[]): { status: number | null; output:
   return { status: done.status, output: done.stdout + done.stderr };
 }
 
+test("worlds that once broke an invariant hold it now", () => {
+  const { status, output } = simulate("--regressions");
+  expect(output).toMatch(/^[1-9]\d* kept worlds, 0 wrong/m);
+  expect(status).toBe(0);
+});
+
 test("in 1,000 random worlds with faults no invariant is broken, and the same seed gives the same trace", () => {
   const { status, output } = simulate("--seeds", "1..1000");
   expect(output).toMatch(/^1000 seeds, 0 failed/m);

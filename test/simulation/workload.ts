@@ -275,6 +275,6 @@ export function programOf(
     outputs,
     exitCode: result === "fail" ? 1 + random.int(2) : result === "skip" ? 77 : 0,
     obeysMs: random.chance(0.7) ? random.between(5, 1500) : Number.POSITIVE_INFINITY,
-    events: random.chance(0.1) ? 1 + random.int(3) : 0,
+    events: random.chance(0.2) ? 1 + random.int(4) : 0,
   };
 }

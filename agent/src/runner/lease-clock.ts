@@ -5,7 +5,7 @@
 import { Worker } from "node:worker_threads";
 import { elapsedMs, type ClockReading } from "@capstan/proto";
 import { readClocks } from "./clock.ts";
-import { termPointMs, type LeasedAttempt } from "./lease-table.ts";
+import { newestOf, termPointMs, type LeasedAttempt } from "./lease-table.ts";
 import type { LeaseNotice, LeaseOrder, LeaseThreadSetup } from "./lease-thread.ts";
 import type { Tree } from "./tree.ts";
 
@@ -16,8 +16,7 @@ export function isTermDue(
   renewed: ClockReading | undefined,
 ): boolean {
   if (attempt.onLeaseEnd === "continue") return false;
-  const newest = renewed !== undefined && renewed.monoMs > base.monoMs ? renewed : base;
-  return elapsedMs(newest, readClocks()) >= termPointMs(attempt.leaseMs, attempt.graceMs);
+  return elapsedMs(newestOf(base, renewed), readClocks()) >= termPointMs(attempt.leaseMs, attempt.graceMs);
 }
 
 /** One look of the thread: earlier than that it has no use for a removal. */

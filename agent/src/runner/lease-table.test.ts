@@ -35,6 +35,18 @@ test("a renewal counts from its reading, and an older one changes nothing", () =
   expect(doings(table, at(25_000))).toEqual(["term"]);
 });
 
+test("what comes to the runner after a renewal has that renewal, however old its offer is by then", () => {
+  const table = new LeaseTable();
+  table.renew(at(60_000));
+  table.add(attempt, at(0));
+  expect(doings(table, at(74_999))).toEqual([]);
+  expect(doings(table, at(75_000))).toEqual(["term"]);
+  const newer = new LeaseTable();
+  newer.renew(at(0));
+  newer.add(attempt, at(60_000));
+  expect(doings(newer, at(74_999))).toEqual([]);
+});
+
 test("a stop that has begun is not taken back by a renewal", () => {
   const table = tableAt(0);
   expect(doings(table, at(15_000))).toEqual(["term"]);

@@ -1,7 +1,8 @@
 // The lease clock's arithmetic (docs/protocol.md, "Terms" and L4).
 //  L1. Time since a reading is the largest of three differences: a clock that stands still or is set hides nothing.
 //  L2. TERM at L − grace − 5 s, KILL at L − 5 s. What was begun is never taken back.
-//  L3. A renewal counts only if it is newer and the stop has not begun.
+//  L3. A renewal counts only if it is newer and the stop has not begun. It is of all that the agent holds, so it counts for
+//      what reaches the runner after it too: a version that had to be fetched first takes its time.
 import { elapsedMs, type ClockReading } from "@capstan/proto";
 import type { Tree } from "./tree.ts";
 
@@ -33,11 +34,17 @@ export const termPointMs = (leaseMs: number, graceMs: number): number =>
   Math.max(0, leaseMs - Math.min(graceMs, leaseMs / 2) - killReserveMs);
 export const killPointMs = (leaseMs: number): number => Math.max(0, leaseMs - killReserveMs);
 
+/** Where the lease of an attempt counts from: its offer, or what was renewed since. */
+export const newestOf = (base: ClockReading, renewed: ClockReading | undefined): ClockReading =>
+  renewed !== undefined && renewed.monoMs > base.monoMs ? renewed : base;
+
 export class LeaseTable {
   readonly #entries = new Map<string, Entry>();
+  #renewed: ClockReading | undefined;
 
+  /** @param base the reading of the heartbeat that its offer names */
   add(attempt: LeasedAttempt, base: ClockReading): void {
-    this.#entries.set(attempt.attempt, { attempt, base, phase: "live" });
+    this.#entries.set(attempt.attempt, { attempt, base: newestOf(base, this.#renewed), phase: "live" });
   }
 
   /** The attempt runs in another tree from now on. */
@@ -51,6 +58,7 @@ export class LeaseTable {
   }
 
   renew(base: ClockReading): void {
+    this.#renewed = newestOf(base, this.#renewed);
     for (const entry of this.#entries.values()) {
       if (entry.phase === "live" && base.monoMs > entry.base.monoMs) entry.base = base;
     }

@@ -182,7 +182,12 @@ test("another replica goes on where this one stopped, from the rows alone", asyn
   const [due] = await fixture.dispatchStore.dueTimers(10);
   expect(due).toMatchObject({ runId: started.runId, kind: "retry" });
   // This replica's snapshot is older than the row now: it must look again, not overwrite.
-  await loop.submit(projectId, started.runId, { kind: "timer", position: 0, timer: "retry" });
+  // Its clock may be behind that of the other by as long as its last look at the database's took to arrive: until then
+  // the retry is not due for it, and it would look again soon.
+  await until("the retry is due here too", 20_000, async () => {
+    const { kind } = await loop.submit(projectId, started.runId, { kind: "timer", position: 0, timer: "retry" });
+    return kind === "accepted" || undefined;
+  });
   const again = nextOffer("first");
   expect(again.attempt.number).toBe(2);
   expect(again.attempt.epoch).toBeGreaterThan(given.attempt.epoch);
@@ -255,6 +260,26 @@ test("a report is not judged by what this replica knew before another one moved 
   expect(await other.submit(projectId, started.runId, event(nextOffer("a")))).toEqual({ kind: "accepted" });
   expect(await finish(nextOffer("b"))).toEqual({ kind: "accepted" });
   expect((await states(started.runId)).run).toBe("succeeded");
+});
+
+test("an event that only another replica's commit has made possible is decided by what that one wrote", async () => {
+  await fixture.addAgent(4);
+  const edition = await fixture.deploy({
+    version: 1,
+    name: "opened_elsewhere",
+    tasks: { a: script, each: { ...script, needs: ["a"], forEach: [1, 2] } },
+  });
+  const started = await loop.start({ edition, ...start });
+  if (started.kind !== "started") throw new Error(started.kind);
+  const other = await fixture.replica();
+  const { attempt, slot } = nextOffer("a");
+  const by = { agentId: slot.agentId, session: slot.session };
+  const result = { outcome: "succeeded" } as const;
+  const at = { attemptId: attempt.attemptId, epoch: attempt.epoch };
+  await other.submit(projectId, started.runId, { kind: "attempt_finished", ...at, by, result });
+  // Behind the plan: as far as this replica knows, the run has nothing at this position.
+  const event = { kind: "skip_wait", position: 2, actor: "ana", reason: "" } as const;
+  expect(await loop.submit(projectId, started.runId, event)).toMatchObject({ kind: "refused", state: "dispatched" });
 });
 
 test("two statements that write the same runs in opposite order do not deadlock, and one of them is refused", async () => {
