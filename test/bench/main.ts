@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { drills, runDrill } from "./drill/drills.ts";
 import { measure, type Repetition } from "./measure.ts";
 import { chain } from "./scenario/chain.ts";
+import { deploy } from "./scenario/deploy.ts";
 import { foreach } from "./scenario/foreach.ts";
 import { logs } from "./scenario/logs.ts";
 import { noop } from "./scenario/noop.ts";
@@ -19,7 +20,7 @@ import { warm } from "./scenario/warm.ts";
 import { median, spread, type Spread } from "./statistics.ts";
 import { postgresSettings, startStack } from "./stack.ts";
 
-const scenarios: readonly Scenario[] = [noop, chain, warm, foreach, trigger, processTasks, logs];
+const scenarios: readonly Scenario[] = [noop, chain, warm, foreach, deploy, trigger, processTasks, logs];
 
 interface Result extends Spread {
   readonly scenario: string;
@@ -112,7 +113,8 @@ async function runScenario(scenario: Scenario): Promise<Result[]> {
   say(`${scenario.name}: starting PostgreSQL, control plane and agent`);
   const stack = await startStack(scenario.agents, values.profile);
   try {
-    await stack.client.deploy(Object.entries(scenario.workflows).map(([file, source]) => ({ file, source })));
+    const documents = Object.entries(scenario.workflows).map(([file, source]) => ({ file, source }));
+    if (documents.length > 0) await stack.client.deploy(documents);
     const done: Result[] = [];
     // Rows of one scenario that share their work (percentiles of one load) share its repetitions.
     const byWork = new Map<string, Row[]>();

@@ -1,5 +1,5 @@
 // What a deploy would change: each workflow as the YAML of its document, against the deployed one.
-import { canonicalJsonOf, sourceOfCanonical, type CanonicalWorkflow } from "@capstan/proto";
+import { canonicalJsonOf, digestOf, sourceOfCanonical, withBundle, type CanonicalWorkflow } from "@capstan/proto";
 import { stringify } from "yaml";
 import type { Client } from "../api/client.ts";
 import { ProblemError } from "../api/problem.ts";
@@ -34,10 +34,12 @@ export async function versionText(client: Client, workflow: string, version: str
   return { version: found.version, digest: found.digest, text: comparedText(document, found.bundleSha256) };
 }
 
-async function activeText(client: Client, workflow: string): Promise<Deployed | undefined> {
+async function activeVersion(
+  client: Client,
+  workflow: string,
+): Promise<Pick<Deployed, "version" | "digest"> | undefined> {
   try {
-    const { digest } = await client.call("workflowGet", { params: { workflow } });
-    return await versionText(client, workflow, digest);
+    return await client.call("workflowGet", { params: { workflow } });
   } catch (error) {
     if (error instanceof ProblemError && error.problem.code === "not_found") return undefined;
     throw error;
@@ -59,15 +61,22 @@ export async function changesOf(client: Client, packed: readonly PackedSource[])
   for (const { document: source, bundle } of packed) {
     const { document } = readOnce(source.source, source.file);
     if (document === undefined) continue;
-    const before = await activeText(client, document.name);
-    const after = comparedText(document, bundle?.sha256);
-    const lines = lineDiff(before?.text ?? "", after);
+    const before = await activeVersion(client, document.name);
+    const isSame = before?.digest === digestOf(withBundle(document, bundle?.sha256));
+    // The texts of a large workflow take hundreds of milliseconds: only where there is something to compare.
+    const lines =
+      before === undefined || isSame
+        ? []
+        : lineDiff(
+            (await versionText(client, document.name, before.digest)).text,
+            comparedText(document, bundle?.sha256),
+          );
     changes.push({
       workflow: document.name,
       file: source.file,
       result: before === undefined ? "new" : lines.length === 0 ? "unchanged" : "changed",
       version: before?.version ?? null,
-      lines: before === undefined ? [] : lines,
+      lines,
     });
   }
   return changes;

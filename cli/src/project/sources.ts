@@ -1,7 +1,7 @@
 // Which workflow files a path means, and which code goes with them.
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { AppError, workflowBytesMax, type BundleFile, type Problem } from "@capstan/proto";
+import { AppError, sourceOfCanonical, workflowBytesMax, type BundleFile, type Problem } from "@capstan/proto";
 import { parse } from "yaml";
 import { atAuthor, shownPath, type BuiltSource, type Place } from "./front-end.ts";
 import { readOnce } from "./read-once.ts";
@@ -94,14 +94,20 @@ function usualRoot(path: string): string {
   }
 }
 
-/** What a document says about its code. A text that is no YAML says nothing here; the checker tells about it. */
-function codeOf(path: string, source: string): Pick<WorkflowSource, "codeRoot" | "include" | "exclude"> {
-  let document: unknown;
+/** A document as it is written; a text that is no YAML is nothing, and the checker tells about it. */
+function writtenForm(source: string, file: string): unknown {
+  const { document } = readOnce(source, file);
+  if (document !== undefined) return sourceOfCanonical(document);
   try {
-    document = parse(source, { merge: false, maxAliasCount: 100, logLevel: "silent" });
+    return parse(source, { merge: false, maxAliasCount: 100, logLevel: "silent" });
   } catch {
-    return { codeRoot: undefined, include: undefined, exclude: [] };
+    return undefined;
   }
+}
+
+/** What a document says about its code. */
+function codeOf(path: string, source: string, file: string): Pick<WorkflowSource, "codeRoot" | "include" | "exclude"> {
+  const document = writtenForm(source, file);
   if (!isPlain(document)) return { codeRoot: undefined, include: undefined, exclude: [] };
   const actions = [...valuesOf(document["tasks"]), ...valuesOf(document["hooks"]).flat()];
   const code: Code = isPlain(document["code"]) ? document["code"] : {};
@@ -133,7 +139,7 @@ async function readSource(path: string, cwd: string): Promise<WorkflowSource> {
   if (size > sourceBytesMax)
     throw new AppError("file_unreadable", `${file} has ${size} bytes; a workflow file has at most ${sourceBytesMax}`);
   const { text: source, ...rest } = await built(path, readText(path, file), cwd);
-  const code = codeOf(path, source);
+  const code = codeOf(path, source, file);
   return { path, file, source, ...rest, ...code };
 }
 

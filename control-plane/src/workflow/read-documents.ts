@@ -2,8 +2,9 @@
 import {
   AppError,
   canonicalJsonOf,
-  digestOf,
+  digestOfText,
   readWorkflow,
+  withBundle,
   type CanonicalWorkflow,
   type Problem,
   type SourceDocument,
@@ -45,20 +46,17 @@ export function readDocuments(sources: readonly SourceDocument[]): ReadDocuments
     }
     fileOf.set(read.document.name, source.file);
     const document = withBundle(read.document, source.bundleSha256);
+    const canonical = canonicalJsonOf(document);
     documents.push({
       source,
       document,
-      digest: digestOf(document),
-      canonical: canonicalJsonOf(document),
+      digest: digestOfText(canonical),
+      canonical,
       warnings: read.problems.filter((problem) => problem.severity === "warning"),
     });
   }
   return { documents, problems };
 }
-
-/** The code that a version runs is part of it: other code, other digest. */
-const withBundle = (document: CanonicalWorkflow, bundle: string | undefined): CanonicalWorkflow =>
-  bundle === undefined ? document : { ...document, code: { ...document.code, bundle } };
 
 export const isError = (problem: Problem): boolean => problem.severity !== "warning";
 

@@ -18,7 +18,7 @@ export { controlPlaneActions } from "./task-kind.ts";
 export { scopeAt, scopeFor, scopeOf, type Declarations, type Place } from "./scope-of.ts";
 export { conditionNames, contextNames, forEachExpression, pickContext, secretNames } from "./context-names.ts";
 export { findCycle, graphOf, type Graph } from "./edges.ts";
-export { canonicalJsonOf, digestOf } from "./digest.ts";
+export { canonicalJsonOf, digestOf, digestOfText, withBundle } from "./digest.ts";
 export { labelText, labelsWantedBy } from "./python-environment.ts";
 export { checkCode, mayMissCode } from "./check-code.ts";
 export { checkLimits } from "./check-limits.ts";

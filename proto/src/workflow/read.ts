@@ -68,7 +68,15 @@ export function readWorkflow({ text, file }: WorkflowText): ReadWorkflow {
   }
   const document = check(checked.data, problems);
   const found = problems.sorted();
-  return problems.hasErrors ? { problems: found } : { document, digest: digestOf(document), problems: found };
+  if (problems.hasErrors) return { problems: found };
+  // Computed where it is asked for: whoever adds code to the document makes another one.
+  return {
+    document,
+    problems: found,
+    get digest() {
+      return digestOf(document);
+    },
+  };
 }
 
 function check(source: WorkflowSource, problems: ProblemList): CanonicalWorkflow {
