@@ -38,6 +38,7 @@ import { registerTokens } from "./command/tokens.ts";
 import { registerUsers } from "./command/users.ts";
 import { registerValidate } from "./command/validate.ts";
 import { registerWaits } from "./command/waits.ts";
+import { registerEndpoints } from "./command/endpoints.ts";
 import { registerWebhooks } from "./command/webhooks.ts";
 import { registerVersion } from "./command/version.ts";
 import { registerWorkflows } from "./command/workflows.ts";
@@ -92,6 +93,7 @@ export function makeProgram(): Command {
     registerApprovals,
     registerWaits,
     registerWebhooks,
+    registerEndpoints,
     registerRuns,
     registerWorkflows,
     registerAgents,

@@ -59,6 +59,7 @@ import { PgCommitStore } from "./database/store/pg-commit.store.ts";
 import { PgDispatchStore } from "./database/store/pg-dispatch.store.ts";
 import { PgOperationStore } from "./database/store/operation.store.ts";
 import { PgRunStore } from "./database/store/run.store.ts";
+import { PgEndpointStore } from "./database/store/endpoint-store.ts";
 import { PgWebhookStore } from "./database/store/webhook-store.ts";
 import { PgRelayStore } from "./database/store/relay-store.ts";
 import { PgCacheStore } from "./database/store/cache-store.ts";
@@ -103,7 +104,7 @@ import { MemberService } from "./project/member.service.ts";
 import { VariableController } from "./project/variable.controller.ts";
 import { VariableService } from "./project/variable.service.ts";
 import { ProjectController } from "./project/project.controller.ts";
-import { relayLoop } from "./relay/relay-loop.ts";
+import { makeHooksSide } from "./hooks-side.ts";
 import { RELEASE, type Release } from "./project/release.ts";
 import { ReportService } from "./result/report.service.ts";
 import { cacheSweepLoop } from "./retention/cache-sweep-loop.ts";
@@ -128,7 +129,6 @@ import { ScheduleService } from "./schedule/schedule.service.ts";
 import { searchLoop } from "./search/search-loop.ts";
 import { TickStarter } from "./schedule/tick-starter.ts";
 import { RunRequestController } from "./trigger/run-request.controller.ts";
-import { makeWebhookSide } from "./webhook/webhook-side.ts";
 import { DeployController } from "./workflow/deploy.controller.ts";
 import { DeployService } from "./workflow/deploy.service.ts";
 import { WorkflowEditions } from "./workflow/editions.ts";
@@ -207,14 +207,9 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const childStarter = new ChildStarter(commit, commitStore, editions, early);
   const scheduleStore = new PgScheduleStore(pools.engine, pools.api);
   const tickStarter = new TickStarter(commit, scheduleStore, editions, early);
-  const triggerStarter = new TriggerStarter({
-    commit,
-    store: new PgDeliveryStore(pools.engine),
-    editions,
-    early,
-    isUnavailable,
-    log: dispatchLog,
-  });
+  const deliveries = new PgDeliveryStore(pools.engine);
+  const startParts = { commit, store: deliveries, editions, early, isUnavailable, log: dispatchLog };
+  const triggerStarter = new TriggerStarter(startParts);
   const runStore = new PgRunStore(pools.api, pools.engine);
   const audit = new PgAudit(pools.api);
   const runs = new RunService(runStore, editions, commit, audit);
@@ -250,7 +245,6 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
         ]),
       }),
       telling,
-      relayLoop(new PgRelayStore(pools.engine), signals, dispatchLog),
       scheduleLoop(scheduleStore, tickStarter, newId, log),
       backfills.loop,
       deadlineLoop(dispatchStore, commit, dispatchLog),
@@ -299,18 +293,26 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
     queuedMax: limits.queuedMax,
     countQueued: (projectId, max) => runStore.countQueued(projectId, max),
   });
-  const webhookSide = makeWebhookSide({
-    store: new PgWebhookStore(pools.api),
-    starter: triggerStarter,
-    editions,
-    sealKey: keys.sealKey,
-    newId,
-    nowMs: () => clock.nowMs(),
-    publicUrl: () => site.url(),
-    secretUrls: config.secretUrls,
-    checkQueue: (project) => startLimits.checkQueue(project),
-    perSecond: limits.webhooksPerSecond,
+  const hooks = makeHooksSide({
+    webhooks: {
+      store: new PgWebhookStore(pools.api),
+      starter: triggerStarter,
+      editions,
+      sealKey: keys.sealKey,
+      newId,
+      nowMs: () => clock.nowMs(),
+      publicUrl: () => site.url(),
+      secretUrls: config.secretUrls,
+      checkQueue: (project) => startLimits.checkQueue(project),
+      perSecond: limits.webhooksPerSecond,
+    },
+    endpoints: new PgEndpointStore(pools.api, pools.engine),
+    relay: new PgRelayStore(pools.engine, () => site.url()),
+    egress,
+    signals,
+    log: dispatchLog,
   });
+  if (config.roles.has("loops")) loops.push(...hooks.loops);
   const draining = { now: false };
   const release: Release = { version: around.version, schema: schemaVersion, startedAt: new Date().toISOString() };
   const health: Health = {
@@ -379,7 +381,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       LiveController,
       EventController,
       ApprovalController,
-      ...webhookSide.controllers,
+      ...hooks.controllers,
       ...agentSide.controllers,
     ],
     providers: [
@@ -430,7 +432,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
         useValue: new ApprovalService(new PgApprovalStore(pools.api), runs, editions, commit, audit),
       },
       { provide: EventReader, useValue: reader },
-      ...webhookSide.providers,
+      ...hooks.providers,
       ...agentSide.providers,
     ],
   };

@@ -16,10 +16,14 @@ export interface EgressRequest {
   readonly method?: "GET" | "POST";
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** How long an answer may take; 10 s unless said. */
+  readonly timeoutMs?: number;
 }
 
 export interface EgressAnswer {
   readonly status: number;
+  /** When to ask again, in the words of the other side. */
+  readonly retryAfter?: string;
   readonly text: string;
 }
 
@@ -50,7 +54,13 @@ export class DirectEgress implements Egress {
     this.checked = new Agent({ connectTimeout: timeoutMs, connect: { lookup: publicLookup } });
   }
 
-  async send(address: string, sent: EgressRequest = {}): Promise<EgressAnswer> {
+  /** What can be said of an address before it is connected to. @throws egress_denied */
+  check(address: string, { tls = false }: { readonly tls?: boolean } = {}): void {
+    const { url, named } = this.addressOf(address);
+    if (tls && !named && url.protocol !== "https:") throw denied(url.host, "only https");
+  }
+
+  private addressOf(address: string): { readonly url: URL; readonly named: boolean } {
     const url = URL.canParse(address) ? new URL(address) : undefined;
     if (url === undefined || !["http:", "https:"].includes(url.protocol))
       throw denied(address.slice(0, 200), "only http and https");
@@ -62,14 +72,20 @@ export class DirectEgress implements Egress {
       // A literal address is never looked up, so it is checked here.
       if (isIP(literal) !== 0 && !isPublicAddress(literal)) throw denied(url.host, "not a public address");
     }
-    const signal = AbortSignal.timeout(timeoutMs);
+    return { url, named };
+  }
+
+  async send(address: string, sent: EgressRequest = {}): Promise<EgressAnswer> {
+    const { url, named } = this.addressOf(address);
+    const answerMs = sent.timeoutMs ?? timeoutMs;
+    const signal = AbortSignal.timeout(answerMs);
     const answer = await request(url, {
       method: sent.method ?? "GET",
       headers: { ...sent.headers },
       ...(sent.body === undefined ? {} : { body: sent.body }),
       dispatcher: named ? this.open : this.checked,
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
+      headersTimeout: answerMs,
+      bodyTimeout: answerMs,
       signal,
     });
     const parts: Buffer[] = [];
@@ -79,7 +95,9 @@ export class DirectEgress implements Egress {
       if (bytes > answerBytesMax) throw new Error(`${url.host} answers more than ${answerBytesMax} bytes`);
       parts.push(part);
     }
-    return { status: answer.statusCode, text: Buffer.concat(parts).toString("utf8") };
+    const { "retry-after": retryAfter } = answer.headers;
+    const text = Buffer.concat(parts).toString("utf8");
+    return { status: answer.statusCode, text, ...(typeof retryAfter === "string" ? { retryAfter } : {}) };
   }
 
   async close(): Promise<void> {

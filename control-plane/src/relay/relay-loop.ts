@@ -1,4 +1,4 @@
-// The event log, read once for those outside it: triggers that listen to the ends of runs.
+// The event log, read once for those outside it: triggers that listen to the ends of runs, and endpoints.
 //  R1. The place in the log moves in the transaction that writes what follows from what was read. So each end of a run
 //      fires each trigger once, whatever dies, and with any number of replicas: one reads, the others pass by.
 //  R2. Only what is certainly over is read (`pg_snapshot_xmin`), so nothing comes in behind the place.
@@ -16,6 +16,7 @@ const gatherMs = 25;
 export function relayLoop(
   store: RelayStore,
   signals: CommitSignals,
+  wakeSending: () => void,
   log: Logger,
   scheduler: Scheduler = realScheduler,
 ): Loop {
@@ -30,6 +31,7 @@ export function relayLoop(
       const relayed = await store.relay(batchMax);
       ({ isListened } = relayed);
       if (relayed.fired > 0) signals.tellDue();
+      if (relayed.told > 0) wakeSending();
       return relayed.isFull;
     },
   });

@@ -5,6 +5,8 @@ export interface Relayed {
   readonly isFull: boolean;
   /** Starts of runs that are due now. */
   readonly fired: number;
+  /** Messages to endpoints. */
+  readonly told: number;
   /** Whether anybody listens to the event log at all. */
   readonly isListened: boolean;
 }

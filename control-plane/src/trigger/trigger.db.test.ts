@@ -58,7 +58,7 @@ async function replica(dies: () => boolean = () => false) {
     log,
   });
   const events = new PgEventStore(pools.engine, pools.api);
-  const relay = new PgRelayStore(pools.engine);
+  const relay = new PgRelayStore(pools.engine, () => "");
   return {
     loop,
     events,

@@ -12,12 +12,12 @@ export interface WebhookSide {
   readonly providers: readonly Provider[];
 }
 
-type Parts = Omit<ReceiveParts & WebhookParts, "secrets" | "secretUrls"> & {
+export type WebhookSideParts = Omit<ReceiveParts & WebhookParts, "secrets" | "secretUrls"> & {
   readonly sealKey: Buffer;
   readonly secretUrls: readonly string[];
 };
 
-export function makeWebhookSide({ sealKey, secretUrls, ...parts }: Parts): WebhookSide {
+export function makeWebhookSide({ sealKey, secretUrls, ...parts }: WebhookSideParts): WebhookSide {
   const shared = { ...parts, secrets: new WebhookSecrets(new Seal(sealKey, "capstan webhook secret v1")) };
   return {
     controllers: [HookController, WebhookController],

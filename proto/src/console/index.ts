@@ -33,6 +33,7 @@ export * from "./limit.ts";
 export * from "./variable.ts";
 export * from "./live.ts";
 export * from "./delivery.ts";
+export { endpointEvents, type EndpointEvent, type EndpointView, type MessageView } from "./endpoint.ts";
 export {
   type DeliveryDetail,
   type DeliveryView,

@@ -4,6 +4,7 @@ import { agentRoutes } from "./agent-routes.ts";
 import { meSchema, versionSchema } from "./auth.ts";
 import { backfillRoutes } from "./backfill-routes.ts";
 import { deviceRoutes } from "./device-routes.ts";
+import { endpointRoutes } from "./endpoint-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { peopleRoutes } from "./people-routes.ts";
@@ -54,6 +55,7 @@ export const routes = {
   ...userRoutes,
   ...scheduleRoutes,
   ...webhookRoutes,
+  ...endpointRoutes,
   ...signInRoutes,
   ...deviceRoutes,
 } as const satisfies Record<string, Route>;

@@ -1,0 +1,210 @@
+// Endpoints against a receiver of this test: signed, at least once, in order for each run, and with what answers ask for.
+import { createHmac } from "node:crypto";
+import http from "node:http";
+import pg from "pg";
+import { afterAll, beforeEach, expect, test } from "vitest";
+import { cloneDatabase } from "../../../test/support/database.ts";
+import { until } from "../../../test/support/until.ts";
+import { serverFixture, type Answer } from "../testing/server-fixture.ts";
+
+interface Got {
+  readonly id: string;
+  readonly isSigned: boolean;
+  readonly type: string;
+  readonly run: string;
+}
+let got: Got[] = [];
+let secrets: string[] = [];
+/** What the receiver answers next; 204 where there is nothing left. */
+let answers: { readonly status: number; readonly headers?: Record<string, string> }[] = [];
+
+const receiver = http.createServer((request, response) => {
+  let body = "";
+  request.setEncoding("utf8");
+  request.on("data", (part: string) => (body += part));
+  request.on("end", () => {
+    const { "webhook-id": id, "webhook-timestamp": time, "webhook-signature": signature } = request.headers;
+    const right = secrets.map((secret) => {
+      const key = Buffer.from(secret.slice("whsec_".length), "base64");
+      return `v1,${createHmac("sha256", key)
+        .update(`${String(id)}.${String(time)}.${body}`)
+        .digest("base64")}`;
+    });
+    const isFresh = Math.abs(Date.now() / 1000 - Number(time)) < 300;
+    const isSigned = isFresh && right.every((one) => String(signature).split(" ").includes(one));
+    const { type, data } = JSON.parse(body) as { type: string; data: { run?: { name: string } } }; // what we send
+    got.push({ id: String(id), isSigned, type, run: data.run?.name ?? "" });
+    const { status, headers } = answers.shift() ?? { status: 204 };
+    response.writeHead(status, headers).end();
+  });
+});
+await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+const address = receiver.address();
+const host = `127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`;
+
+const database = await cloneDatabase();
+const server = await serverFixture(database, { CAPSTAN_EGRESS__ALLOW: host });
+const owner = new pg.Client({ connectionString: database.url });
+await owner.connect();
+afterAll(async () => {
+  await owner.end();
+  await server.close();
+  await new Promise((resolve) => receiver.close(resolve));
+});
+const P = "/projects/default";
+await server.deploy("version: 1\nname: job\ntasks: { a: { wait: 1ms } }\n");
+await server.deploy("version: 1\nname: other\ntasks: { a: { wait: 1ms } }\n");
+
+beforeEach(async () => {
+  for (const { id } of await listed()) await server.call("DELETE", `${P}/endpoints/${id}`);
+  got = [];
+  answers = [];
+});
+
+const listed = async (): Promise<readonly { id: string; state: string; reason: string | null }[]> =>
+  (await server.call("GET", `${P}/endpoints`)).body["data"] as { id: string; state: string; reason: string | null }[]; // of endpointList
+const create = (body: object, headers = {}): Promise<Answer> =>
+  server.call(
+    "POST",
+    `${P}/endpoints`,
+    { url: `http://${host}/hook`, types: ["run.started", "run.succeeded"], ...body },
+    headers,
+  );
+/** An endpoint with its secret; answers its path. */
+async function made(body: object = {}): Promise<string> {
+  const { status, body: answer } = await create(body);
+  expect(status).toBe(201);
+  secrets = [String(answer["secret"])];
+  return `${P}/endpoints/${(answer["endpoint"] as { id: string }).id}`; // of endpointCreate
+}
+const run = (workflow = "job") => server.call("POST", `${P}/workflows/${workflow}/runs?wait=20s`, {});
+const received = (count: number): Promise<readonly Got[]> =>
+  until(`${count} messages`, 30_000, async () => (got.length >= count ? got : undefined));
+interface Message {
+  readonly id: string;
+  readonly state: string;
+  readonly attempts: number;
+  readonly tries: readonly { readonly status: number | null; readonly error: string | null }[];
+}
+const messages = async (path: string): Promise<readonly Message[]> =>
+  (await server.call("GET", `${path}/deliveries`)).body["data"] as Message[]; // of endpointDeliveries
+/** The next try comes now, and not after its pause. */
+const dueNow = () => owner.query("UPDATE endpoint_deliveries SET next_at = clock_timestamp() WHERE outcome IS NULL");
+
+test("what happens to runs is sent signed, in order for each run, and only what was asked for", async () => {
+  await made({ workflows: ["job"] });
+  await Promise.all([run("other"), ...Array.from({ length: 10 }, () => run())]);
+  const found = await received(20);
+  expect(found.every((one) => one.isSigned)).toBe(true);
+  expect(new Set(found.map(({ id }) => id)).size).toBe(20);
+  for (const name of new Set(found.map((one) => one.run)))
+    expect(
+      found.filter((one) => one.run === name).map(({ type }) => type),
+      name,
+    ).toEqual(["run.started", "run.succeeded"]);
+  expect(found.filter((one) => one.run.startsWith("other"))).toEqual([]);
+});
+
+test("what is not taken is sent again under the same id, and those behind it wait; Retry-After is honoured", async () => {
+  const path = await made();
+  answers = [{ status: 500 }, { status: 503, headers: { "retry-after": "3600" } }];
+  await run();
+  await received(1);
+  await until("the first try is written", 20_000, async () =>
+    (await messages(path))[1]?.tries.length === 1 ? true : undefined,
+  );
+  await dueNow();
+  await received(2);
+  await until("the second try is written", 20_000, async () =>
+    (await messages(path))[1]?.tries.length === 2 ? true : undefined,
+  );
+  expect(got.map(({ type }) => type)).toEqual(["run.started", "run.started"]);
+  const { rows } = await owner.query<{ inS: number }>(
+    `SELECT extract(epoch FROM next_at - clock_timestamp())::float8 AS "inS" FROM endpoint_deliveries WHERE attempts = 2`,
+  );
+  expect(rows[0]?.inS).toBeGreaterThan(3_500);
+  expect((await listed())[0]?.state).toBe("failing");
+  await dueNow();
+  const found = await received(4);
+  expect(found.map(({ type }) => type)).toEqual(["run.started", "run.started", "run.started", "run.succeeded"]);
+  expect(new Set(found.slice(0, 3).map(({ id }) => id)).size).toBe(1);
+  await until("both are written", 20_000, async () =>
+    (await messages(path)).every(({ state }) => state === "delivered") ? true : undefined,
+  );
+  expect((await messages(path)).map(({ tries }) => tries.map(({ status }) => status))).toEqual([
+    [204],
+    [500, 503, 204],
+  ]);
+  expect((await listed())[0]?.state).toBe("active");
+});
+
+test("410 switches an endpoint off; enabled again, it gets what waited, and a replay keeps its id", async () => {
+  const path = await made();
+  answers = [{ status: 410 }];
+  await server.call("POST", `${path}/actions/test`);
+  await received(1);
+  await until("it is off", 20_000, async () => ((await listed())[0]?.state === "disabled" ? true : undefined));
+  expect((await listed())[0]?.reason).toContain("410");
+  // What happens meanwhile is not kept for it; what was asked for is.
+  await run();
+  await server.call("POST", `${path}/actions/test`);
+  expect(got).toHaveLength(1);
+  expect((await server.call("POST", `${path}/actions/enable`)).body["state"]).toBe("active");
+  expect((await received(2)).map(({ type }) => type)).toEqual(["test", "test"]);
+  const failed = (await messages(path)).find(({ state }) => state === "failed");
+  const again = await server.call("POST", `${path}/deliveries/${failed?.id ?? ""}/actions/replay`);
+  expect(again.status).toBe(200);
+  expect((await received(3))[2]?.id).toBe(failed?.id);
+});
+
+test("after all pauses a message has failed; five days without a success switch the endpoint off", async () => {
+  const path = await made();
+  answers = Array.from({ length: 20 }, () => ({ status: 500 }));
+  expect((await server.call("POST", `${path}/actions/test`)).body).toMatchObject({ type: "test", state: "pending" });
+  await received(1);
+  await until("its try is written", 20_000, async () =>
+    (await messages(path))[0]?.tries.length === 1 ? true : undefined,
+  );
+  await owner.query("UPDATE endpoint_deliveries SET attempts = 9, next_at = clock_timestamp()");
+  await owner.query("UPDATE endpoints SET failing_since = clock_timestamp() - interval '6 days'");
+  await received(2);
+  await until("it has failed", 20_000, async () => ((await messages(path))[0]?.state === "failed" ? true : undefined));
+  expect((await listed())[0]).toMatchObject({ state: "disabled", reason: "no delivery has succeeded for 5 days" });
+});
+
+test("for a day both secrets sign; each is shown once, and again to the same key", async () => {
+  const path = await made();
+  const key = { "idempotency-key": "once" };
+  const rotated = await server.call("POST", `${path}/actions/rotate`, undefined, key);
+  expect((await server.call("POST", `${path}/actions/rotate`, undefined, key)).body).toEqual(rotated.body);
+  secrets.push(String(rotated.body["secret"]));
+  await server.call("POST", `${path}/actions/test`);
+  expect((await received(1))[0]?.isSigned).toBe(true);
+  const stored = await owner.query<{ text: string }>("SELECT s::text AS text FROM endpoint_secrets s");
+  const shown = JSON.stringify([await listed(), stored.rows, (await server.call("GET", `${P}/audit`)).body]);
+  for (const secret of secrets) expect(shown).not.toContain(secret);
+});
+
+test("addresses within are refused when they are made, and when a name leads there", async () => {
+  for (const url of [
+    "http://example.com/hook",
+    "https://127.0.0.1/hook",
+    "https://10.0.0.1/hook",
+    "https://[::1]/hook",
+    "https://169.254.169.254/latest/meta-data",
+    "https://user:secret@example.com/",
+    "https://example.com:22/",
+    "file:///etc/passwd",
+    "nonsense",
+  ])
+    expect(await create({ url }), url).toMatchObject({ status: 422, body: { code: "egress_denied" } });
+  expect((await create({ types: ["run.unknown"] })).status).toBe(400);
+  const path = await made({ url: "https://localhost/hook" });
+  await server.call("POST", `${path}/actions/test`);
+  const [message] = await until("its try is written", 20_000, async () => {
+    const found = await messages(path);
+    return found[0]?.tries.length === 1 ? found : undefined;
+  });
+  expect(message?.tries[0]).toMatchObject({ status: null, error: expect.stringContaining("not public") });
+  expect((await server.call("GET", `${P}/endpoints/ep_nothing`)).status).toBe(404);
+});
