@@ -107,10 +107,7 @@ import { ProjectController } from "./project/project.controller.ts";
 import { makeHooksSide } from "./hooks-side.ts";
 import { RELEASE, type Release } from "./project/release.ts";
 import { ReportService } from "./result/report.service.ts";
-import { cacheSweepLoop } from "./retention/cache-sweep-loop.ts";
-import { eventSweepLoop } from "./retention/event-sweep-loop.ts";
-import { holdSweepLoop } from "./retention/hold-sweep-loop.ts";
-import { sweepLoop } from "./retention/sweep-loop.ts";
+import { sweepLoops } from "./retention/sweep-loops.ts";
 import { RunController } from "./run/run.controller.ts";
 import { RunService } from "./run/run.service.ts";
 import { SteerController } from "./run/steer.controller.ts";
@@ -123,6 +120,8 @@ import { ChildStarter } from "./trigger/child-starter.ts";
 import { EarlyRuns } from "./trigger/early-run.ts";
 import { TriggerStarter } from "./trigger/trigger-starter.ts";
 import { StartLimits } from "./trigger/start-limits.ts";
+import { FireController } from "./fire/fire.controller.ts";
+import { FireService } from "./fire/fire.service.ts";
 import { ScheduleController } from "./schedule/schedule.controller.ts";
 import { scheduleLoop } from "./schedule-loop.ts";
 import { ScheduleService } from "./schedule/schedule.service.ts";
@@ -217,6 +216,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const again = new AgainService({ runs, editions, commit, snapshots: commitStore, paths, audit, early });
   const store = new PgBackfillStore(pools.engine, pools.api);
   const nowMs = (): number => clock.nowMs();
+  const schedules = new ScheduleService(scheduleStore, nowMs);
   const backfills = makeBackfills({ store, commit, signals, editions, early, again, nowMs, newId, log });
   const loops: Loop[] = [
     leaseClockLoop(dispatchStore, clock, dispatchLog),
@@ -248,10 +248,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       scheduleLoop(scheduleStore, tickStarter, newId, log),
       backfills.loop,
       deadlineLoop(dispatchStore, commit, dispatchLog),
-      sweepLoop(sweeps, log),
-      holdSweepLoop(sweeps, log),
-      cacheSweepLoop(sweeps, log),
-      eventSweepLoop(sweeps, log),
+      ...sweepLoops(sweeps, log),
       searchLoop(new PgSearchStore(pools.engine), log),
     );
   }
@@ -369,6 +366,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       LimitController,
       VariableController,
       ScheduleController,
+      FireController,
       WorkflowController,
       DeployController,
       RunRequestController,
@@ -423,7 +421,8 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: VariableService, useValue: new VariableService(variables) },
       { provide: EarlyRuns, useValue: early },
       { provide: LimitService, useValue: new LimitService(limitStore, limitStore) },
-      { provide: ScheduleService, useValue: new ScheduleService(scheduleStore, () => clock.nowMs()) },
+      { provide: ScheduleService, useValue: schedules },
+      { provide: FireService, useValue: new FireService({ schedules, commit, editions, early, nowMs }) },
       { provide: QueueService, useValue: queue },
       { provide: EVENT_LOG, useValue: eventLog },
       { provide: EVENTS, useValue: events },

@@ -287,6 +287,17 @@ test("12 · patient rows stay on premises, and a mean over groups that hide ever
   expect(logs.stdout).toContain(`surgery: ${kpi["surgery"]?.toFixed(2)}`);
 });
 
+test("13 · a schedule says when it fires, and starts a run by hand for the window since its last tick", async () => {
+  const explained = await product.cli(["schedules", "explain", "morning_report"]);
+  expect(explained.code, explained.stderr).toBe(0);
+  const fired = await product.cli(["schedules", "fire", "morning_report", "-o", "name"]);
+  expect(fired.code, fired.stderr).toBe(0);
+  const run = await product.finished(fired.stdout.trim());
+  expect(run.state).toBe("succeeded");
+  expect(run.inputs["since"]).toMatch(/^\d{4}-\d\d-\d\dT0[45]:30:00Z$/);
+  expect(run.trigger).toMatchObject({ kind: "schedule", byHand: true });
+});
+
 test("the agent and its runners open no TCP port", () => {
   const agents = product.processes(/agent\/(dist|src)\/|runner/).map((one) => one.pid);
   expect(agents.length).toBeGreaterThan(0);

@@ -46,12 +46,19 @@ export function explanationText(one: Explanation, now: number): string {
 export function registerExplain(program: Command, context: (command: Command) => Context): void {
   program
     .command("explain")
-    .summary("why a run or task does not run, or why it failed")
-    .argument("<ref>", "RUN[/TASK], an id, or @last")
+    .summary("why a run, task or schedule does not run, or why it failed")
+    .argument("<ref>", "RUN[/TASK], an id, @last, or a schedule: WORKFLOW.TRIGGER")
     .addHelpText("before", "Examples:\n  capstan explain hello-1/measure\n  capstan explain @last-failed\n")
     .action(async (text: string, _: unknown, command: Command) => {
       const ctx = context(command);
       const client = ctx.client();
+      // Runs have a number behind a hyphen, schedules a point: WORKFLOW.TRIGGER.
+      if (/^[a-z][a-z0-9_]*\.[a-z][a-z0-9_-]*$/.test(text)) {
+        return (await import("./schedules.ts")).explained(
+          ctx,
+          await client.call("scheduleExplain", { params: { schedule: text } }),
+        );
+      }
       const { run, task } = await resolveReference(client, text);
       const now = Date.now();
       if (task !== undefined) {

@@ -10,6 +10,13 @@ interface ListFlags {
   readonly workflow: readonly string[];
   readonly state: readonly RunState[];
   readonly label: readonly string[];
+  readonly input: readonly string[];
+  readonly trigger: readonly string[];
+  readonly agent: readonly string[];
+  readonly error?: string;
+  readonly longerThan?: number;
+  readonly shorterThan?: number;
+  readonly backfill?: string;
   readonly since?: string;
   readonly until?: string;
   readonly limit: number;
@@ -21,6 +28,12 @@ function limit(text: string): number {
   if (!/^[1-9]\d{0,2}$/.test(text) || Number(text) > 500)
     throw new InvalidArgumentError("a whole number from 1 to 500 is needed");
   return Number(text);
+}
+
+function milliseconds(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError("a duration is needed, such as 10m");
+  return ms;
 }
 
 /** A time, or how long ago: `2h`, `2027-01-05`, `2027-01-05T10:00:00Z`. */
@@ -40,12 +53,22 @@ export function registerRuns(program: Command, context: (command: Command) => Co
     .option("--workflow <name>", "only this workflow; may be repeated", collect, [])
     .addOption(new Option("--state <state...>", "only these states").choices(runStates).default([]))
     .option("--label <key:value>", "only with this label; may be repeated", collect, [])
+    .option("--input <key:value>", "only with this value of an input; may be repeated", collect, [])
+    .option("--error <words>", "only whose failure has all these words")
+    .option("--trigger <kind>", "only asked for by: manual, api, schedule, backfill …; may be repeated", collect, [])
+    .option("--agent <name>", "only on which this agent worked; may be repeated", collect, [])
+    .option("--longer-than <duration>", "only that took at least so long: 10m", milliseconds)
+    .option("--shorter-than <duration>", "only that took at most so long", milliseconds)
+    .option("--backfill <id>", "only of this backfill")
     .option("--since <time>", "created after a time, or within a duration such as 2h", moment)
     .option("--until <time>", "created before", moment)
     .option("--limit <n>", "how many", limit, 50)
     .option("--cursor <cursor>", "go on after an earlier list")
     .option("--all", "all of them")
-    .addHelpText("before", "Examples:\n  capstan runs list --state failed --since 24h\n  capstan runs list -o name\n")
+    .addHelpText(
+      "before",
+      "Examples:\n  capstan runs list --state failed --since 24h\n  capstan runs list -o name\n  capstan runs list --error 'connection refused' --input customer:42\n",
+    )
     .action(async (flags: ListFlags, command: Command) => list(context(command), flags));
   runs
     .command("show")
@@ -64,6 +87,13 @@ async function list(ctx: Context, flags: ListFlags): Promise<void> {
     ...(flags.workflow.length > 0 ? { workflow: [...flags.workflow] } : {}),
     ...(flags.state.length > 0 ? { state: [...flags.state] } : {}),
     ...(flags.label.length > 0 ? { label: [...flags.label] } : {}),
+    ...(flags.input.length > 0 ? { input: [...flags.input] } : {}),
+    ...(flags.trigger.length > 0 ? { trigger: [...flags.trigger] } : {}),
+    ...(flags.agent.length > 0 ? { agent: [...flags.agent] } : {}),
+    ...(flags.error === undefined ? {} : { error: flags.error }),
+    ...(flags.longerThan === undefined ? {} : { durationMsMin: flags.longerThan }),
+    ...(flags.shorterThan === undefined ? {} : { durationMsMax: flags.shorterThan }),
+    ...(flags.backfill === undefined ? {} : { backfill: flags.backfill }),
     ...(flags.since === undefined ? {} : { createdAfter: flags.since }),
     ...(flags.until === undefined ? {} : { createdBefore: flags.until }),
   };

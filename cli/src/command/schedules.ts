@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from "commander";
-import type { RouteResponse, ScheduleSteered, ScheduleView } from "@capstan/proto";
+import type { RouteResponse, ScheduleExplanation, ScheduleSteered, ScheduleView } from "@capstan/proto";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/table.ts";
 
@@ -31,6 +31,14 @@ const steeredColumns: readonly Column<ScheduleSteered>[] = [
   { title: "STATE", key: "state", value: (one) => one.state },
   { title: "BEFORE", key: "already", value: (one) => (one.already ? "already" : "") },
 ];
+
+/** Prints why a schedule does not fire, or when it does. */
+export function explained(ctx: Context, one: ScheduleExplanation): void {
+  const last = one.last === null ? "" : `  last    ${one.last.at}  ${one.last.run ?? ""}\n`;
+  const missed = one.missed === null ? "" : `  missed  ${one.missed.at}: ${one.missed.detail ?? one.missed.meaning}\n`;
+  const step = one.do === null ? "" : `  do      ${one.do}\n`;
+  ctx.out.one(one, one.schedule, () => `${one.sentence}\n${last}${missed}${step}`);
+}
 
 function count(text: string): number {
   const number = Number(text);
@@ -74,6 +82,28 @@ export function registerSchedules(program: Command, context: (command: Command) 
       const page = await ctx.client().call("scheduleMisses", { params: { schedule } });
       ctx.out.list(page.data, missColumns, (one) => one.at, page);
       if (page.data.length === 0) ctx.out.hint("Every tick became a run.");
+    });
+  schedules
+    .command("explain")
+    .summary("when a schedule fires next, or why it does not")
+    .argument("<schedule>", "WORKFLOW.TRIGGER")
+    .action(async (schedule: string, _: unknown, command: Command) => {
+      const ctx = context(command);
+      explained(ctx, await ctx.client().call("scheduleExplain", { params: { schedule } }));
+    });
+  schedules
+    .command("fire")
+    .summary("start its run now, as a tick of this moment; its own ticks stay as they are")
+    .argument("<schedule>", "WORKFLOW.TRIGGER")
+    .action(async (schedule: string, _: unknown, command: Command) => {
+      const ctx = context(command);
+      const client = ctx.client();
+      const run = await client.call("scheduleFire", { params: { schedule } });
+      ctx.out.one(
+        run,
+        run.name,
+        () => `${run.name}  ${ctx.out.state(run.state)}  ${client.page(`/runs/${run.name}`)}\n`,
+      );
     });
   schedules
     .command("pause")

@@ -1,5 +1,5 @@
 import { Controller, Inject } from "@nestjs/common";
-import type { RouteResponse, ScheduleSteered, ScheduleView } from "@capstan/proto";
+import type { RouteResponse, ScheduleExplanation, ScheduleSteered, ScheduleView } from "@capstan/proto";
 import { Call, type CallOf } from "../http/call.ts";
 import { Handles } from "../http/handle.ts";
 import { ScheduleService } from "./schedule.service.ts";
@@ -10,6 +10,11 @@ export class ScheduleController {
 
   constructor(@Inject(ScheduleService) schedules: ScheduleService) {
     this.schedules = schedules;
+  }
+
+  @Handles("scheduleExplain")
+  explain(@Call("scheduleExplain") { project, params }: CallOf<"scheduleExplain">): Promise<ScheduleExplanation> {
+    return this.schedules.explain(project, params.schedule);
   }
 
   @Handles("scheduleList")

@@ -256,6 +256,54 @@ test("a deploy keeps the next tick of a schedule that is as it was, and takes aw
   }
 });
 
+test("a run by hand is a tick of now, once for a key; and each state of a schedule has a sentence and a next step", async () => {
+  const server = await serverFixture(await cloneDatabase());
+  try {
+    const source = (more: string): string => `version: 1
+name: w
+inputs: { from: string }
+triggers: [{ schedule: { cron: "0 0 1 1 *", ${more} }, inputs: { from: "\${{ string(run.window.start) }}" } }]
+${waitsForever}`;
+    const S = "/projects/default/schedules/w.schedule";
+    await server.deploy(source("jitter: 0s"));
+    const key = { "idempotency-key": "now" };
+    const fired = await server.call("POST", `${S}/actions/fire`, undefined, key);
+    expect(fired).toMatchObject({
+      status: 202,
+      body: {
+        name: "w-1",
+        inputs: { from: expect.stringMatching(/-01-01T00:00:00Z$/) },
+        trigger: { kind: "schedule", byHand: true },
+      },
+    });
+    const again = await server.call("POST", `${S}/actions/fire`, undefined, key);
+    expect(again).toMatchObject({ status: 202, body: { name: "w-1" } });
+    expect(again.headers.get("idempotency-replayed")).toBe("true");
+    const said = async () => (await server.call("GET", `${S}/explain`)).body;
+    expect(await said()).toMatchObject({
+      code: "active",
+      sentence: expect.stringMatching(/^w\.schedule fires next at \d{4}-01-01T00:00:00.000Z, in \d+ d/),
+      last: null,
+      missed: null,
+      do: null,
+    });
+    await server.call("POST", `${S}/actions/pause`, { reason: "holidays" });
+    expect(await said()).toMatchObject({
+      code: "paused",
+      sentence: expect.stringMatching(/it is paused by local since .*: holidays\./),
+      do: "capstan schedules resume w.schedule",
+    });
+    await server.call("POST", `${S}/actions/resume`);
+    await server.call("POST", "/projects/default/workflows/w/actions/pause", {});
+    expect(await said()).toMatchObject({ code: "workflow_paused", do: "capstan resume w" });
+    await server.deploy(source('to: "2020-01-01", from: "2019-01-01"').replace("0 0 1 1 *", "0 0 * * *"));
+    expect(await said()).toMatchObject({ code: "over" });
+    expect((await server.call("POST", "/projects/default/schedules/nobody.x/actions/fire")).status).toBe(404);
+  } finally {
+    await server.close();
+  }
+}, 60_000);
+
 test("a paused schedule and a paused workflow start nothing and say so; what cannot be read stops nobody else", async () => {
   const one = await replica();
   const paused = await deploy(`triggers: [{ schedule: { cron: "0 0 * * *" } }]\n${waitsForever}`);

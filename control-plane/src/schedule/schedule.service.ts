@@ -3,16 +3,17 @@ import {
   AppError,
   formatDuration,
   formatTime,
-  missReasons,
   nextFires,
   type CanonicalSchedule,
   type MissView,
   type RouteResponse,
+  type ScheduleExplanation,
   type ScheduleSteered,
   type ScheduleView,
 } from "@capstan/proto";
 import type { ProjectScope } from "../http/request-context.ts";
 import type { ScheduleRecord, ScheduleStore } from "./schedule.store.ts";
+import { explainSchedule, missView } from "./explain.ts";
 import { readSpec, scheduleName } from "./spec.ts";
 
 const nextMax = 10;
@@ -56,13 +57,15 @@ export class ScheduleService {
   async misses(project: ProjectScope, schedule: string): Promise<MissView[]> {
     const { workflow, trigger } = await this.find(project, schedule);
     const found = await this.store.misses(project.id, { workflow, trigger }, missesMax);
-    return found.map(({ tickMs, reason, detail, recordedMs }) => ({
-      at: formatTime(tickMs),
-      reason,
-      meaning: missReasons[reason],
-      detail: detail ?? null,
-      recordedAt: formatTime(recordedMs),
-    }));
+    return found.map(missView);
+  }
+
+  /** When it fires next, or why it does not. @throws not_found */
+  async explain(project: ProjectScope, schedule: string): Promise<ScheduleExplanation> {
+    const record = await this.find(project, schedule);
+    const { workflow, trigger } = record;
+    const [newest] = await this.store.misses(project.id, { workflow, trigger }, 1);
+    return explainSchedule(scheduleView(record), newest, this.nowMs());
   }
 
   /** Repeats are harmless. @throws not_found */
@@ -77,7 +80,8 @@ export class ScheduleService {
     return { schedule, state: pause === undefined ? "active" : "paused", already: !changed };
   }
 
-  private async find(project: ProjectScope, schedule: string): Promise<ScheduleRecord> {
+  /** @throws not_found */
+  async find(project: ProjectScope, schedule: string): Promise<ScheduleRecord> {
     const { workflow, trigger } = partsOf(schedule);
     const found = await this.store.find(project.id, workflow, trigger);
     if (found === undefined) throw noSchedule(project, schedule);

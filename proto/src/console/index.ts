@@ -41,6 +41,13 @@ export {
   type WebhookSteered,
   type WebhookView,
 } from "./webhook.ts";
-export { missReasons, type MissReason, type MissView, type ScheduleSteered, type ScheduleView } from "./schedule.ts";
+export {
+  missReasons,
+  type MissReason,
+  type MissView,
+  type ScheduleExplanation,
+  type ScheduleSteered,
+  type ScheduleView,
+} from "./schedule.ts";
 export * from "./routes.ts";
 export type * from "./route-types.ts";

@@ -1,10 +1,12 @@
 // Routes of schedules: a part of the table of `routes.ts`.
 import { page, type Route } from "./route.ts";
+import { runSchema } from "./run.ts";
 import {
   missSchema,
   nextFiresQuery,
   nextFiresSchema,
   pauseScheduleBodySchema,
+  scheduleExplanationSchema,
   scheduleListQuery,
   scheduleSchema,
   scheduleSteeredSchema,
@@ -39,6 +41,24 @@ export const scheduleRoutes = {
     idempotency: "safe",
     query: nextFiresQuery,
     response: nextFiresSchema,
+  },
+  scheduleExplain: {
+    method: "GET",
+    path: `${S}/explain`,
+    summary: "When a schedule fires next, or why it does not",
+    permission: "schedules:read",
+    idempotency: "safe",
+    response: scheduleExplanationSchema,
+  },
+  scheduleFire: {
+    method: "POST",
+    path: `${S}/actions/fire`,
+    summary: "Start its run now, as a tick of this moment; its own ticks stay as they are",
+    permission: "runs:start",
+    idempotency: "key",
+    response: runSchema,
+    status: 202,
+    errors: ["state_conflict", "inputs_invalid", "limit_reached", "queue_full", "idempotency_key_reused"],
   },
   scheduleMisses: {
     method: "GET",

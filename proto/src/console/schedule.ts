@@ -57,6 +57,22 @@ export const missSchema = z.object({
 });
 export type MissView = z.infer<typeof missSchema>;
 
+export const scheduleExplanationSchema = z.object({
+  schedule: z.string(),
+  /** A state of schedules, or a reason. */
+  code: z.string(),
+  /** When it fires next, or why it does not. */
+  sentence: z.string(),
+  nextAt: timeSchema.nullable(),
+  /** The newest tick that became a run. */
+  last: z.object({ at: timeSchema, run: z.string().nullable() }).nullable(),
+  /** The newest tick that became none, where that was later. */
+  missed: missSchema.nullable(),
+  /** The next step; null where nothing is to be done. */
+  do: z.string().nullable(),
+});
+export type ScheduleExplanation = z.infer<typeof scheduleExplanationSchema>;
+
 export const scheduleListQuery = z.strictObject({ workflow: z.string().max(100).optional() });
 export const nextFiresQuery = z.strictObject({
   count: queryInteger(1, 1000).optional(),

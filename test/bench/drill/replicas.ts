@@ -112,7 +112,6 @@ export class Replicas {
         LANG: "C.UTF-8",
         CAPSTAN_DATABASE_URL: this.postgres.url,
         CAPSTAN_HTTP__PORT: "0",
-        CAPSTAN_OPS__PORT: "0",
         CAPSTAN_KEYS_DIR: join(this.folder, "keys"),
         CAPSTAN_DATA_DIR: this.folder,
         CAPSTAN_LOG_LEVEL: "error",
@@ -125,8 +124,9 @@ export class Replicas {
     const url = await new Promise<string>((resolve, reject) => {
       child.once("exit", (code) => reject(new Error(`a replica ended with ${code}: ${errors}`)));
       createInterface({ input: child.stdout }).once("line", (line) => {
-        const { url } = JSON.parse(line) as { url: string }; // our own process writes it
-        resolve(url);
+        const { url } = JSON.parse(line) as { url?: string }; // our own process writes it
+        if (url === undefined) reject(new Error(`a replica says ${line}`));
+        else resolve(url);
       });
     });
     this.running[index] = { child, url };

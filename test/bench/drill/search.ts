@@ -151,7 +151,7 @@ async function fill(replicas: Replicas, runs: number, say: (text: string) => voi
   await database.query(
     `INSERT INTO attempts (project_id, id, run_id, position, number, epoch, agent_id, session, state, offered_at, ended_at)
      SELECT r.project_id, gen_random_uuid(), r.id, 0, 1, 1, md5('agent ' || r.number % 50)::uuid, 1, 'succeeded', r.created_at, r.ended_at
-       FROM (SELECT * FROM runs ORDER BY id DESC LIMIT 200000) r`,
+       FROM (SELECT * FROM runs WHERE project_id = ${project} ORDER BY id DESC LIMIT 200000) r`,
   );
   // What the loop would write in time, by the statement's own function.
   await database.query("UPDATE search_position SET tx = pg_snapshot_xmax(pg_current_snapshot())::text, event_id = 0");
@@ -162,10 +162,8 @@ async function fill(replicas: Replicas, runs: number, say: (text: string) => voi
   let after = "00000000-0000-0000-0000-000000000000";
   for (let done = 0; done < runs; done += chunk) {
     const part = await database.query<{ last: string | null }>(
-      `WITH part AS (SELECT * FROM runs WHERE id > $1 ORDER BY id LIMIT ${chunk}),
-       made AS (INSERT INTO run_search (project_id, run_id, created_at, duration_ms, terms)
-         SELECT r.project_id, r.id, r.created_at, run_duration(r::runs), search_terms(r::runs) FROM part r WHERE r.ended_at IS NOT NULL)
-       SELECT max(id::text) AS last FROM part`,
+      `WITH part AS MATERIALIZED (SELECT project_id, id FROM runs WHERE project_id = ${project} AND id > $1 ORDER BY id LIMIT ${chunk})
+       SELECT max(id::text) AS last, search_index(array_agg(project_id), array_agg(id)) FROM part`,
       [after],
     );
     after = part.rows[0]?.last ?? after;

@@ -101,10 +101,10 @@ export class BackfillsSearch0018 implements MigrationInterface {
         LANGUAGE sql IMMUTABLE PARALLEL SAFE
         AS $$ SELECT coalesce(array_agg(DISTINCT w), '{}') FROM (
           SELECT left(m[1], 40) AS w FROM regexp_matches(lower(left(given, 4000)), '[[:alnum:]_]{2,}', 'g') AS m LIMIT 100) q $$;
-      -- Durations of one power of two have one term.
+      -- Durations of about one power of two have one term; who searches takes the neighbours too.
       CREATE FUNCTION search_duration(ms bigint) RETURNS text
         LANGUAGE sql IMMUTABLE PARALLEL SAFE
-        AS $$ SELECT floor(log(2, greatest(ms, 0) + 1))::text $$;
+        AS $$ SELECT floor(ln(greatest(ms, 0) + 1.0::float8) / ln(2.0::float8))::text $$;
       CREATE FUNCTION search_failure(failure jsonb) RETURNS text
         LANGUAGE sql IMMUTABLE PARALLEL SAFE
         AS $$ SELECT concat_ws(' ', failure ->> 'code', failure ->> 'class', failure ->> 'type', failure ->> 'task',
@@ -113,20 +113,27 @@ export class BackfillsSearch0018 implements MigrationInterface {
       CREATE FUNCTION run_duration(r runs) RETURNS bigint
         LANGUAGE sql IMMUTABLE PARALLEL SAFE
         AS $$ SELECT (extract(epoch FROM r.ended_at - coalesce(r.started_at, r.created_at)) * 1000)::bigint $$;
-      -- All terms of a run that has ended.
-      CREATE FUNCTION search_terms(r runs) RETURNS bigint[]
-        LANGUAGE sql STABLE
-        AS $$ SELECT array_agg(DISTINCT search_term(r.project_id, t.kind, t.value)) FROM (
-          VALUES ('state', r.state), ('workflow', r.workflow_name), ('trigger', coalesce(r.trigger ->> 'kind', '')),
-            ('duration', search_duration(run_duration(r)))
-          UNION ALL SELECT 'backfill', r.trigger ->> 'backfill' WHERE r.trigger ? 'backfill'
-          UNION ALL SELECT 'label', l.key || ':' || l.value FROM jsonb_each_text(r.labels) l
-          UNION ALL (SELECT 'input', i.key || ':' || left(i.value #>> '{}', 200) FROM jsonb_each(r.inputs) i
-            WHERE jsonb_typeof(i.value) IN ('string', 'number', 'boolean') LIMIT 50)
-          UNION ALL SELECT 'word', w FROM unnest(search_words(search_failure(r.failure))) w WHERE r.failure IS NOT NULL
-          UNION ALL (SELECT DISTINCT 'agent', a.agent_id::text FROM attempts a
-            WHERE a.run_id = r.id AND a.project_id = r.project_id LIMIT 50)
-        ) t (kind, value) $$;
+      -- Writes what runs are found by, those of the given that have ended. For many at once: the parts of a statement are
+      -- set up once for all. Conditions that are no look-up are written so that the planner takes no index for them.
+      CREATE FUNCTION search_index(projects uuid[], ids uuid[]) RETURNS void
+        LANGUAGE sql
+        AS $$ INSERT INTO run_search (project_id, run_id, created_at, duration_ms, terms)
+          SELECT r.project_id, r.id, min(r.created_at), min(run_duration(r)),
+            array_agg(DISTINCT search_term(r.project_id, t.kind, t.value))
+          FROM unnest(projects, ids) g (project_id, id)
+          JOIN runs r ON r.project_id = g.project_id AND r.id = g.id AND r.ended_at IS NOT NULL
+          CROSS JOIN LATERAL (
+            VALUES ('state', r.state), ('workflow', r.workflow_name), ('trigger', coalesce(r.trigger ->> 'kind', '')),
+              ('duration', search_duration(run_duration(r))), ('backfill', r.trigger ->> 'backfill')
+            UNION ALL SELECT 'label', l.key || ':' || l.value FROM jsonb_each_text(r.labels) l
+            UNION ALL (SELECT 'input', i.key || ':' || left(i.value #>> '{}', 200) FROM jsonb_each(r.inputs) i
+              WHERE jsonb_typeof(i.value) IN ('string', 'number', 'boolean') LIMIT 50)
+            UNION ALL SELECT 'word', w FROM unnest(search_words(search_failure(r.failure))) w WHERE r.failure IS NOT NULL
+            UNION ALL (SELECT 'agent', a.agent_id::text FROM attempts a
+              WHERE a.run_id = r.id AND (a.project_id = r.project_id) IS TRUE LIMIT 1000)
+          ) t (kind, value)
+          WHERE t.value IS NOT NULL GROUP BY r.project_id, r.id
+          ON CONFLICT DO NOTHING $$;
     `);
     for (const table of tables) {
       await runner.query(`

@@ -11,16 +11,12 @@ seen AS MATERIALIZED (
     ORDER BY tx, id LIMIT $1) e
 ),
 made AS (
-  INSERT INTO run_search (project_id, run_id, created_at, duration_ms, terms)
-  SELECT r.project_id, r.id, r.created_at, run_duration(r), search_terms(r)
+  SELECT search_index(array_agg(s.project_id), array_agg(s.run_id))
   FROM (SELECT DISTINCT project_id, run_id FROM seen) s
-  JOIN runs r ON r.project_id = s.project_id AND r.id = s.run_id
-  WHERE r.ended_at IS NOT NULL
-    AND NOT EXISTS (SELECT 1 FROM run_search x WHERE x.project_id = s.project_id AND x.run_id = s.run_id)
-  ON CONFLICT DO NOTHING
+  WHERE NOT EXISTS (SELECT 1 FROM run_search x WHERE x.project_id = s.project_id AND x.run_id = s.run_id)
 ),
 moved AS (
   UPDATE search_position SET tx = l.tx::text, event_id = l.id
   FROM (SELECT tx, id FROM seen ORDER BY tx DESC, id DESC LIMIT 1) l WHERE one = 1
 )
-SELECT count(*)::int AS seen FROM seen
+SELECT (SELECT count(*)::int FROM seen) AS seen FROM made

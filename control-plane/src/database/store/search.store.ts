@@ -129,8 +129,9 @@ function wantedBy(filter: RunFilter): readonly Wanted[] {
   );
   const { durationMsMin, durationMsMax } = filter;
   if (durationMsMin !== undefined || durationMsMax !== undefined) {
-    const from = power(durationMsMin ?? 0);
-    const to = Math.min(durationPowerMax, power(durationMsMax ?? 2 ** durationPowerMax));
+    // One more on each side: logarithms are rounded, here and there.
+    const from = Math.max(0, power(durationMsMin ?? 0) - 1);
+    const to = Math.min(durationPowerMax, power(durationMsMax ?? 2 ** durationPowerMax) + 1);
     add(
       "duration",
       Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => String(from + index)),
