@@ -57,7 +57,10 @@ export async function trySend(
   const again = (askedMs: number): TryOutcome => {
     const pauseMs = pausesMs[attempt - 1];
     if (pauseMs === undefined) return { kind: "failed" };
-    return { kind: "again", afterMs: Math.max(pauseMs * (0.8 + 0.4 * random), Math.min(askedMs, 24 * hour)) };
+    return {
+      kind: "again",
+      afterMs: Math.max(Math.round(pauseMs * (0.8 + 0.4 * random)), Math.min(askedMs, 24 * hour)),
+    };
   };
   let answer: EgressAnswer;
   try {
