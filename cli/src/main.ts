@@ -1,7 +1,7 @@
 // `capstan`: commands, their errors, and how they leave.
 //  L1. Every failure leaves with a sentence on stderr, a code in grey, the next step, and the exit code of the surface.
 //  L2. Where stdout carries JSON, a failure is there too, as a problem document.
-import { AppError, errorEntry, problemType } from "@capstan/proto";
+import { AppError } from "@capstan/proto";
 import { realpathSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { ProblemError } from "./api/problem.ts";
@@ -33,6 +33,7 @@ import { registerRerun, registerRetry } from "./command/retry.ts";
 import { registerRun } from "./command/run.ts";
 import { registerRuns } from "./command/runs.ts";
 import { registerStatus } from "./command/status.ts";
+import { registerSync } from "./command/sync.ts";
 import { registerTest } from "./command/test.ts";
 import { registerTokens } from "./command/tokens.ts";
 import { registerUsers } from "./command/users.ts";
@@ -45,8 +46,8 @@ import { registerWorkflows } from "./command/workflows.ts";
 import { addCompletion } from "./completion.ts";
 import { makeContext, type Context, type GlobalOptions } from "./context.ts";
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
-import { problemLine } from "./project/deploy.ts";
 import { didYouMean } from "./suggestion.ts";
+import { tell, toldText } from "./told.ts";
 
 const contextOf = (command: Command): Context => makeContext(command.optsWithGlobals<GlobalOptions>());
 
@@ -81,6 +82,7 @@ export function makeProgram(): Command {
     registerTest,
     registerDiff,
     registerDeploy,
+    registerSync,
     registerRun,
     registerLogs,
     registerStatus,
@@ -125,51 +127,6 @@ function quiet(command: Command): void {
   command.exitOverride().configureOutput({ outputError: () => {} });
 }
 
-interface Told {
-  readonly code: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly next: string;
-  readonly lines: readonly string[];
-  readonly document: Readonly<Record<string, unknown>>;
-}
-
-function tell(error: unknown): Told {
-  if (error instanceof ProblemError) {
-    const { problem } = error;
-    return {
-      code: problem.code,
-      status: problem.status,
-      detail: problem.detail,
-      next: problem.do ?? errorEntry(problem.code)?.do ?? "",
-      lines: (problem.errors ?? []).map(problemLine),
-      document: problem,
-    };
-  }
-  const known =
-    error instanceof AppError
-      ? error
-      : new AppError("internal", error instanceof Error ? error.message : String(error), { cause: error });
-  const entry = errorEntry(known.code);
-  const document = {
-    type: problemType(known.code),
-    title: entry?.title ?? known.code,
-    status: known.status,
-    detail: known.message,
-    code: known.code,
-    retryable: entry?.retryable ?? false,
-    ...(known.problems.length > 0 ? { errors: known.problems } : {}),
-  };
-  return {
-    code: known.code,
-    status: known.status,
-    detail: known.message,
-    next: entry?.do ?? "",
-    lines: known.problems.map(problemLine),
-    document,
-  };
-}
-
 function report(error: unknown, argv: readonly string[]): number {
   const told = tell(error);
   const isJson = argv.some(
@@ -180,11 +137,7 @@ function report(error: unknown, argv: readonly string[]): number {
   if (isJson) process.stdout.write(JSON.stringify(told.document) + "\n");
   const isPlain = !process.stderr.isTTY;
   const grey = (text: string): string => (isPlain ? text : `\u001b[90m${text}\u001b[39m`);
-  // One problem says all that the sentence above it would say, and its place and hint besides.
-  const [only] = told.lines.length === 1 ? told.lines : [];
-  const head = only === undefined ? [told.detail, ...told.lines.map((line) => `  ${line}`)] : [only];
-  head[0] = `✗ ${head[0]} ${grey(`(${told.code})`)}`;
-  process.stderr.write([...head, ...(told.next === "" ? [] : [told.next])].join("\n") + "\n");
+  process.stderr.write(`${toldText(told, grey)}\n`);
   if (argv.includes("--debug") && error instanceof Error)
     process.stderr.write(`${error.stack ?? ""}\n${error.cause instanceof Error ? (error.cause.stack ?? "") : ""}\n`);
   return exitCodeOf(told.code, told.status);

@@ -23,7 +23,7 @@ beforeAll(async () => {
     'version: 1\nname: hello\ntasks: { greet: { run: \'echo "word=hello" >> "$CAPSTAN_OUTPUTS"\', outputs: { word: string } } }\n';
   product = await startProduct({ files: { "workflows/hello.yaml": hello }, args: ["--no-console"] });
   await product.cli(["run", "hello", "--wait"]);
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await product?.remove();
   rmSync(folder, { recursive: true, force: true });

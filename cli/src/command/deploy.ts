@@ -1,33 +1,17 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { AppError, type DeployedWorkflow } from "@capstan/proto";
+import { AppError } from "@capstan/proto";
 import type { Context } from "../context.ts";
-import { printable, type Column } from "../output/table.ts";
+import { showDeployed } from "../output/deployed.ts";
 import { changesOf, changesText } from "../project/changes.ts";
-import { deploy, packSources, problemLine } from "../project/deploy.ts";
+import { deploy, packSources } from "../project/deploy.ts";
 import { noSources, readSources } from "../project/sources.ts";
 
 interface DeployFlags {
   readonly dryRun?: boolean;
   readonly prune?: boolean;
   readonly message?: string;
-}
-
-type Place = DeployedWorkflow["placement"][number];
-
-/** Why nobody could take a task, and who would be nearest. */
-function lackText({ reason, pool, nearest }: Place): string {
-  const lacks = nearest === null ? "" : `; the nearest, ${nearest.agent}, lacks ${nearest.lacks}`;
-  return printable(`${reason ?? ""} in pool ${pool}${lacks}`);
-}
-
-/** Who could take a task. */
-function agentsText({ agents, agentsMatching, agentsOnline, dynamic }: Place): string {
-  const more = agentsMatching > agents.length ? ` and ${agentsMatching - agents.length} more` : "";
-  const online = agentsOnline < agentsMatching ? `, ${agentsOnline} online` : "";
-  const asked = dynamic ? " (labels that depend on inputs are asked when it runs)" : "";
-  return printable(`${agents.join(", ")}${more}${online}${asked}`);
 }
 
 /** One file is no picture of a project: all others would be retired. */
@@ -67,28 +51,6 @@ export function registerDeploy(program: Command, context: (command: Command) => 
         ...(flags.prune === true ? { prune: true } : {}),
         ...(flags.message === undefined ? {} : { message: flags.message }),
       });
-      type Row = (typeof done.workflows)[number];
-      const columns: readonly Column<Row>[] = [
-        { title: "WORKFLOW", key: "workflow", value: (row) => row.workflow },
-        { title: "RESULT", key: "result", value: (row) => row.result },
-        { title: "VERSION", key: "version", value: (row) => String(row.version), align: "right" },
-        { title: "DIGEST", key: "digest", value: (row) => row.digest.replace("sha256:", "").slice(0, 12) },
-        { title: "FILE", key: "file", value: (row) => row.file },
-      ];
-      ctx.out.list(done.workflows, columns, (row) => row.workflow, done);
-      for (const row of done.workflows) {
-        for (const warning of row.warnings) ctx.out.talk(`! ${problemLine(warning)}`);
-        for (const place of row.placement) {
-          if (place.reason !== null) ctx.out.talk(`! ${row.workflow}/${place.task}: ${lackText(place)}`);
-          else if (done.dryRun) ctx.out.talk(`  ${row.workflow}/${place.task}: ${agentsText(place)}`);
-        }
-      }
-      const count = (result: Row["result"]): number => done.workflows.filter((row) => row.result === result).length;
-      if (done.pruned.length > 0)
-        ctx.out.talk(`${done.dryRun ? "Would retire" : "Retired"} ${done.pruned.map(printable).join(", ")}.`);
-      const verb = done.dryRun ? "Would deploy" : "Deployed";
-      ctx.out.talk(
-        `${verb} ${done.workflows.length} ${done.workflows.length === 1 ? "workflow" : "workflows"}: ${count("new")} new, ${count("changed")} changed, ${count("unchanged")} unchanged.`,
-      );
+      showDeployed(ctx.out, done);
     });
 }

@@ -1,9 +1,10 @@
-import type { CanonicalWorkflow, WorkflowView } from "@capstan/proto";
+import type { CanonicalWorkflow, VersionRow, WorkflowView } from "@capstan/proto";
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
 import { pausedColumns } from "../output/run-columns.ts";
 import type { Column } from "../output/table.ts";
 import { documentYaml } from "../project/changes.ts";
+import { problemLine } from "../project/deploy.ts";
 
 const columns: readonly Column<WorkflowView>[] = [
   { title: "WORKFLOW", key: "name", value: (row) => row.name },
@@ -18,6 +19,15 @@ const columns: readonly Column<WorkflowView>[] = [
   },
   { title: "OWNER", key: "owner", value: (row) => row.owner ?? "", isWide: true },
   { title: "TITLE", key: "title", value: (row) => row.title ?? "", isWide: true },
+];
+
+const versionColumns: readonly Column<VersionRow>[] = [
+  { title: "VERSION", key: "version", value: (row) => String(row.version), align: "right" },
+  { title: "ACTIVE", key: "active", value: (row) => (row.active ? "yes" : "") },
+  { title: "DIGEST", key: "digest", value: (row) => row.digest.replace("sha256:", "").slice(0, 12) },
+  { title: "CREATED", key: "createdAt", value: (row) => row.createdAt },
+  { title: "BY", key: "createdBy", value: (row) => row.createdBy },
+  { title: "FILE", key: "sourceFile", value: (row) => row.sourceFile },
 ];
 
 /** `capstan workflows`: list and show them, pause them and let them go on. */
@@ -51,6 +61,31 @@ export function registerWorkflows(program: Command, context: (command: Command) 
       const done = await ctx.client().call("workflowResume", { params: { workflow } });
       ctx.out.list([done], pausedColumns, (one) => one.workflow);
     });
+  workflows
+    .command("versions")
+    .summary("versions of a workflow, newest first")
+    .argument("<workflow>")
+    .action(async (workflow: string, _flags: object, command: Command) => {
+      const ctx = context(command);
+      const page = await ctx.client().call("versionList", { params: { workflow }, query: { limit: 100 } });
+      ctx.out.list(page.data, versionColumns, (row) => String(row.version), page);
+    });
+  workflows
+    .command("rollback")
+    .summary("deploy an earlier version again; runs that have begun keep theirs")
+    .argument("<workflow>")
+    .requiredOption("--version <v>", "number or digest, as `capstan workflows versions` shows them")
+    .requiredOption("--reason <text>", "why; kept in the history of deploys")
+    .addHelpText("before", 'Examples:\n  capstan workflows rollback daily --version 3 --reason "empty file again"\n')
+    .action(
+      async (workflow: string, flags: { readonly version: string; readonly reason: string }, command: Command) => {
+        const ctx = context(command);
+        const done = await ctx.client().call("workflowRollback", { params: { workflow }, body: flags });
+        const [row] = done.workflows;
+        ctx.out.one(done, workflow, () => `${workflow} is at version ${row?.version ?? flags.version}\n`);
+        for (const warning of row?.warnings ?? []) ctx.out.talk(`! ${problemLine(warning)}`);
+      },
+    );
   workflows
     .command("show")
     .summary("the document of a workflow, as YAML that gives the same digest")

@@ -11,7 +11,7 @@ import {
 import { Call, type CallOf } from "../http/call.ts";
 import { Handles } from "../http/handle.ts";
 import { requestHash } from "../http/request-hash.ts";
-import { DeployService } from "./deploy.service.ts";
+import { DeployService, type Deployed, type DeployedBy } from "./deploy.service.ts";
 import { receive } from "./receive.ts";
 import { STORE_PATHS, type StorePaths } from "./store-paths.ts";
 import { WORKFLOW_STORE, type WorkflowStore } from "./workflow.store.ts";
@@ -54,25 +54,46 @@ export class DeployController {
   }
 
   @Handles("deployCreate")
-  async deploy(@Call("deployCreate") call: CallOf<"deployCreate">): Promise<DeployView> {
-    const { project, body, actor, principal, idempotencyKey, reply } = call;
-    const done = await this.deploys.deploy(project, body, {
-      actor,
-      idempotency:
-        idempotencyKey === undefined
-          ? undefined
-          : {
-              caller: principal.userId,
-              key: idempotencyKey,
-              requestSha256: requestHash("POST", `${project.id}/deploys`, body),
-            },
-    });
-    if (done.replayed) void reply.header("idempotency-replayed", "true");
-    return done.view;
+  deploy(@Call("deployCreate") call: CallOf<"deployCreate">): Promise<DeployView> {
+    return this.told(call, this.deploys.deploy(call.project, call.body, byOf(call, "deploys", call.body)));
+  }
+
+  @Handles("workflowRollback")
+  rollback(@Call("workflowRollback") call: CallOf<"workflowRollback">): Promise<DeployView> {
+    const { project, params, body } = call;
+    const by = byOf(call, `workflows/${params.workflow}/actions/rollback`, body);
+    return this.told(call, this.deploys.rollback(project, params.workflow, body, by));
   }
 
   @Handles("deployList")
   list(@Call("deployList") { project, query }: CallOf<"deployList">): Promise<RouteResponse<"deployList">> {
     return this.deploys.list(project, { limit: query.limit ?? 50, cursor: query.cursor });
   }
+
+  private async told(call: Pick<CallOf<"deployCreate">, "reply">, work: Promise<Deployed>): Promise<DeployView> {
+    const done = await work;
+    if (done.replayed) void call.reply.header("idempotency-replayed", "true");
+    return done.view;
+  }
 }
+
+const byOf = (
+  {
+    project,
+    actor,
+    principal,
+    idempotencyKey,
+  }: Pick<CallOf<"deployCreate">, "project" | "actor" | "principal" | "idempotencyKey">,
+  path: string,
+  body: unknown,
+): DeployedBy => ({
+  actor,
+  idempotency:
+    idempotencyKey === undefined
+      ? undefined
+      : {
+          caller: principal.userId,
+          key: idempotencyKey,
+          requestSha256: requestHash("POST", `${project.id}/${path}`, body),
+        },
+});

@@ -40,6 +40,17 @@ export interface DeployProject {
   readonly variables: { names(projectId: string): Promise<ReadonlySet<string>> };
 }
 
+export interface DeployedBy {
+  readonly actor: string;
+  readonly idempotency: { readonly caller: string; readonly key: string; readonly requestSha256: string } | undefined;
+}
+
+export interface Deployed {
+  readonly view: DeployView;
+  /** The answer of an earlier request with the same key. */
+  readonly replayed: boolean;
+}
+
 export class DeployService {
   private readonly store: WorkflowStore;
   private readonly editions: WorkflowEditions;
@@ -77,16 +88,7 @@ export class DeployService {
   }
 
   /** @throws spec_invalid bundle_missing idempotency_key_reused */
-  async deploy(
-    project: ProjectScope,
-    body: DeployBody,
-    by: {
-      readonly actor: string;
-      readonly idempotency:
-        | { readonly caller: string; readonly key: string; readonly requestSha256: string }
-        | undefined;
-    },
-  ): Promise<{ readonly view: DeployView; readonly replayed: boolean }> {
+  async deploy(project: ProjectScope, body: DeployBody, by: DeployedBy): Promise<Deployed> {
     const read = readDocuments(body.documents);
     refuseErrors(read);
     await this.refuseMissingBundles(project, read.documents);
@@ -148,6 +150,32 @@ export class DeployService {
       pruned: outcome.pruned,
     };
     return { view: deployView(record), replayed: false };
+  }
+
+  /**
+   * Deploys an earlier version again, from its own source: checked as any other, since limits, variables and the workflows
+   * that it starts may have changed meanwhile. It keeps its number.
+   * @throws not_found spec_invalid bundle_missing idempotency_key_reused
+   */
+  async rollback(
+    project: ProjectScope,
+    name: string,
+    to: { readonly version: number | string; readonly reason: string },
+    by: DeployedBy,
+  ): Promise<Deployed> {
+    const wanted = typeof to.version === "string" && /^\d{1,9}$/.test(to.version) ? Number(to.version) : to.version;
+    const version = await this.store.version(project.id, name, wanted);
+    if (version === undefined) throw new AppError("not_found", `There is no version ${to.version} of ${name}.`);
+    const document: SourceDocument = {
+      file: version.sourceFile,
+      source: version.source,
+      ...(version.bundleSha256 === undefined ? {} : { bundleSha256: version.bundleSha256 }),
+    };
+    return this.deploy(
+      project,
+      { documents: [document], message: `back to version ${version.number}: ${to.reason}` },
+      by,
+    );
   }
 
   async list(

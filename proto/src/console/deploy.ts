@@ -40,6 +40,13 @@ export const deployBodySchema = z.strictObject({
 });
 export type DeployBody = z.infer<typeof deployBodySchema>;
 
+export const rollbackBodySchema = z.strictObject({
+  /** Number or digest of a version of this workflow. */
+  version: z.union([z.number().int().min(1), z.string().min(1).max(80)]),
+  /** Kept in the history of deploys. */
+  reason: z.string().trim().min(1).max(1900),
+});
+
 /** Which agents could take a task of the new version now. */
 export const taskPlacementSchema = z.object({
   task: z.string(),

@@ -99,6 +99,12 @@ export const cliCodes = errorEntries({
     meaning: "The task was reached, gives outputs, and nothing says which; or a mock names no task of the workflow.",
     do: "Add the mock that the message shows, with --mock or in the file given by --mocks.",
   },
+  git_failed: {
+    title: "git could not do it",
+    retryable: true,
+    meaning: "There is no git on this machine, or it could not reach the repository or find the branch, tag or commit.",
+    do: "Try the same with git itself, as the same user: `git ls-remote REPOSITORY`.",
+  },
   file_unreadable: {
     title: "A file cannot be read",
     retryable: false,
