@@ -9,6 +9,14 @@ export interface Environment {
   readonly tokenFile: string | undefined;
   readonly project: string | undefined;
   readonly profile: string | undefined;
+  /** What the CI system gives its jobs, to prove which pipeline they are. */
+  readonly ci: {
+    /** GitHub Actions: where a token is asked for, and what is shown there. */
+    readonly tokenUrl: string | undefined;
+    readonly tokenRequest: string | undefined;
+    /** Others: the token itself, in a variable that the pipeline names. */
+    readonly idToken: string | undefined;
+  };
   /** Where profiles are kept. */
   readonly configFile: string;
   readonly output: string | undefined;
@@ -26,7 +34,13 @@ export interface Environment {
   readonly childEnv: Readonly<Record<string, string>>;
 }
 
-const ownAlone = new Set(["CAPSTAN_TOKEN", "CAPSTAN_TOKEN_FILE", "CAPSTAN_OUTPUT", "CAPSTAN_PROFILE"]);
+const ownAlone = new Set([
+  "CAPSTAN_TOKEN",
+  "CAPSTAN_TOKEN_FILE",
+  "CAPSTAN_ID_TOKEN",
+  "CAPSTAN_OUTPUT",
+  "CAPSTAN_PROFILE",
+]);
 const text = (value: string | undefined): string | undefined =>
   value === undefined || value === "" ? undefined : value;
 
@@ -43,6 +57,11 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     tokenFile: text(env["CAPSTAN_TOKEN_FILE"]),
     project: text(env["CAPSTAN_PROJECT"]),
     profile: text(env["CAPSTAN_PROFILE"]),
+    ci: {
+      tokenUrl: text(env["ACTIONS_ID_TOKEN_REQUEST_URL"]),
+      tokenRequest: text(env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]),
+      idToken: text(env["CAPSTAN_ID_TOKEN"]),
+    },
     configFile:
       text(env["CAPSTAN_CONFIG"]) ??
       join(text(env["XDG_CONFIG_HOME"]) ?? join(homedir(), ".config"), "capstan", "config.toml"),

@@ -4,7 +4,6 @@
 import { AppError } from "@capstan/proto";
 import { realpathSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { ProblemError } from "./api/problem.ts";
 import { registerAgent } from "./command/agent.ts";
 import { registerAgents } from "./command/agents.ts";
 import { registerApprovals } from "./command/approvals.ts";

@@ -7,22 +7,11 @@ import { ApprovalService } from "./approval/approval.service.ts";
 import { AUDIT_READER } from "./audit/audit-reader.ts";
 import { AuditController } from "./audit/audit.controller.ts";
 import { AUDIT } from "./audit/entry.ts";
-import { ApiTokenController } from "./auth/api-token.controller.ts";
-import { ApiTokenService } from "./auth/api-token.service.ts";
-import { AuthController } from "./auth/auth.controller.ts";
-import { AttemptBudget, SIGN_IN_BUDGET } from "./auth/attempt-budget.ts";
-import { AuthService } from "./auth/auth.service.ts";
+import type { AuthService } from "./auth/auth.service.ts";
+import { makeAuthSide } from "./auth/auth-side.ts";
 import type { Keys } from "./auth/keys.ts";
-import { OidcClient } from "./auth/oidc.ts";
-import { Passwords } from "./auth/password.ts";
 import { PermissionGuard } from "./auth/permission.guard.ts";
-import { DeviceController } from "./auth/device.controller.ts";
-import { DeviceService } from "./auth/device.service.ts";
-import { SignInController } from "./auth/sign-in.controller.ts";
-import { SignInService } from "./auth/sign-in.service.ts";
-import { UserController } from "./auth/user.controller.ts";
-import { UserService } from "./auth/user.service.ts";
-import { SITE, type Site } from "./auth/site.ts";
+import type { Site } from "./auth/site.ts";
 import { BackfillController } from "./backfill/backfill.controller.ts";
 import { makeBackfills } from "./backfill/make-backfills.ts";
 import { answerCache } from "./cache/answer-cache.ts";
@@ -253,21 +242,24 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
     );
   }
 
-  const auth = new AuthService(new PgAuthStore(pools.auth), keys.localToken);
-  const tokenStore = new PgApiTokenStore(pools.api, pools.auth);
-  const issuer = config.oidc === undefined ? [] : [new URL(config.oidc.issuer).host];
-  const egress = new DirectEgress({ allow: [...config.egressAllow, ...issuer] });
-  const oidc = config.oidc === undefined ? undefined : new OidcClient(config.oidc, egress);
-  const passwords = new Passwords();
-  const users = new UserService({
-    store: new PgUserStore(pools.auth),
-    passwords,
-    auth,
-    budget: new AttemptBudget({ perMinute: config.limits.signInsOfAccountPerMinute }),
-    publicUrl: () => site.url(),
+  const issuers = [...(config.oidc === undefined ? [] : [config.oidc]), ...config.ciTrust];
+  const egress = new DirectEgress({
+    allow: [...config.egressAllow, ...issuers.map(({ issuer }) => new URL(issuer).host)],
   });
-  const signIn = new SignInService(new PgSignInStore(pools.auth), oidc);
-  const devices = new DeviceService(new PgDeviceStore(pools.auth), () => site.url());
+  const authSide = makeAuthSide({
+    config,
+    keys,
+    site,
+    egress,
+    stores: {
+      auth: new PgAuthStore(pools.auth),
+      tokens: new PgApiTokenStore(pools.api, pools.auth),
+      users: new PgUserStore(pools.auth),
+      signIn: new PgSignInStore(pools.auth),
+      devices: new PgDeviceStore(pools.auth),
+    },
+  });
+  const { auth } = authSide;
   const picture = new PgAgentPicture(pools.api);
   const limitStore = new PgLimitStore(pools.api);
   const variables = new PgVariableStore(pools.api);
@@ -341,7 +333,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
     pools: {
       ...pools,
       close: async () => {
-        await passwords.close();
+        await authSide.close();
         await egress.close();
         await cold.close();
         await pools.close();
@@ -355,12 +347,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
     draining,
     controllers: [
       HealthController,
-      AuthController,
-      ApiTokenController,
       AuditController,
-      SignInController,
-      DeviceController,
-      UserController,
       ProjectController,
       MemberController,
       LimitController,
@@ -380,17 +367,12 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       EventController,
       ApprovalController,
       ...hooks.controllers,
+      ...authSide.controllers,
       ...agentSide.controllers,
     ],
     providers: [
       { provide: APP_GUARD, useValue: new PermissionGuard(auth, { origins: site.origins, cookie: site.cookie, rate }) },
       { provide: APP_FILTER, useValue: new ProblemFilter(rim) },
-      { provide: SITE, useValue: site },
-      { provide: AuthService, useValue: auth },
-      { provide: SIGN_IN_BUDGET, useValue: new AttemptBudget({ perMinute: limits.signInsPerMinute }) },
-      { provide: SignInService, useValue: signIn },
-      { provide: DeviceService, useValue: devices },
-      { provide: UserService, useValue: users },
       { provide: RELEASE, useValue: release },
       { provide: HEALTH, useValue: health },
       { provide: COMMIT, useValue: commit },
@@ -399,7 +381,6 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: AUDIT, useValue: audit },
       { provide: AUDIT_READER, useValue: audit },
       { provide: MemberService, useValue: new MemberService(new PgMemberStore(pools.auth), auth) },
-      { provide: ApiTokenService, useValue: new ApiTokenService(tokenStore, auth, keys.sealKey) },
       { provide: WORKFLOW_STORE, useValue: workflowStore },
       { provide: STORE_PATHS, useValue: paths },
       { provide: WorkflowEditions, useValue: editions },
@@ -432,6 +413,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       },
       { provide: EventReader, useValue: reader },
       ...hooks.providers,
+      ...authSide.providers,
       ...agentSide.providers,
     ],
   };

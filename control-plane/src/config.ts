@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { AppError, guess } from "@capstan/proto";
+import { readCiTrust, type CiRule } from "./config-ci.ts";
 import { oidcSettings, readOidc, type OidcConfig } from "./config-oidc.ts";
 
 export type ServerRole = "api" | "gateway" | "loops";
@@ -28,6 +29,8 @@ export interface Config {
   readonly limits: Limits;
   /** Sign-in of people by OpenID Connect; undefined: it is not offered. */
   readonly oidc: OidcConfig | undefined;
+  /** Pipelines that may trade a token of their CI system; the first rule that fits decides. */
+  readonly ciTrust: readonly CiRule[];
   /** Hosts that the control plane may fetch from although they are not public. */
   readonly egressAllow: readonly string[];
   /** Projects that take webhooks which nobody signs, by the secret in their address. */
@@ -72,12 +75,13 @@ const settings = [
   "CAPSTAN_EGRESS__ALLOW",
   "CAPSTAN_WEBHOOKS__SECRET_URLS",
   "CAPSTAN_LIMITS__WEBHOOKS_PER_SECOND",
+  "CAPSTAN_CI__TRUST",
   ...oidcSettings,
 ] as const;
 type Setting = (typeof settings)[number];
 
 /** Those that may be read from a file named by the variable with `_FILE` behind it. */
-const fileSettings: readonly Setting[] = ["CAPSTAN_DATABASE_URL", "CAPSTAN_OIDC__ROLES"];
+const fileSettings: readonly Setting[] = ["CAPSTAN_DATABASE_URL", "CAPSTAN_OIDC__ROLES", "CAPSTAN_CI__TRUST"];
 
 /** Settings of the CLI and of agents, which may stand in the same environment. */
 const ofOthers =
@@ -132,6 +136,7 @@ export function readConfig(environment: Environment): Config {
       signInsOfAccountPerMinute: limit("CAPSTAN_LIMITS__SIGN_INS_OF_ACCOUNT_PER_MINUTE", 100_000, 5),
     },
     oidc: readOidc(get),
+    ciTrust: readCiTrust(get("CAPSTAN_CI__TRUST")),
     egressAllow: hostList("CAPSTAN_EGRESS__ALLOW", get("CAPSTAN_EGRESS__ALLOW") ?? ""),
     secretUrls: (get("CAPSTAN_WEBHOOKS__SECRET_URLS") ?? "").split(",").flatMap((one) => one.trim() || []),
   };

@@ -16,6 +16,7 @@ import {
 } from "../settings.ts";
 
 interface LoginFlags {
+  readonly ci?: boolean;
   readonly withToken?: boolean;
   readonly browser: boolean;
 }
@@ -30,16 +31,21 @@ export function registerLogin(program: Command, context: (command: Command) => C
     .summary("sign in to a server: shows a code that you confirm in a browser")
     .argument("[server]", "https address; else --server, CAPSTAN_SERVER or the profile")
     .option("--with-token", "read an API token from stdin instead")
+    .option("--ci", "as this pipeline, by the token of its CI system")
     .option("--no-browser", "open no browser, only print the address")
     .addHelpText(
       "before",
-      "Examples:\n  capstan login https://capstan.example.org\n  capstan login https://capstan.example.org --profile prod\n  capstan login https://capstan.example.org --with-token < token\n",
+      "Examples:\n  capstan login https://capstan.example.org\n  capstan login https://capstan.example.org --profile prod\n  capstan login https://capstan.example.org --with-token < token\n  capstan login https://capstan.example.org --ci && capstan deploy\n",
     )
     .action(async (server: string | undefined, flags: LoginFlags, command: Command) => {
       const ctx = context(command);
       const origin = serverToSignIn(ctx, server);
       const credential =
-        flags.withToken === true ? await byToken(ctx, origin) : await byDevice(ctx, origin, flags.browser);
+        flags.withToken === true
+          ? await byToken(ctx, origin)
+          : flags.ci === true
+            ? await byPipeline(ctx, origin)
+            : await byDevice(ctx, origin, flags.browser);
       const { configFile } = ctx.environment;
       const profile = keepProfile(ctx, origin);
       writeCredential(configFile, origin, credential);
@@ -137,6 +143,31 @@ async function byToken(ctx: Context, origin: string): Promise<Credential> {
   const client = new Client({ server: origin, token, project: ctx.options.project ?? "default" });
   const me = await client.call("me");
   return { token, user: me.user.name, expiresAt: me.expiresAt };
+}
+
+async function byPipeline(ctx: Context, origin: string): Promise<Credential> {
+  const { ci } = ctx.environment;
+  const project = ctx.options.project ?? ctx.environment.project ?? "default";
+  const subjectToken = ci.idToken ?? (await gitHubToken(ci, origin));
+  if (subjectToken === undefined)
+    throw new AppError(
+      "usage",
+      `this job has no token: in GitHub Actions give it \`permissions: id-token: write\`; in GitLab name CAPSTAN_ID_TOKEN under id_tokens with aud ${origin}`,
+    );
+  const client = new Client({ server: origin, token: undefined, project });
+  const made = await client.call("ciToken", { body: { subjectToken, project } });
+  return { token: made.token, user: made.user, expiresAt: made.expiresAt };
+}
+
+/** GitHub Actions gives a job an address at which it gets a token for an audience. */
+async function gitHubToken(ci: Context["environment"]["ci"], audience: string): Promise<string | undefined> {
+  if (ci.tokenUrl === undefined || ci.tokenRequest === undefined) return undefined;
+  const url = new URL(ci.tokenUrl);
+  url.searchParams.set("audience", audience);
+  const answer = await fetch(url, { headers: { authorization: `Bearer ${ci.tokenRequest}` }, redirect: "error" });
+  const body: unknown = answer.ok ? await answer.json() : undefined;
+  if (typeof body === "object" && body !== null && "value" in body && typeof body.value === "string") return body.value;
+  throw new AppError("unreachable", `${url.origin} gave no token: it answered ${answer.status}`);
 }
 
 async function byDevice(ctx: Context, origin: string, isBrowserWanted: boolean): Promise<Credential> {

@@ -1,7 +1,8 @@
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import type { Problem } from "@capstan/proto";
 import type { Context } from "../context.ts";
 import { exitCodes } from "../exit-code.ts";
+import { formatProblems, problemFormats, type ProblemFormat } from "../output/problem-format.ts";
 import type { Column } from "../output/table.ts";
 import { problemLine } from "../project/deploy.ts";
 import { atAuthor } from "../project/front-end.ts";
@@ -28,12 +29,20 @@ export function registerValidate(program: Command, context: (command: Command) =
     .summary("check workflow files, without a control plane")
     .argument("[path...]", "files or folders (./workflows)")
     .option("--strict", "warnings fail too")
+    .addOption(
+      new Option("--format <form>", "github marks the lines of a pull request, sarif is for code scanning").choices(
+        problemFormats,
+      ),
+    )
     .option("--no-python", "do not ask python3 for the signatures of functions")
-    .addHelpText("before", "Examples:\n  capstan validate\n  capstan validate workflows/daily.yaml -o json\n")
+    .addHelpText(
+      "before",
+      "Examples:\n  capstan validate\n  capstan validate workflows/daily.yaml -o json\n  capstan validate --format github\n",
+    )
     .action(
       async (
         paths: readonly string[],
-        flags: { readonly strict?: boolean; readonly python: boolean },
+        flags: { readonly strict?: boolean; readonly python: boolean; readonly format?: ProblemFormat },
         command: Command,
       ) => {
         const ctx = context(command);
@@ -46,8 +55,8 @@ export function registerValidate(program: Command, context: (command: Command) =
           return [...found, ...more.map((problem) => atAuthor(problem, source.places, ctx.cwd))];
         });
         const isBad = problems.some((problem) => problem.severity !== "warning" || flags.strict === true);
-        if (ctx.out.isForPeople && ctx.out.isTerminal)
-          for (const problem of problems) ctx.out.data(problemLine(problem) + "\n");
+        const format = flags.format ?? (ctx.out.isForPeople && ctx.out.isTerminal ? "text" : undefined);
+        if (format !== undefined) ctx.out.data(formatProblems(problems, format));
         else ctx.out.list(problems, columns, (problem) => problemLine(problem), { ok: !isBad, problems });
         const bad = new Set(problems.filter((problem) => problem.severity !== "warning").map((problem) => problem.file))
           .size;

@@ -2,7 +2,14 @@
 //  K1. A token never allows more than what its maker may do when it is made, nor, later, than what its holder may do.
 //  K2. A token that makes tokens hands on at most its own scopes.
 import { hkdfSync } from "node:crypto";
-import { AppError, tokenLifeMs, type ApiTokenMade, type ApiTokenView, type CreateTokenBody } from "@capstan/proto";
+import {
+  AppError,
+  tokenLifeMs,
+  type ApiTokenMade,
+  type ApiTokenView,
+  type CreateTokenBody,
+  type Permission,
+} from "@capstan/proto";
 import { actorOf } from "../http/call.ts";
 import type { Once, OnceKey } from "../http/once-key.ts";
 import { mayIn, type Principal, type ProjectScope } from "../http/request-context.ts";
@@ -10,6 +17,8 @@ import type { ApiTokenStore, TokenRow } from "./api-token.store.ts";
 import type { AuthService } from "./auth.service.ts";
 import { apiToken, hashToken, newTokenId } from "./opaque-token.ts";
 import { checkPermission } from "./permission.guard.ts";
+
+const pipelineLifeMs = 15 * 60_000;
 
 export class ApiTokenService {
   private readonly store: ApiTokenStore;
@@ -55,6 +64,31 @@ export class ApiTokenService {
     );
     const view = tokenView(made.value);
     return { value: { ...view, token: apiToken(view.id, this.key).text }, isReplayed: made.isReplayed };
+  }
+
+  /** A short one for a pipeline, of a service account; undefined where the project has none of this name. */
+  async ofPipeline(
+    projectId: string,
+    pipeline: { readonly account: string; readonly name: string; readonly scopes: readonly Permission[] },
+  ): Promise<ApiTokenMade | undefined> {
+    const holder = await this.store.serviceAccount(projectId, pipeline.account);
+    if (holder === undefined) return undefined;
+    const id = newTokenId();
+    const { text } = apiToken(id, this.key);
+    const { value } = await this.store.create(
+      projectId,
+      {
+        id,
+        sha256: hashToken(text),
+        userId: holder.userId,
+        name: pipeline.name,
+        scopes: pipeline.scopes,
+        lifeMs: pipelineLifeMs,
+        createdBy: `user:${pipeline.account}`,
+      },
+      undefined,
+    );
+    return { ...tokenView(value), token: text };
   }
 
   async ofProject(project: ProjectScope): Promise<ApiTokenView[]> {

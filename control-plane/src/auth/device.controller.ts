@@ -1,20 +1,27 @@
 import { Controller, Inject } from "@nestjs/common";
-import type { DeviceStarted, DeviceToken } from "@capstan/proto";
+import type { CiToken, DeviceStarted, DeviceToken } from "@capstan/proto";
 import { Call, type CallOf } from "../http/call.ts";
 import { Handles } from "../http/handle.ts";
 import { addressOf, SIGN_IN_BUDGET, type AttemptBudget } from "./attempt-budget.ts";
+import { CiTokenService } from "./ci-token.service.ts";
 import { devicePage, devicePagePolicy } from "./device-page.ts";
 import { DeviceService } from "./device.service.ts";
 import { checkFreshBrowser } from "./permission.guard.ts";
 
-/** Sign-in of a command line by a code. */
+/** Sign-in of programs: of a command line by a code, of a pipeline by the token of its CI system. */
 @Controller()
 export class DeviceController {
   private readonly devices: DeviceService;
+  private readonly pipelines: CiTokenService;
   private readonly budget: AttemptBudget;
 
-  constructor(@Inject(DeviceService) devices: DeviceService, @Inject(SIGN_IN_BUDGET) budget: AttemptBudget) {
+  constructor(
+    @Inject(DeviceService) devices: DeviceService,
+    @Inject(CiTokenService) pipelines: CiTokenService,
+    @Inject(SIGN_IN_BUDGET) budget: AttemptBudget,
+  ) {
     this.devices = devices;
+    this.pipelines = pipelines;
     this.budget = budget;
   }
 
@@ -59,5 +66,12 @@ export class DeviceController {
     // No budget of the address: the code is 256 random bits, and a question that comes too early is told to wait.
     void reply.header("cache-control", "no-store");
     return this.devices.token(body.deviceCode);
+  }
+
+  @Handles("ciToken")
+  ciToken(@Call("ciToken") { body, request, reply }: CallOf<"ciToken">): Promise<CiToken> {
+    this.budget.take(addressOf(request));
+    void reply.header("cache-control", "no-store");
+    return this.pipelines.exchange(body.subjectToken, body.project);
   }
 }

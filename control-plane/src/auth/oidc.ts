@@ -2,32 +2,25 @@
 //  P1. Everything that must be remembered between the two requests is derived from one secret in the browser's cookie; state,
 //      nonce and PKCE verifier are nowhere else, so an answer that was meant for another browser fits nothing.
 //  P2. The provider is who its discovery document says, letter by letter as configured, in answer and token alike.
-//  P3. Nothing is asked of it before a person wants to sign in: a provider that is away stops nothing else.
 import { createHash, hkdfSync, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { AppError } from "@capstan/proto";
-import { isSafe, type OidcConfig } from "../config-oidc.ts";
+import type { OidcConfig } from "../config-oidc.ts";
 import type { Egress } from "../egress/egress.ts";
-import { KeyUnknown, keySetSchema, verifyIdToken, type IdTokenClaims, type KeySet } from "./id-token.ts";
+import { verifyIdToken, type IdTokenClaims } from "./id-token.ts";
+import { discoverySchema, parsed, Provider, safeAddress, unavailable } from "./provider.ts";
 
-const discoveryMs = 3_600_000;
-const keysMs = 600_000;
-/** Keys that are not known are looked for again, but not more often. */
-const keysAgainMs = 30_000;
 /** A session's whole life: asking for it makes the provider tell when the person last proved who they are. */
 const sessionSeconds = 7 * 86_400;
 
-const safeAddress = z.url().refine((text) => isSafe(new URL(text)), "must be https");
-const discoverySchema = z.looseObject({
-  issuer: z.string(),
+const clientDiscoverySchema = discoverySchema.extend({
   authorization_endpoint: safeAddress,
   token_endpoint: safeAddress,
-  jwks_uri: safeAddress,
   userinfo_endpoint: safeAddress.optional(),
   token_endpoint_auth_methods_supported: z.array(z.string()).optional(),
   authorization_response_iss_parameter_supported: z.boolean().optional(),
 });
-type Discovery = z.infer<typeof discoverySchema>;
+type Discovery = z.infer<typeof clientDiscoverySchema>;
 
 const tokensSchema = z.looseObject({
   id_token: z.string().max(65_536),
@@ -65,20 +58,16 @@ const refused = (detail: string, cause?: unknown): AppError =>
 
 export class OidcClient {
   readonly config: OidcConfig;
-  private readonly egress: Egress;
-  private readonly nowMs: () => number;
-  private discovered: { readonly value: Discovery; readonly atMs: number } | undefined;
-  private keys: { readonly value: KeySet; readonly atMs: number } | undefined;
+  private readonly provider: Provider<Discovery>;
 
   constructor(config: OidcConfig, egress: Egress, nowMs: () => number = Date.now) {
     this.config = config;
-    this.egress = egress;
-    this.nowMs = nowMs;
+    this.provider = new Provider(config.issuer, clientDiscoverySchema, egress, nowMs);
   }
 
   /** Where the browser is sent. @throws oidc_unavailable */
   async authorizationUrl(remembered: Remembered): Promise<string> {
-    const { authorization_endpoint: endpoint } = await this.discovery();
+    const { authorization_endpoint: endpoint } = await this.provider.discovery();
     const url = new URL(endpoint);
     const parts = {
       response_type: "code",
@@ -103,7 +92,7 @@ export class OidcClient {
         "sign_in_flow_unknown",
         "The answer belongs to another sign-in than the one that this browser began.",
       );
-    const provider = await this.discovery();
+    const provider = await this.provider.discovery();
     if (
       query.iss === undefined
         ? provider.authorization_response_iss_parameter_supported === true
@@ -144,9 +133,11 @@ export class OidcClient {
       form.set("client_id", clientId);
       form.set("client_secret", clientSecret);
     }
-    const answer = await this.ask(() =>
-      this.egress.send(provider.token_endpoint, { method: "POST", headers, body: form.toString() }),
-    );
+    const answer = await this.provider.send(provider.token_endpoint, {
+      method: "POST",
+      headers,
+      body: form.toString(),
+    });
     if (answer.status >= 500) throw unavailable(`${provider.token_endpoint} answered ${answer.status}`);
     if (answer.status !== 200)
       throw refused("The identity provider does not take its code: it was used before, or is too old.");
@@ -156,15 +147,9 @@ export class OidcClient {
   private async check(provider: Discovery, token: string, nonce: string): Promise<IdTokenClaims> {
     const expected = { issuer: provider.issuer, clientId: this.config.clientId, nonce };
     try {
-      return await verifyIdToken(token, await this.keySet(provider, keysMs), expected);
+      return await this.provider.verified((keys) => verifyIdToken(token, keys, expected));
     } catch (error) {
       if (error instanceof AppError) throw error;
-      if (!(error instanceof KeyUnknown)) throw refused("The identity provider's token is not valid here.", error);
-    }
-    const keys = await this.keySet(provider, keysAgainMs);
-    try {
-      return await verifyIdToken(token, keys, expected);
-    } catch (error) {
       throw refused("The identity provider's token is not valid here.", error);
     }
   }
@@ -180,9 +165,7 @@ export class OidcClient {
       claims["preferred_username"] === undefined || (wanted && claims[this.config.groupsClaim] === undefined);
     if (lacking && provider.userinfo_endpoint !== undefined && accessToken !== undefined) {
       const endpoint = provider.userinfo_endpoint;
-      const answer = await this.ask(() =>
-        this.egress.send(endpoint, { headers: { authorization: `Bearer ${accessToken}` } }),
-      );
+      const answer = await this.provider.send(endpoint, { headers: { authorization: `Bearer ${accessToken}` } });
       if (answer.status !== 200) throw unavailable(`${endpoint} answered ${answer.status}`);
       const more = parsed(z.looseObject({ sub: z.string() }), answer.text, endpoint);
       // Another subject's words must not be taken for this one's (OpenID Connect Core 5.3.2).
@@ -201,60 +184,6 @@ export class OidcClient {
       provedMs: claims.auth_time === undefined ? undefined : claims.auth_time * 1000,
     };
   }
-
-  private async discovery(): Promise<Discovery> {
-    const known = this.discovered;
-    if (known !== undefined && this.nowMs() - known.atMs < discoveryMs) return known.value;
-    const { issuer } = this.config;
-    const address = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-    const answer = await this.ask(() => this.egress.send(address, { headers: { accept: "application/json" } }));
-    if (answer.status !== 200) throw unavailable(`${address} answered ${answer.status}`);
-    const value = parsed(discoverySchema, answer.text, address);
-    if (value.issuer !== issuer)
-      throw unavailable(`${address} is of the issuer ${value.issuer.slice(0, 200)}, not ${issuer}`);
-    this.discovered = { value, atMs: this.nowMs() };
-    return value;
-  }
-
-  private async keySet(provider: Discovery, ageMs: number): Promise<KeySet> {
-    const known = this.keys;
-    if (known !== undefined && this.nowMs() - known.atMs < ageMs) return known.value;
-    const answer = await this.ask(() =>
-      this.egress.send(provider.jwks_uri, { headers: { accept: "application/json" } }),
-    );
-    if (answer.status !== 200) throw unavailable(`${provider.jwks_uri} answered ${answer.status}`);
-    const value = parsed(keySetSchema, answer.text, provider.jwks_uri);
-    this.keys = { value, atMs: this.nowMs() };
-    return value;
-  }
-
-  private async ask<T>(send: () => Promise<T>): Promise<T> {
-    try {
-      return await send();
-    } catch (cause) {
-      if (cause instanceof AppError && cause.code === "egress_denied") throw unavailable(cause.message, cause);
-      throw unavailable(`${this.config.issuer} does not answer`, cause);
-    }
-  }
-}
-
-const unavailable = (detail: string, cause?: unknown): AppError =>
-  new AppError(
-    "oidc_unavailable",
-    `The identity provider cannot be used now: ${detail}.`,
-    cause === undefined ? {} : { cause },
-  );
-
-function parsed<T extends z.ZodType>(schema: T, text: string, from: string): z.output<T> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw unavailable(`${from} answered something else than JSON`);
-  }
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw unavailable(`${from} answered without ${result.error.issues[0]?.path.join(".") ?? "its form"}`);
 }
 
 /** One of the values that belong to a browser's secret. */

@@ -1,5 +1,7 @@
-// Routes of the CLI's sign-in by a code.
+// Routes of programs that sign in: the CLI by a code, pipelines by a token of their CI system.
 import {
+  ciTokenBodySchema,
+  ciTokenSchema,
   deviceDecisionBodySchema,
   devicePageQuery,
   deviceStartBodySchema,
@@ -49,5 +51,16 @@ export const deviceRoutes = {
     body: deviceTokenBodySchema,
     response: deviceTokenSchema,
     errors: ["token_expired", "sign_in_refused", "rate_limited", "origin_refused"],
+  },
+  ciToken: {
+    method: "POST",
+    path: "/auth/token",
+    summary: "Trade the OIDC token of a CI pipeline for an API token of 15 minutes",
+    permission: "none",
+    idempotency: "no",
+    body: ciTokenBodySchema,
+    response: ciTokenSchema,
+    status: 201,
+    errors: ["sign_in_refused", "oidc_unavailable", "rate_limited", "origin_refused"],
   },
 } as const satisfies Record<string, Route>;

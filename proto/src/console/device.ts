@@ -1,4 +1,4 @@
-// Bodies of the CLI's sign-in by a code that a person confirms in a browser (RFC 8628, as JSON).
+// Bodies of programs that sign in: by a code that a person confirms in a browser (RFC 8628, as JSON), or as a pipeline.
 import { z } from "zod";
 import { timeSchema } from "./route.ts";
 
@@ -33,3 +33,17 @@ export const deviceDecisionBodySchema = z.strictObject({
   userCode: z.string().min(1).max(32),
   decision: z.enum(["approve", "deny"]),
 });
+
+/** A pipeline's token of its CI system, for one of ours (RFC 8693, as JSON). */
+export const ciTokenBodySchema = z.strictObject({
+  subjectToken: z.string().min(1).max(16_384),
+  project: z.string().min(1).max(128),
+});
+export const ciTokenSchema = z.object({
+  token: z.string(),
+  user: z.string(),
+  project: z.string(),
+  scopes: z.array(z.string()),
+  expiresAt: timeSchema,
+});
+export type CiToken = z.infer<typeof ciTokenSchema>;

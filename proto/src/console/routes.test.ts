@@ -33,6 +33,7 @@ test("only these paths need no sign-in", () => {
     "/auth/oidc/callback",
     "/auth/oidc/start",
     "/auth/password",
+    "/auth/token",
     "/hooks/{project}/{workflow}/{hook}",
     "/hooks/{project}/{workflow}/{hook}/{secret}",
     "/livez",
