@@ -66,10 +66,11 @@ export async function searchDrill(
       let found = 0;
       await ask(replicas, query(0)); // not counted: plans are made and pages are read
       for (let n = 1; n <= repetitions; n++) {
+        const text = query(n); // once: its pages are of one question
         let cursor: string | null = "";
         for (let page = 0; page < pages && cursor !== null; page++) {
           const at = performance.now();
-          const answer = await ask(replicas, `${query(n)}${cursor === "" ? "" : `&cursor=${cursor}`}`);
+          const answer = await ask(replicas, `${text}${cursor === "" ? "" : `&cursor=${cursor}`}`);
           took.push(performance.now() - at);
           found += answer.data.length;
           cursor = answer.nextCursor;
