@@ -1,62 +1,14 @@
 // load-runs.sql: a run's stored rows as a load reads them.
 import type { RunRows } from "../../control-plane/src/database/store/load-run.ts";
-import type { StoredRun } from "./rows.ts";
+import { runRowOf, taskRowOf } from "../../control-plane/src/testing/run-rows.ts";
+import type { StoredRun, StoredTask } from "./rows.ts";
 import type { SimTables } from "./sim-tables.ts";
-
-const iso = (ms: number): string => new Date(ms).toISOString();
-const isoOrNull = (ms: number | undefined): string | null => (ms === undefined ? null : iso(ms));
 
 export function rowsOf(run: StoredRun, database: Pick<SimTables, "live">): RunRows {
   return {
     project: "default",
-    run: {
-      project_id: run.projectId,
-      id: run.id,
-      workflow_id: run.workflowId,
-      number: run.number,
-      digest: run.plan.digest,
-      state: run.state,
-      version: run.version,
-      event_seq: run.eventSeq,
-      priority: run.priority,
-      inputs: run.inputs,
-      labels: run.labels,
-      trigger: run.trigger,
-      created_at: iso(run.createdMs),
-      started_at: isoOrNull(run.startedMs),
-      ended_at: isoOrNull(run.endedMs),
-      deadline_at: isoOrNull(run.deadlineMs),
-      cancel: run.cancel ?? null,
-      pause: run.pause ?? null,
-      late: run.late ?? null,
-      origin: run.origin ?? null,
-      outputs: run.outputs ?? null,
-      failure: run.failure ?? null,
-    },
-    tasks: run.tasks.flatMap((task) =>
-      task === undefined
-        ? []
-        : [
-            {
-              position: task.o,
-              id: task.id,
-              state: task.s,
-              epoch: task.e,
-              attempts: task.a,
-              counters: task.c ?? null,
-              agent_id: task.ag ?? null,
-              created_at: iso(task.createdMs),
-              queued_at: isoOrNull(task.q),
-              started_at: isoOrNull(task.st),
-              ended_at: isoOrNull(task.en),
-              due_at: isoOrNull(task.du),
-              outputs: task.ou ?? null,
-              failure: task.f ?? null,
-              reason: task.re ?? null,
-              items: task.it ?? null,
-            },
-          ],
-    ),
+    run: runRowOf(run),
+    tasks: run.tasks.flatMap((task) => (task === undefined ? [] : [taskRowOf(fieldsOf(task), keptOf(task))])),
     live: run.tasks.flatMap((task) => {
       const live = task?.at === undefined ? undefined : database.live.get(task.at);
       if (live === undefined) return [];
@@ -77,3 +29,22 @@ export function rowsOf(run: StoredRun, database: Pick<SimTables, "live">): RunRo
     }),
   };
 }
+
+const fieldsOf = (task: StoredTask): Parameters<typeof taskRowOf>[0] => ({
+  position: task.o,
+  id: task.id,
+  state: task.s,
+  epoch: task.e,
+  attempts: task.a,
+  agentId: task.ag,
+  createdMs: task.createdMs,
+  queuedMs: task.q,
+  startedMs: task.st,
+  endedMs: task.en,
+  dueMs: task.du,
+  outputs: task.ou,
+  failure: task.f,
+  reason: task.re,
+});
+
+const keptOf = ({ c, it }: StoredTask): Parameters<typeof taskRowOf>[1] => ({ counters: c ?? null, items: it ?? null });

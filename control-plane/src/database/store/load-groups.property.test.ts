@@ -5,17 +5,11 @@ import type { MapState } from "../../engine/group.ts";
 import { takeTurn } from "../../engine/group.ts";
 import { isSettled, taskAt, type Run, type TaskRun } from "../../engine/snapshot.ts";
 import { EngineFixture, script } from "../../testing/engine-fixture.ts";
-import { runFromRows, type RunRow, type TaskRow } from "./load-run.ts";
+import { runRowOf, taskRowOf } from "../../testing/run-rows.ts";
+import { runFromRows, type TaskRow } from "./load-run.ts";
 
-const iso = (atMs: number | undefined): string | null => (atMs === undefined ? null : new Date(atMs).toISOString());
-
-/** A task run as the commit stage writes it and a load reads it. */
-const taskRow = (task: TaskRun, isChain: boolean): TaskRow => ({
-  position: task.position,
-  id: task.id,
-  state: task.state,
-  epoch: task.epoch,
-  attempts: task.attempts,
+/** What the commit stage writes of a task run beside its own columns. */
+const keptOf = (task: TaskRun, isChain: boolean): Pick<TaskRow, "counters" | "items"> => ({
   counters: {
     tries: task.tries,
     avoid: task.avoid,
@@ -25,15 +19,6 @@ const taskRow = (task: TaskRun, isChain: boolean): TaskRow => ({
       ? {}
       : { map: { base: task.map.base, total: task.map.items.length, stopped: task.map.stopped } }),
   },
-  agent_id: task.agentId ?? null,
-  created_at: iso(task.createdMs) ?? "",
-  queued_at: iso(task.queuedMs),
-  started_at: iso(task.startedMs),
-  ended_at: iso(task.endedMs),
-  due_at: iso(task.dueMs),
-  outputs: task.outputs ?? null,
-  failure: task.failure ?? null,
-  reason: task.reason ?? null,
   items: isChain ? null : (task.map?.items ?? null),
 });
 
@@ -43,27 +28,6 @@ function reloaded(run: Run): Run {
   const tasks = Array.from({ length: size }, (_, position) => taskAt(run, position)).filter(
     (task) => task !== undefined,
   );
-  const row = {
-    project_id: run.projectId,
-    id: run.id,
-    workflow_id: run.workflowId,
-    number: run.number,
-    digest: plan.digest,
-    state: run.state,
-    version: run.version,
-    event_seq: run.eventSeq,
-    priority: run.priority,
-    inputs: run.inputs,
-    labels: run.labels,
-    trigger: run.trigger,
-    created_at: iso(run.createdMs) ?? "",
-    started_at: iso(run.startedMs),
-    ended_at: iso(run.endedMs),
-    deadline_at: iso(run.deadlineMs),
-    cancel: run.cancel ?? null,
-    outputs: run.outputs ?? null,
-    failure: run.failure ?? null,
-  };
   const live = tasks.flatMap((task) =>
     task.live === undefined
       ? []
@@ -77,9 +41,10 @@ function reloaded(run: Run): Run {
           },
         ],
   );
-  const rows = tasks.map((task) => taskRow(task, plan.tasks[task.position]?.mapping?.head !== undefined));
-  // The columns of other features are absent here, as in a row from before them.
-  return runFromRows({ run: row as unknown as RunRow, tasks: rows, live, project: run.project }, plan);
+  const rows = tasks.map((task) =>
+    taskRowOf(task, keptOf(task, plan.tasks[task.position]?.mapping?.head !== undefined)),
+  );
+  return runFromRows({ run: runRowOf(run), tasks: rows, live, project: run.project }, plan);
 }
 
 /** What counts of a group: its counters, and whose turn it is. The order of turns may be another one. */
