@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { Writable } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { CanonicalTask, CanonicalWorkflow, JsonObject } from "@capstan/proto";
+import type { AttemptId, CanonicalTask, CanonicalWorkflow, JsonObject } from "@capstan/proto";
 import { readConfig } from "./config.ts";
-import { writeKeptFile, writeKeptLog } from "./read-kept.ts";
+import { writeHeld, writeKeptFile, writeKeptLog } from "./read-kept.ts";
 import { makeAgentFixture, until, type AgentFixture } from "./testing/agent-fixture.ts";
 import { openLocalStore } from "./workspace/local-store.ts";
 
@@ -182,6 +182,37 @@ test("a value that has left its class is brought to the control plane, and what 
   const [mean = ""] = fake.offer(digest, "mean", given({ rows: { $file: { name: "rows" } } }));
   expect(await ended(mean)).toMatchObject({ outcome: "succeeded", outputs: { mean: 3.5 } });
   expect(told()).not.toContain(marker);
+});
+
+test("outputs that somebody has to agree to are held with their files, and told by the attempt that may", async () => {
+  const { fake, dataDir } = fixture;
+  const declassify = { from: "patient", reason: "means", approvers: ["user:eva"] };
+  const digest = fake.addDocument(
+    document({
+      join: run(`echo report > r; echo "kpi=${marker}-7" >> $CAPSTAN_OUTPUTS; echo report=r >> $CAPSTAN_OUTPUTS`, {
+        data: ["patient"],
+        outputs: {
+          kpi: { type: "string", data: ["public"], declassify },
+          report: { type: "file", data: ["patient"] },
+        },
+      }),
+    }),
+  );
+  const [made = ""] = fake.offer(digest, "join");
+  const finish = await ended(made);
+  expect(finish).toMatchObject({
+    outcome: "succeeded",
+    held: { outputs: [{ name: "kpi", bytes: marker.length + 4 }] },
+  });
+  expect(Object.keys(finish.outputs)).toEqual(["report"]);
+  expect(told()).not.toContain(`${marker}-7`);
+  const there = collector();
+  await writeHeld(openLocalStore(`${dataDir}/store`), made, there.out);
+  expect(JSON.parse(there.text())).toEqual({ kpi: `${marker}-7` });
+  const [release = ""] = fake.offer(digest, "join", { release: made as AttemptId }); // as the fake named it
+  expect(await ended(release)).toMatchObject({ outcome: "succeeded", outputs: { kpi: `${marker}-7` } });
+  const [gone = ""] = fake.offer(digest, "join", { release: release as AttemptId }); // holds nothing
+  expect(await ended(gone)).toMatchObject({ outcome: "failed", failure: { class: "setup", code: "file_unavailable" } });
 });
 
 test("a file that is in another store fails the attempt before its code begins", async () => {

@@ -9,11 +9,11 @@ import { readConfig } from "./config.ts";
 import { endRunners } from "./end.ts";
 import { findPython } from "./execute/kind/index.ts";
 import { join } from "./join.ts";
-import { writeKeptFile, writeKeptLog } from "./read-kept.ts";
+import { writeHeld, writeKeptFile, writeKeptLog } from "./read-kept.ts";
 import { openLocalStore, storeFolder } from "./workspace/local-store.ts";
 
 const usage =
-  "usage: agent join URL [--name NAME] [--data DIR]   (join token on standard input)\n       agent start [--data DIR] [--server URL] [--name NAME]\n       agent end [--data DIR]\n       agent logs ATTEMPT [--data DIR]   (a log that stays on this host)\n       agent file SHA256 [--data DIR]    (a file that stays on this host)";
+  "usage: agent join URL [--name NAME] [--data DIR]   (join token on standard input)\n       agent start [--data DIR] [--server URL] [--name NAME]\n       agent end [--data DIR]\n       agent logs ATTEMPT [--data DIR]   (a log that stays on this host)\n       agent file SHA256 [--data DIR]    (a file that stays on this host)\n       agent held ATTEMPT [--data DIR]   (outputs that wait for an approver)";
 
 function fail(error: unknown): never {
   if (error instanceof AppError) {
@@ -68,9 +68,9 @@ try {
     process.exit(await agent.ended);
   } else if (command === "end" && url === undefined) {
     await endRunners(config.dataDir);
-  } else if ((command === "logs" || command === "file") && url !== undefined) {
+  } else if ((command === "logs" || command === "file" || command === "held") && url !== undefined) {
     const store = openLocalStore(config.storeDir ?? storeFolder(config.dataDir));
-    await (command === "logs" ? writeKeptLog : writeKeptFile)(store, url, process.stdout);
+    await { logs: writeKeptLog, file: writeKeptFile, held: writeHeld }[command](store, url, process.stdout);
   } else {
     console.error(usage);
     process.exit(64);

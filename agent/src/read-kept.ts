@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { gunzipSync } from "node:zlib";
 import { AppError, gapText, logCodecs, visitRecords } from "@capstan/proto";
 import { SpoolReader } from "./report/spool-reader.ts";
-import { keptLogsFolder, type LocalStore } from "./workspace/local-store.ts";
+import { heldPath, keptLogsFolder, type LocalStore } from "./workspace/local-store.ts";
 
 const attemptPattern = /^att_[0-9a-z]{26}$/;
 const digestPattern = /^[0-9a-f]{64}$/;
@@ -42,6 +42,14 @@ function plain(codec: number, payload: Buffer): Buffer {
     return true;
   });
   return Buffer.concat(parts);
+}
+
+/** Writes what an attempt is held back from telling until somebody agrees, as JSON. @throws not_found */
+export async function writeHeld(store: LocalStore, attempt: string, out: Writable): Promise<void> {
+  const path = attemptPattern.test(attempt) ? heldPath(store, attempt) : "";
+  if (!existsSync(path))
+    throw new AppError("not_found", `the store ${store.id} in ${store.folder} holds nothing of ${attempt}`);
+  await pipeline(createReadStream(path), out, { end: false });
 }
 
 /** Writes a file by its digest, whichever project it is of. @throws not_found */

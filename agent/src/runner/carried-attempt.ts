@@ -20,15 +20,16 @@ import {
 } from "@capstan/proto";
 import type { ExecutorContext, Executors, FileTransfer, Finished, Prepared, ProcessExit } from "../execute/executor.ts";
 import type { AttemptFolders, FolderPool } from "./attempt-folders.ts";
-import { keptLogBytesMax, keptLogsFolder } from "../workspace/local-store.ts";
 import { keptOf } from "../workspace/kept-data.ts";
-import { AttemptLog, type AttemptLogOptions } from "./attempt-log.ts";
+import { AttemptLog } from "./attempt-log.ts";
 import { keptEvent, keptWord, maskedJson, messageOf, setupFailure, stoppedBefore, wordOf } from "./attempt-word.ts";
 import { writeCancelFile } from "./cancel-file.ts";
 import { finishOf, stoppedOf, type Stop } from "./finish-item.ts";
 import { isLimited, limitTree } from "./cgroup-limits.ts";
 import { EventFile } from "./event-file.ts";
+import { keepBack, releaseOutputs } from "./held-outputs.ts";
 import { isTermDue, type LeaseClock } from "./lease-clock.ts";
+import { logPlace } from "./log-place.ts";
 import { longTimeout } from "./long-timeout.ts";
 import { environmentOf, type PreparedProcess } from "./spawn.ts";
 import type { RunningProcess, Spawner } from "./spawner.ts";
@@ -83,6 +84,7 @@ export class CarriedAttempt {
   #cancelFile: string | undefined;
   #killTimer: NodeJS.Timeout | undefined;
   #finish: FinishItem | undefined;
+  #held: FinishItem["held"];
 
   constructor(options: CarriedAttemptOptions) {
     const { offer } = options.take;
@@ -95,7 +97,7 @@ export class CarriedAttempt {
     this.#isKept = options.take.store !== undefined && residency?.localLogs === true;
     const { onFull } = (document === undefined ? undefined : taskOf(document, offer.task)?.logs) ?? {};
     this.log = new AttemptLog({
-      ...this.#logPlace(onFull ?? "block"),
+      ...logPlace(options, this.#isKept, onFull ?? "block"),
       attempt: offer.attempt,
       epoch: offer.epoch,
       now: Date.now,
@@ -147,6 +149,8 @@ export class CarriedAttempt {
       folders = folderPool.take();
       context = this.#contextOf(folders);
       finished = await this.#execute(context, executorOf(context));
+      const { document } = context;
+      ({ finished, held: this.#held } = keepBack(finished, this.#options.take, document, this.log.masking));
       // The lease thread may have stopped it, and its word of that be still on the way.
       if (finished.outcome === "failed" && this.#stop === undefined && this.#isLeaseOver()) this.stop("lease_over", 0);
     } catch (error) {
@@ -208,18 +212,6 @@ export class CarriedAttempt {
     this.#killTimer = setTimeout(() => void killTree(this.#tree), graceMs);
   }
 
-  /** Where the log goes. One that stays here is bounded by itself: nobody fetches it, so nobody frees its spool. */
-  #logPlace(onFull: "block" | "drop"): Pick<AttemptLogOptions, "folder" | "onFull" | "onLogged" | "spoolBytesMax"> {
-    const { take, folders, report } = this.#options;
-    const { attempt, epoch } = this.offer;
-    if (this.#isKept && take.store !== undefined) {
-      const spoolBytesMax = keptLogBytesMax;
-      return { folder: keptLogsFolder(take.store), onFull: "drop", onLogged: () => undefined, spoolBytesMax };
-    }
-    const onLogged = (bytes: number): void => report({ t: "logged", attempt, epoch, bytes });
-    return { folder: folders.spool, onFull, onLogged };
-  }
-
   /** Undefined where the document cannot be read: `run` tells the same error. */
   #document(): CanonicalWorkflow | undefined {
     try {
@@ -260,6 +252,12 @@ export class CarriedAttempt {
   async #execute(context: ExecutorContext, executor: Executors[string]): Promise<Finished> {
     if (executor === undefined)
       throw new Error(`this agent cannot run tasks of kind ${actionKindOf(context.task.action)}`);
+    const { release, project } = this.offer;
+    const { store } = this.#options.take;
+    if (release !== undefined && store !== undefined) {
+      this.#started();
+      return await releaseOutputs(release, project, store, context.files);
+    }
     const prepared: Prepared = await executor.prepare(context);
     if (prepared.kind === "failed") {
       const { failure, retryable } = prepared;
@@ -442,7 +440,7 @@ export class CarriedAttempt {
       startedMs: this.#startedMs,
       stop: this.#stop,
       outcome: finished.outcome,
-      word,
+      word: this.#held === undefined ? word : { ...word, held: this.#held },
       log: log === undefined || !this.#isKept || store === undefined ? log : { ...log, store: store.id },
     });
   }

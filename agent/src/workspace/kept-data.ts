@@ -22,7 +22,8 @@ const none: ReadonlySet<string> = new Set();
 export const keptOf = (store: LocalStore, project: string, residency: Residency | undefined): KeptData => ({
   store: store.id,
   folder: keptFilesFolder(store, project),
-  localFiles: residency?.localFiles ?? none,
+  // What is held until somebody agrees is kept like what may never leave.
+  localFiles: residency === undefined ? none : new Set([...residency.localFiles, ...residency.held]),
   withheld: residency?.withheld ?? none,
 });
 

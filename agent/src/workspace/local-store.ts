@@ -21,6 +21,9 @@ export const storeFolder = (dataDir: string): string => join(dataDir, "store");
 export const keptLogBytesMax = 1024 ** 3;
 
 export const keptLogsFolder = (store: Pick<LocalStore, "folder">): string => join(store.folder, "logs");
+/** What is held of an attempt until somebody agrees. */
+export const heldPath = (store: Pick<LocalStore, "folder">, attempt: string): string =>
+  join(store.folder, "held", `${attempt}.json`);
 export const keptFilesFolder = (store: Pick<LocalStore, "folder">, project: string): string =>
   join(store.folder, "files", /^[A-Za-z0-9_-]{1,128}$/.test(project) ? project : Buffer.from(project).toString("hex"));
 

@@ -15,6 +15,7 @@ export function registerAgent(program: Command, context: (command: Command) => C
   const agent = program.command("agent").summary("read what stays on this host");
   const kept = [
     ["logs", "<attempt>", "print a log that its data class keeps here", "an attempt, att_…"],
+    ["held", "<attempt>", "print outputs that wait here for an approver", "an attempt, att_…"],
     ["file", "<sha256>", "write a file that its data class keeps here to standard output", "its SHA-256"],
   ] as const;
   for (const [name, argument, summary, what] of kept) {
@@ -25,7 +26,7 @@ export function registerAgent(program: Command, context: (command: Command) => C
       .option("--store <dir>", "the store, where agents share one")
       .addHelpText(
         "before",
-        `Example:\n  capstan agent ${name} ${name === "logs" ? "att_0…" : "9f86d0…"} --data /var/lib/capstan\n`,
+        `Example:\n  capstan agent ${name} ${name === "file" ? "9f86d0…" : "att_0…"} --data /var/lib/capstan\n`,
       )
       .action(async (which: string, flags: KeptFlags, command: Command) => {
         const { cwd, environment, options } = context(command);

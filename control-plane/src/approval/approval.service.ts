@@ -112,18 +112,21 @@ function viewOf(
   const action = document === undefined ? undefined : taskOf(document, one.key)?.action;
   const approval = action !== undefined && "approval" in action ? action.approval : undefined;
   const { title, message } = one.evidence;
+  // Of outputs that are to leave their class, the question itself says who is asked.
+  const asked = one.evidence["from"];
+  const from = approval?.from ?? (Array.isArray(asked) ? asked.map(String) : []);
   const mayStarter = approval?.allowStarter !== false || one.trigger["actor"] !== actor;
   return {
     run: runName(one.workflow, one.number),
     task: one.key,
     title: typeof title === "string" ? title : one.key,
     message: typeof message === "string" ? message : "",
-    from: [...(approval?.from ?? [])],
+    from: [...from],
     need: approval?.need ?? 1,
     approvedBy: [...one.approved],
     form: structuredClone(approval?.form ?? {}) as ApprovalView["form"], // JSON; the schema's type is not readonly
     requestedAt: one.requested,
     expiresAt: one.expires ?? null,
-    mine: mayStarter && !one.approved.includes(actor) && (approval?.from ?? []).some((name) => mine.includes(name)),
+    mine: mayStarter && !one.approved.includes(actor) && from.some((name) => mine.includes(name)),
   };
 }

@@ -3,6 +3,7 @@ import { runName, secretNames, type JsonObject } from "@capstan/proto";
 import type { OfferedAttempt } from "../dispatch/sessions.ts";
 import type { AttemptRow } from "../engine/draft.ts";
 import type { PlanTask } from "../engine/plan.ts";
+import { releaseOf } from "../engine/declassify.ts";
 import { groupAt, type Run, type TaskRun } from "../engine/snapshot.ts";
 
 const secretsOf = new WeakMap<PlanTask, readonly string[]>();
@@ -19,6 +20,7 @@ export function makeOffer(
     secrets = secretNames(run.plan.document, planTask.key);
     secretsOf.set(planTask, secrets);
   }
+  const release = releaseOf(task);
   return {
     seq: attempt.seq,
     attemptId: attempt.id,
@@ -33,7 +35,7 @@ export function makeOffer(
     number: attempt.number,
     specDigest: run.plan.digest,
     workflowId: run.workflowId,
-    inputs,
+    ...(release === undefined ? { inputs } : { inputs: {}, release }),
     leaseMs: planTask.leaseMs,
     onLeaseEnd: planTask.task.onLeaseEnd ?? "stop",
     ...(planTask.timeoutMs === undefined ? {} : { timeoutMs: planTask.timeoutMs }),

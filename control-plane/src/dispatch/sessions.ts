@@ -55,6 +55,8 @@ export interface OfferedAttempt {
   readonly timeoutMs?: number;
   readonly graceMs: number;
   readonly secrets: readonly string[];
+  /** The attempt whose held outputs are to be told; absent where something is to be run. */
+  readonly release?: string;
   /** Absent where it takes one slot and nothing else. */
   readonly resources?: AttemptTakes;
 }

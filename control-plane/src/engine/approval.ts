@@ -2,19 +2,18 @@
 //  P1. One rejection decides; `need` different people must approve. Nobody counts twice.
 //  P2. An answer that does not fit the form changes nothing: the task run stays suspended.
 import { checkForm, evaluateText, formatTime, scopeFor, type ApprovalAction, type JsonObject } from "@capstan/proto";
+import { awaitsApproval, tellAnswer, type Answer } from "./answer.ts";
+import { decideDeclassified } from "./declassify.ts";
 import { controlContext } from "./context.ts";
 import type { Draft } from "./draft.ts";
-import type { EventOutcome, RunEvent } from "./event.ts";
+import type { EventOutcome } from "./event.ts";
 import type { Suspension } from "./snapshot.ts";
 import type { Verdict } from "./verdict.ts";
 
-/** What the timer row of an approval is found by. */
-export const awaitsApproval = "approval";
 /** Who decides where the time is over. */
 const nobody = "capstan";
 
 type Asked = Extract<Suspension, { kind: "approval" }>;
-type Answer = Extract<RunEvent, { kind: "decide" }>;
 
 export function beginApproval(draft: Draft, position: number, approval: ApprovalAction): Verdict {
   const options = { scope: scopeFor(draft.run.plan.document, draft.planTask(position).key, "control") };
@@ -56,6 +55,8 @@ export function decide(draft: Draft, answer: Answer): { readonly outcome: EventO
   const { action } = draft.planTask(position).task;
   const task = draft.task(position);
   const { suspension } = task ?? {};
+  if (task?.state === "suspended" && suspension?.kind === "declassify")
+    return decideDeclassified(draft, answer, suspension);
   if (task?.state !== "suspended" || suspension?.kind !== "approval" || !("approval" in action)) {
     const state = task?.state ?? "none";
     return { outcome: { kind: "refused", code: "state_conflict", detail: `it waits for no answer: ${state}`, state } };
@@ -91,10 +92,6 @@ function mayNot(draft: Draft, approval: ApprovalAction, { actor, principals }: A
     return "who started the run may not answer (allowStarter: false)";
   }
   return undefined;
-}
-
-function tellAnswer(draft: Draft, { position, decision, actor, comment }: Answer): void {
-  draft.tell({ type: `task.${decision}`, task: draft.nameOf(position), actor, reason: comment });
 }
 
 const approvedBy = (draft: Draft, by: readonly string[], comment: string, form: JsonObject): Verdict => ({

@@ -4,6 +4,7 @@
 //      agent reports counts for its own attempts only.
 //  E2. Who pays for another try is decided in retry.ts, from the failure's class and the task's own word.
 import { checkOutputs, type Failure, type JsonObject, type OutputProblem } from "@capstan/proto";
+import { askToDeclassify, dueOutputs } from "./declassify.ts";
 import type { Draft } from "./draft.ts";
 import type { EventOutcome, FinishResult, RunEvent } from "./event.ts";
 import { outputBytesOf, resultsBytesMax } from "./group.ts";
@@ -201,8 +202,9 @@ function succeeded(
     skip(draft, task.position, "skipped_by_task", {}, "skip");
     return accepted;
   }
-  const checked = checkOutputs(planTask.task, result.outputs ?? {});
-  const problems = [...checked.problems, ...tooMuchOfAll(draft, task.position, checked.outputs)];
+  const due = dueOutputs(planTask, task, result);
+  const checked = checkOutputs(due.task, due.outputs);
+  const problems = [...due.problems, ...checked.problems, ...tooMuchOfAll(draft, task.position, checked.outputs)];
   const problem = problems[0];
   if (problem !== undefined) {
     const failure: Failure = {
@@ -217,8 +219,15 @@ function succeeded(
   }
   draft.writeAttempt(live, task.position, "succeeded", { startedMs, endedMs, result: record });
   draft.set(task.position, { startedMs: task.startedMs ?? startedMs });
-  if (planTask.poll === undefined) endTask(draft, task.position, "succeeded", "ok", checked.outputs);
-  else {
+  const { outputs: given } = checked;
+  const asked = askToDeclassify(planTask, task, { attemptId: live.id, result, outputs: given });
+  if (asked !== undefined) {
+    draft.set(task.position, { live: undefined });
+    conclude(draft, task.position, asked);
+  } else if (planTask.poll === undefined) {
+    if (planTask.held !== undefined) draft.set(task.position, { suspension: undefined });
+    endTask(draft, task.position, "succeeded", "ok", given);
+  } else {
     const { outputs } = checked;
     const poll = { outputs, notYet: result.notYet === true };
     endPoll(draft, task.position, pollEnded(draft, task.position, planTask.poll, poll));

@@ -27,6 +27,10 @@ export interface FinishResult {
   readonly exitCode?: number;
   readonly signal?: string;
   readonly outputs?: JsonObject;
+  readonly held?: {
+    readonly store: string;
+    readonly outputs: readonly { readonly name: string; readonly bytes: number; readonly sha256: string }[];
+  };
   readonly summary?: string;
   /** The task's own word about another try; undefined where it said nothing. */
   readonly retryable?: boolean;

@@ -6,7 +6,12 @@ import { contextFor } from "./context.ts";
 import type { Draft } from "./draft.ts";
 
 /** The stores of the files that a task run is given, by the order in which they are met. */
-export const storesOf = (draft: Draft, position: number): readonly string[] => [...placesOf(draft, position).keys()];
+export function storesOf(draft: Draft, position: number): readonly string[] {
+  // What is held of an attempt is brought from where it is; nothing is read for that.
+  const suspension = draft.task(position)?.suspension;
+  if (suspension?.kind === "declassify" && suspension.approved.length > 0) return [suspension.store];
+  return [...placesOf(draft, position).keys()];
+}
 
 /** Store → the name of a file in it. */
 function placesOf(draft: Draft, position: number): ReadonlyMap<string, string> {

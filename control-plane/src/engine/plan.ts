@@ -64,6 +64,8 @@ export interface PlanTask {
   readonly data: readonly string[] | undefined;
   /** Whether a file that it is given may be kept on an agent alone, so that it has to run there. */
   readonly mayReadKept: boolean;
+  /** Outputs that leave their class only after somebody agreed; undefined for the many that have none. */
+  readonly held: ReadonlySet<string> | undefined;
   readonly timeoutTotalMs: number | undefined;
   readonly queueTimeoutMs: number | undefined;
   /** Of a sensor: how it polls. */
@@ -124,6 +126,9 @@ function mappingOf(task: CanonicalTask, positionOf: ReadonlyMap<string, number>)
     eachIndex: asksEachIndex(task),
   };
 }
+
+const heldOf = (residency: Residency | undefined): ReadonlySet<string> | undefined =>
+  residency === undefined || residency.held.size === 0 ? undefined : residency.held;
 
 const rulesOf = (residency: Residency | undefined): DataRules | undefined =>
   residency === undefined || Object.keys(residency.rules).length === 0 ? undefined : residency.rules;
@@ -194,7 +199,9 @@ export function compilePlan(digest: string, document: CanonicalWorkflow): Plan {
       takes: takesOf(task),
       dataRules: rulesOf(residency.get(key)),
       data: residency.get(key)?.classes,
-      mayReadKept: keepsFiles && contextNames(document, key).some(namesValues),
+      held: heldOf(residency.get(key)),
+      mayReadKept:
+        heldOf(residency.get(key)) !== undefined || (keepsFiles && contextNames(document, key).some(namesValues)),
       timeoutTotalMs: task.timeoutTotalMs,
       queueTimeoutMs: task.queueTimeoutMs,
       poll: pollOf(task),

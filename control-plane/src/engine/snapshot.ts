@@ -72,11 +72,24 @@ export type Suspension =
   | { readonly kind: "event"; readonly type: string; readonly untilMs?: number }
   | { readonly kind: "approval"; readonly approved: readonly string[] }
   | { readonly kind: "child"; readonly runId: string }
+  | HeldState
   /** A back-off between two children. */
   | { readonly kind: "again" }
   | PollState
   /** A task run with `cache`: it asks for its key, or holds it and is at work. */
   | { readonly kind: "cache"; readonly key: string; readonly held: boolean };
+
+/** Of a task whose outputs leave their class only after somebody agreed (declassify.ts). */
+export interface HeldState {
+  readonly kind: "declassify";
+  /** The attempt that made them, and the store that has them. */
+  readonly attemptId: string;
+  readonly store: string;
+  /** Those that need nobody's word. */
+  readonly outputs: JsonObject;
+  /** Who agreed; nobody while it is asked. */
+  readonly approved: readonly string[];
+}
 
 /** Of a sensor, kept from poll to poll (poll.ts). */
 export interface PollState {

@@ -27,6 +27,7 @@ export const wireAttempt = (offer: OfferedAttempt): WireAttempt => ({
   graceMs: offer.graceMs,
   isolation: "L0",
   secrets: [...offer.secrets],
+  ...(offer.release === undefined ? {} : { release: idFromUuid("att", offer.release) }),
   traceparent: traceparent(offer.runId, offer.attemptId),
   ...(offer.resources === undefined ? {} : { resources: offer.resources }),
 });

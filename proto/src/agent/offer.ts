@@ -52,6 +52,8 @@ export const offeredAttemptSchema = z.object({
   /** Names of the secrets that the task may read; their references are in the document. */
   secrets: z.array(textSchema(256)).max(200),
   traceparent: textSchema(64),
+  /** Nothing is run: tell what the agent's store holds of this attempt, because its outputs may leave their class now. */
+  release: attemptIdSchema.optional(),
   /** Absent where it takes one slot and nothing else. */
   resources: takesSchema.optional(),
 });

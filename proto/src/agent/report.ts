@@ -111,6 +111,13 @@ export const finishItemSchema = z.object({
   signal: textSchema(16).optional(),
   /** At most 256 KiB as JSON; a file is `{ "$file": { name, size, sha256, mediaType } }`. */
   outputs: jsonObjectSchema.optional(),
+  /** Outputs that the agent holds until somebody agrees that they leave their class, and the store that has them. */
+  held: z
+    .object({
+      store: textSchema(64),
+      outputs: z.array(z.object({ name: textSchema(64), bytes: countSchema, sha256: textSchema(64) })).max(100),
+    })
+    .optional(),
   summary: z
     .string()
     .max(256 * 1024)

@@ -23,6 +23,13 @@ export const runCodes = errorEntries({
       "The task is given files that their data class keeps local, and they lie in the stores of different agents. None of them may leave its own, so there is no place where the task can run.",
     do: "Let the tasks that make them run on the same agent (`runsOn: { host: … }`), let those agents share one store, or write `files: central` for the class if the control plane may have them.",
   },
+  declassify_rejected: {
+    title: "a value may not leave its class",
+    retryable: false,
+    meaning:
+      "The task has made an output that leaves its data class only after somebody agreed, and a person said no. The value stays with its agent.",
+    do: "Ask the person who is named what has to be taken out of the value.",
+  },
   exception: {
     title: "the task's code threw an exception",
     retryable: true,

@@ -47,25 +47,7 @@ export function checkApproval(given: NonNullable<TaskSource["approval"]>, path: 
     });
     return;
   }
-  for (const [index, from] of given.from.entries()) {
-    const [kind, name = ""] = from.split(":");
-    if (principal.test(from) && (kind === "group" || (kind === "role" && !knownRoles.has(name)))) {
-      problems.add({
-        code: "unknown_principal",
-        detail: kind === "group" ? `${from}: there are no groups yet` : `${name} is no role`,
-        hint: `write user:NAME, or a role: ${roles.join(", ")}`,
-        path: [...path, "from", index],
-      });
-      continue;
-    }
-    if (principal.test(from)) continue;
-    problems.add({
-      code: "bad_value",
-      detail: `${JSON.stringify(from)} names nobody`,
-      hint: "write user:NAME or role:NAME",
-      path: [...path, "from", index],
-    });
-  }
+  checkPrincipals(given.from, [...path, "from"], problems);
   if (given.onTimeout !== "approve") return;
   for (const [name, field] of Object.entries(given.form ?? {})) {
     if (typeof field === "object" && (field.optional === true || field["default"] !== undefined)) continue;
@@ -74,6 +56,29 @@ export function checkApproval(given: NonNullable<TaskSource["approval"]>, path: 
       detail: `onTimeout: approve has nobody who fills in ${name}`,
       hint: "give the field a default, or optional: true",
       path: [...path, "form", name],
+    });
+  }
+}
+
+/** Who may answer: people and roles; groups are not known yet. */
+export function checkPrincipals(names: readonly string[], path: Path, problems: ProblemList): void {
+  for (const [index, from] of names.entries()) {
+    const [kind, name = ""] = from.split(":");
+    if (principal.test(from) && (kind === "group" || (kind === "role" && !knownRoles.has(name)))) {
+      problems.add({
+        code: "unknown_principal",
+        detail: kind === "group" ? `${from}: there are no groups yet` : `${name} is no role`,
+        hint: `write user:NAME, or a role: ${roles.join(", ")}`,
+        path: [...path, index],
+      });
+      continue;
+    }
+    if (principal.test(from)) continue;
+    problems.add({
+      code: "bad_value",
+      detail: `${JSON.stringify(from)} names nobody`,
+      hint: "write user:NAME or role:NAME",
+      path: [...path, index],
     });
   }
 }

@@ -1,6 +1,7 @@
 // Declarations of inputs and outputs, and the references of secrets.
 import { patternError } from "../expression/pattern.ts";
-import type { CanonicalWorkflow, ValueDeclaration } from "./canonical.ts";
+import { checkPrincipals } from "./check-control.ts";
+import type { CanonicalTask, CanonicalWorkflow, ValueDeclaration } from "./canonical.ts";
 import { isExpr, isText } from "./canonical.ts";
 import type { ProblemList } from "./problems.ts";
 import { parseSecretReference } from "./secret-reference.ts";
@@ -18,6 +19,7 @@ export function checkDeclarations(document: CanonicalWorkflow, problems: Problem
   for (const [id, task] of Object.entries(document.tasks)) {
     for (const [name, declaration] of Object.entries(task.outputs ?? {}))
       checkDeclaration(declaration, ["tasks", id, "outputs", name], problems);
+    checkApprovers(id, task, problems);
     if (!("approval" in task.action)) continue;
     for (const [name, declaration] of Object.entries(task.action.approval.form ?? {})) {
       const path = ["tasks", id, "approval", "form", name];
@@ -29,6 +31,32 @@ export function checkDeclarations(document: CanonicalWorkflow, problems: Problem
           path: [...path, "default"],
         });
       }
+    }
+  }
+}
+
+/** One answer is for all outputs of a task that wait for one, so they are asked of the same people. */
+function checkApprovers(id: string, task: CanonicalTask, problems: ProblemList): void {
+  let first: string | undefined;
+  for (const [name, { declassify }] of Object.entries(task.outputs ?? {})) {
+    const { approvers } = declassify ?? {};
+    if (approvers === undefined) continue;
+    const path = ["tasks", id, "outputs", name, "declassify", "approvers"];
+    checkPrincipals(approvers, path, problems);
+    const asked = [...new Set(approvers)].toSorted().join(", ");
+    if (asked === "") problems.add({ code: "bad_value", detail: "approvers names nobody", path });
+    if (first !== undefined && first !== asked)
+      problems.add({
+        code: "bad_value",
+        detail: `another output of ${id} asks ${first}`,
+        hint: "name the same for each",
+        path,
+      });
+    first = asked;
+    for (const key of ["cache", "poll"] as const) {
+      if (task[key] === undefined) continue;
+      const detail = `${key} does not go with approvers: each value is asked for by itself`;
+      problems.add({ code: "not_applicable", detail, path, atKey: true });
     }
   }
 }

@@ -28,7 +28,6 @@ export const unsupportedKeys = [
   "tasks.*.azureBatch",
   "tasks.*.celery",
   "tasks.*.uses",
-  "tasks.*.outputs.*.declassify.approvers",
   "hooks.*.*.container",
   "hooks.*.*.uses",
 ] as const;

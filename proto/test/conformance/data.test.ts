@@ -233,3 +233,14 @@ hooks:
   const rules = [...residencyOf(document)].map(([key, residency]) => [key, residency.rules]);
   expect(Object.fromEntries(rules)).toEqual({ cohort: { zone }, mix: { zone }, "hooks.onSuccess.0": { zone } });
 });
+
+test("who has to agree is named like who answers an approval, the same for all outputs of a task, and each value is asked for", () => {
+  const task = (approvers: string, more = ""): readonly string[] =>
+    lines(
+      `tasks:\n  a: { run: x, data: patient, runsOn: { zone: onprem }${more}, outputs: { k: { type: number, data: public, declassify: { from: patient, reason: means, approvers: [${approvers}] } } } }\n`,
+    );
+  expect(task('"user:eva", "role:operator"')).toEqual([]);
+  expect(task('"group:privacy"').join()).toContain("unknown_principal group:privacy: there are no groups yet");
+  expect(task("eva").join()).toContain('bad_value "eva" names nobody');
+  expect(task('"user:eva"', ", cache: {}").join()).toContain("not_applicable cache does not go with approvers");
+});

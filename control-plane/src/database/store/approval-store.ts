@@ -1,7 +1,7 @@
 import type pg from "pg";
 import type { JsonObject } from "@capstan/proto";
 import type { ApprovalStore, WaitingApproval } from "../../approval/approval.store.ts";
-import { awaitsApproval } from "../../engine/approval.ts";
+import { awaitsApproval } from "../../engine/answer.ts";
 import { neverMs } from "../../engine/hand-over.ts";
 import { withProject } from "../pool.ts";
 
