@@ -83,6 +83,9 @@ export class SimAgent extends AgentReports {
       event: (attempt, seq) => this.ifUp(() => this.onEvent(attempt, seq)),
       done: (finish) => this.ifUp(() => this.onDone(finish)),
     };
+    // Runners keep what their tasks told and tell it again to the next agent: a crash may have taken it from the journal.
+    for (const { offer, eventSeq } of host.carried.values())
+      for (let seq = 1; seq <= eventSeq; seq++) this.onEvent(offer.attempt, seq);
     this.process.after(this.parts.random.between(0, 500), () => this.connect());
     this.watch();
   }

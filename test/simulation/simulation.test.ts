@@ -16,15 +16,8 @@ test("worlds that once broke an invariant hold it now", () => {
   expect(status).toBe(0);
 });
 
-// Seed 541 never settles: not explained yet (docs/contributing/simulation.md, "Open"). The others up to 1,000 do.
-test.each([
-  ["1..540", 540],
-  ["661..1000", 340],
-])(
-  "in the random worlds %s with faults no invariant is broken, and the same seed gives the same trace",
-  (seeds, count) => {
-    const { status, output } = simulate("--seeds", seeds);
-    expect(output).toMatch(new RegExp(`^${count} seeds, 0 failed`, "m"));
-    expect(status).toBe(0);
-  },
-);
+test("in 1,000 random worlds with faults no invariant is broken, and the same seed gives the same trace", () => {
+  const { status, output } = simulate("--seeds", "1000");
+  expect(output).toMatch(/^1000 seeds, 0 failed/m);
+  expect(status).toBe(0);
+});

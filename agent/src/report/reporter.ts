@@ -2,6 +2,7 @@
 //  R1. An item is known by (attempt, epoch, kind, seq); the first acknowledgement ends it.
 //  R2. `started` waits 20 ms and is left out where `finish` is there by then: `finish` carries the start.
 //  R3. Nothing is handed in here before the journal has it; this class does no I/O.
+//  R4. Events that wait for one which nobody has any more are given up.
 import { frameBytesMax, reportItemsMax, type AgentBody, type ReportAck, type ReportItem } from "@capstan/proto";
 
 export const startedHoldMs = 20;
@@ -84,6 +85,12 @@ export class Reporter {
     const events = [...this.#unacknowledged.values()].filter(
       (other) => other.kind === "event" && other.attempt === item.attempt && other.seq >= fromSeq,
     );
+    // R4: it was acknowledged, and a database that went back in time has forgotten it. Those after it can never be taken:
+    // sent again at each answer they would keep both sides busy until the attempt ends.
+    if (!events.some((other) => other.kind === "event" && other.seq === fromSeq)) {
+      for (const lost of events) this.#unacknowledged.delete(keyOf(lost));
+      return;
+    }
     this.#queue.push(...events.toSorted((a, b) => (a.kind === "event" && b.kind === "event" ? a.seq - b.seq : 0)));
     this.#schedule();
   }
