@@ -43,6 +43,8 @@ export class Checks implements WriteWatcher {
   /** Attempts whose end is written by the batch at hand. */
   private ending: ReadonlySet<string> = new Set();
   private made: readonly AttemptRow[] = [];
+  /** Runs of those that were being cancelled before this commit. */
+  private cancelled: ReadonlySet<string> = new Set();
   private readonly progress = new Map<string, number>();
   readonly stoppedTasks = new Set<string>();
   readonly markedTasks = new Set<string>();
@@ -87,6 +89,9 @@ export class Checks implements WriteWatcher {
   beforeWrite(rows: BatchRows, accepted: ReadonlySet<string>, snapshot: BatchSnapshot): void {
     this.ending = new Set((rows.attempts as AttemptRow[]).filter((row) => row.en !== undefined).map((row) => row.i));
     this.made = (rows.attempts as AttemptRow[]).filter((row) => row.n !== undefined && row.en === undefined);
+    this.cancelled = new Set(
+      this.made.map((row) => row.r).filter((id) => this.database.runs.get(id)?.cancel !== undefined),
+    );
     for (const row of rows.starts as StartRow[])
       if (accepted.has(row.r)) this.checkHistory(row.r, 0, 1, row.it.length, row.es);
     for (const row of rows.advances as AdvanceRow[]) {
@@ -116,7 +121,8 @@ export class Checks implements WriteWatcher {
     if (run === undefined || planTask === undefined) return;
     const where = `attempt ${row.i} of ${planTask.key}`;
     if (run.state === "paused") this.world.violate("I5", `${where} is offered although its run is paused`);
-    if (run.cancel !== undefined && run.endedMs === undefined && !planTask.cleanup && planTask.hook === undefined)
+    // One commit may hold a claim and the cancel that came after it: that attempt is told to stop as it is offered.
+    if (this.cancelled.has(run.id) && run.endedMs === undefined && !planTask.cleanup && planTask.hook === undefined)
       this.world.violate("I5", `${where} is offered although its run is being cancelled`);
   }
 
