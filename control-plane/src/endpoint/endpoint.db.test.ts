@@ -159,7 +159,8 @@ test("410 switches an endpoint off; enabled again, it gets what waited, and a re
 
 test("after all pauses a message has failed; five days without a success switch the endpoint off", async () => {
   const path = await made();
-  answers = Array.from({ length: 20 }, () => ({ status: 500 }));
+  // The first asks for an hour, so that the second try is the one that this test makes due.
+  answers = [{ status: 503, headers: { "retry-after": "3600" } }, { status: 500 }];
   expect((await server.call("POST", `${path}/actions/test`)).body).toMatchObject({ type: "test", state: "pending" });
   await received(1);
   await until("its try is written", 20_000, async () =>
