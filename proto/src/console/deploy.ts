@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { workflowBytesMax } from "../size.ts";
 import { problemItemSchema } from "./problem.ts";
-import { pageQuery, timeSchema } from "./route.ts";
+import { int32Max, pageQuery, timeSchema } from "./route.ts";
 
 /** One workflow file. JSON is YAML, so compiled TypeScript travels in the same field. */
 export const sourceDocumentSchema = z.strictObject({
@@ -42,7 +42,7 @@ export type DeployBody = z.infer<typeof deployBodySchema>;
 
 export const rollbackBodySchema = z.strictObject({
   /** Number or digest of a version of this workflow. */
-  version: z.union([z.number().int().min(1), z.string().min(1).max(80)]),
+  version: z.union([z.number().int().min(1).max(int32Max), z.string().min(1).max(80)]),
   /** Kept in the history of deploys. */
   reason: z.string().trim().min(1).max(1900),
 });

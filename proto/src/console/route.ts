@@ -80,6 +80,9 @@ export function routeQuery(query: Readonly<Record<string, QueryValue | readonly 
   return text === "" ? "" : `?${text}`;
 }
 
+/** Numbers of versions and of events of a run are integers of the database. */
+export const int32Max = 2_147_483_647;
+
 /** A whole number in a query. */
 export const queryInteger = (min: number, max: number) => z.coerce.number<number | string>().int().min(min).max(max);
 

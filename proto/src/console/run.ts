@@ -2,7 +2,7 @@ import { z } from "zod";
 import { attemptStates } from "../state/attempt.ts";
 import { runStates } from "../state/run.ts";
 import { taskRunStates } from "../state/task-run.ts";
-import { labelMapSchema, pageQuery, queryFlag, queryInteger, queryList, timeSchema } from "./route.ts";
+import { int32Max, labelMapSchema, pageQuery, queryFlag, queryInteger, queryList, timeSchema } from "./route.ts";
 
 export const failureViewSchema = z.object({
   class: z.string(),
@@ -175,7 +175,7 @@ export const startRunBodySchema = z.strictObject({
   inputs: z.record(z.string(), z.json()).optional(),
   labels: z.record(z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/), z.string().max(255)).optional(),
   /** Number or digest of a version; the active one unless said. */
-  version: z.union([z.number().int().min(1), z.string().regex(/^sha256:[0-9a-f]{64}$/)]).optional(),
+  version: z.union([z.number().int().min(1).max(int32Max), z.string().regex(/^sha256:[0-9a-f]{64}$/)]).optional(),
 });
 export type StartRunBody = z.infer<typeof startRunBodySchema>;
 
@@ -217,8 +217,8 @@ export const runListQuery = z.strictObject({
   /** Name or id of an agent that worked for it. */
   agent: queryList(z.string().max(128)).optional(),
   /** From its beginning to its end; runs that go on have none. */
-  durationMsMin: queryInteger(0, Number.MAX_SAFE_INTEGER).optional(),
-  durationMsMax: queryInteger(0, Number.MAX_SAFE_INTEGER).optional(),
+  durationMsMin: queryInteger(0, int32Max).optional(),
+  durationMsMax: queryInteger(0, int32Max).optional(),
   /** Id of the backfill that it belongs to. */
   backfill: z.string().max(64).optional(),
   /** Part of a workflow's name, or a run's name. */
@@ -227,7 +227,7 @@ export const runListQuery = z.strictObject({
 });
 
 export const eventListQuery = z.strictObject({
-  afterSeq: queryInteger(0, Number.MAX_SAFE_INTEGER).optional(),
+  afterSeq: queryInteger(0, int32Max).optional(),
   limit: queryInteger(1, 2000).optional(),
 });
 export const eventListSchema = z.object({
