@@ -1,15 +1,11 @@
 // A pipeline trades a token of its CI system, here a server of this test that signs as one, for an API token.
 import { generateKeyPairSync, sign, type KeyObject } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { cloneDatabase } from "../../../test/support/database.ts";
 import { readConfig } from "../config.ts";
-import { startServer } from "../server.ts";
+import { serverFixture } from "../testing/server-fixture.ts";
 
 const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const others = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -23,7 +19,6 @@ const ci = createServer((request, response) => {
 await new Promise<void>((resolve) => ci.listen(0, "127.0.0.1", resolve));
 const issuer = `http://127.0.0.1:${(ci.address() as AddressInfo).port}`; // a TCP server's
 
-const folder = mkdtempSync(path.join(tmpdir(), "capstan-ci-"));
 const database = await cloneDatabase();
 const rule = {
   issuer,
@@ -31,27 +26,17 @@ const rule = {
   project: "default",
   serviceAccount: "pipeline",
 };
-const server = await startServer({
-  config: readConfig({
-    CAPSTAN_DATABASE_URL: database.url,
-    CAPSTAN_HTTP__PORT: "0",
-    CAPSTAN_DATA_DIR: folder,
-    CAPSTAN_CONSOLE__URL: "http://127.0.0.1:9",
-    CAPSTAN_LIMITS__SIGN_INS_PER_MINUTE: "0",
-    CAPSTAN_CI__TRUST: JSON.stringify([
-      rule,
-      { ...rule, claims: { repository: "data/other" }, serviceAccount: "nobody" },
-    ]),
-  }),
-  log: pino({ level: "silent" }),
-  version: "0.0.0",
-  signal: new AbortController().signal,
+const server = await serverFixture(database, {
+  CAPSTAN_LIMITS__SIGN_INS_PER_MINUTE: "0",
+  CAPSTAN_CI__TRUST: JSON.stringify([
+    rule,
+    { ...rule, claims: { repository: "data/other" }, serviceAccount: "nobody" },
+  ]),
 });
 afterAll(async () => {
   await server.close();
   ci.close();
   ci.closeAllConnections();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -95,7 +80,7 @@ const deploy = (token: string) =>
   );
 
 beforeAll(async () => {
-  const machine = readFileSync(path.join(folder, "keys", "local"), "utf8");
+  const machine = server.token;
   const made = await post(`${P}/service-accounts`, { name: "pipeline", role: "deployer" }, machine);
   if (made.status !== 201) throw new Error(`the service account: ${made.status}`);
 });

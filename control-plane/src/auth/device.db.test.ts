@@ -1,38 +1,20 @@
 // Sign-in of a command line by a code that a person confirms in a browser.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import pg from "pg";
-import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { cloneDatabase } from "../../../test/support/database.ts";
+import { serverFixture } from "../testing/server-fixture.ts";
 import { Browser } from "../../../test/support/identity-provider.ts";
-import { readConfig } from "../config.ts";
-import { startServer } from "../server.ts";
 
-const folder = mkdtempSync(path.join(tmpdir(), "capstan-device-"));
 const database = await cloneDatabase();
-const server = await startServer({
-  config: readConfig({
-    CAPSTAN_DATABASE_URL: database.url,
-    CAPSTAN_HTTP__PORT: "0",
-    CAPSTAN_DATA_DIR: folder,
-    CAPSTAN_CONSOLE__URL: "http://127.0.0.1:9",
-    CAPSTAN_LIMITS__SIGN_INS_PER_MINUTE: "0",
-  }),
-  log: pino({ level: "silent" }),
-  version: "0.0.0",
-  signal: new AbortController().signal,
-});
+const server = await serverFixture(database, { CAPSTAN_LIMITS__SIGN_INS_PER_MINUTE: "0" });
 const owner = new pg.Client({ connectionString: database.url });
 await owner.connect();
 afterAll(async () => {
   await server.close();
   await owner.end();
-  rmSync(folder, { recursive: true, force: true });
 });
 
-const machine = readFileSync(path.join(folder, "keys", "local"), "utf8");
+const machine = server.token;
 const password = "correct horse battery staple";
 
 interface Answer {

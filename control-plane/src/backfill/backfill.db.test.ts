@@ -1,6 +1,6 @@
 // Backfills on PostgreSQL: exactly one run for each value, with several replicas that die between any two lines; and what
 // people do with them by their routes.
-import { idFromUuid, readWorkflow, uuidFromId } from "@capstan/proto";
+import { idFromUuid, uuidFromId } from "@capstan/proto";
 import pg from "pg";
 import { pino } from "pino";
 import { afterAll, expect, test } from "vitest";
@@ -16,6 +16,7 @@ import { PgWorkflowStore } from "../database/store/workflow.store.ts";
 import type { DueTimer } from "../dispatch/dispatch.store.ts";
 import { RunService } from "../run/run.service.ts";
 import { commitFixture, newId } from "../testing/commit-fixture.ts";
+import { deploySource } from "../testing/deploy-source.ts";
 import { serverFixture, type Answer } from "../testing/server-fixture.ts";
 import { AgainService } from "../trigger/again.service.ts";
 import { EarlyRuns } from "../trigger/early-run.ts";
@@ -88,19 +89,7 @@ let made = 0;
 async function deploy(text: string): Promise<string> {
   const name = `past_${++made}`;
   const source = `version: 1\nname: ${name}\n${text}`;
-  const { document, digest, problems } = readWorkflow({ text: source });
-  if (document === undefined || digest === undefined) throw new Error(JSON.stringify(problems));
-  await workflows.deploy(projectId, {
-    id: newId(),
-    actor: "test",
-    message: undefined,
-    idempotency: undefined,
-    versions: [
-      { name, digest, canonical: JSON.stringify(document), source, sourceFile: "w.yaml", bundleSha256: undefined },
-    ],
-    pruned: [],
-    answer: () => ({ workflows: [], pruned: [] }),
-  });
+  await deploySource(workflows, projectId, source);
   return name;
 }
 /** Nobody waits in this test: whatever has a time is due. */

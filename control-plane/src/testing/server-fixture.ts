@@ -15,6 +15,8 @@ export interface Answer {
 
 export interface ServerFixture {
   readonly url: string;
+  /** Of this machine: it may do everything. */
+  readonly token: string;
   call(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** Deploys one workflow; throws where it is refused. */
   deploy(source: string): Promise<void>;
@@ -33,6 +35,7 @@ export async function serverFixture(
       CAPSTAN_HTTP__PORT: "0",
       CAPSTAN_DATA_DIR: folder,
       CAPSTAN_CONSOLE__URL: "http://127.0.0.1:9",
+      ...settings,
       ...settings,
     }),
     log: pino({ level: "silent" }),
@@ -60,6 +63,7 @@ export async function serverFixture(
   };
   return {
     url: server.url,
+    token,
     call,
     deploy: async (source) => {
       const { status, body } = await call("POST", "/projects/default/deploys", {
