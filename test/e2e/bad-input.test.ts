@@ -88,7 +88,7 @@ const documents: readonly BadDocument[] = [
   },
   {
     what: "triggers of a later release",
-    text: `${head}triggers:\n  - { id: fresh, asset: { any: [\"s3://lake/orders\"] } }\ntasks:\n  a: { run: "true" }\n`,
+    text: `${head}triggers:\n  - { id: fresh, asset: { any: ["s3://lake/orders"] } }\ntasks:\n  a: { run: "true" }\n`,
     says: ["not_supported", "not supported yet"],
   },
   { what: "two actions", text: `${head}tasks:\n  a: { run: "true", http: "http://x" }\n`, says: ["two_actions"] },

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { ReportAck, ReportItem } from "@capstan/proto";
+import { idFromUuid, type ReportAck, type ReportItem } from "@capstan/proto";
 import { Reporter } from "./reporter.ts";
 
-const attempt = "att_01k3tt1dy3fpd8yfgt5cy4tqkf";
+const attempt = idFromUuid("att", "01977420-dc00-75b9-b336-bd0ec69b8d28");
 const event = (seq: number): ReportItem => ({
   kind: "event",
   attempt,
