@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { givenTime } from "./route.ts";
 
 /** Bytes of an event's data as JSON. */
 export const eventDataBytesMax = 65_536;
@@ -16,7 +17,7 @@ export const sendEventBodySchema = z.strictObject({
   id: line(200).optional(),
   source: line(500).optional(),
   subject: line(500).optional(),
-  time: z.iso.datetime({ offset: true }).optional(),
+  time: givenTime().optional(),
   specversion: z.literal("1.0").optional(),
   datacontenttype: z.literal("application/json").optional(),
 });

@@ -1,7 +1,7 @@
 // One action on many runs.
 import { z } from "zod";
 import { runStates } from "../state/run.ts";
-import { timeSchema } from "./route.ts";
+import { givenTime, timeSchema } from "./route.ts";
 
 /** Runs of one operation at most. */
 export const operationRunsMax = 10_000;
@@ -18,8 +18,8 @@ export const runSelectionSchema = z
     workflow: names(64).optional(),
     /** `team:x` */
     label: names(320).optional(),
-    createdAfter: z.iso.datetime({ offset: true }).optional(),
-    createdBefore: z.iso.datetime({ offset: true }).optional(),
+    createdAfter: givenTime().optional(),
+    createdBefore: givenTime().optional(),
   })
   .refine((filter) => Object.keys(filter).length > 0, { error: "say which runs: name at least one field" });
 export type RunSelection = z.infer<typeof runSelectionSchema>;

@@ -113,5 +113,18 @@ export const pageQuery = {
   count: queryFlag().optional(),
 } as const;
 
+const firstMs = Date.parse("0001-01-01T00:00:00.000Z");
+const lastMs = Date.parse("9999-12-31T23:59:59.999Z");
+
+/** A time as somebody gives it, with its offset; taken on in UTC, since a database knows fewer offsets and years than ISO 8601. */
+export const givenTime = () =>
+  z.iso
+    .datetime({ offset: true })
+    .refine(
+      (text) => Date.parse(text) >= firstMs && Date.parse(text) <= lastMs,
+      "must be a time of the years 1 to 9999",
+    )
+    .transform((text) => new Date(text).toISOString());
+
 export const timeSchema = z.iso.datetime({ precision: 3 });
 export const labelMapSchema = z.record(z.string(), z.string());

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { errorEntry } from "../error/catalogue.ts";
 import { isSystemPermission, permissions, roleAllows, roles } from "../permissions.ts";
-import { routeErrors, routeParams, routePath, routeQuery, type Route } from "./route.ts";
+import { givenTime, routeErrors, routeParams, routePath, routeQuery, type Route } from "./route.ts";
 import { routes } from "./routes.ts";
 
 const table: [string, Route][] = Object.entries(routes);
@@ -103,4 +103,11 @@ test("a query that is repeated once is a list as well, and unknown keys are refu
   });
   expect(routes.runList.query.safeParse({ sate: "failed" }).success).toBe(false);
   expect(routes.runList.query.safeParse({ limit: "501" }).success).toBe(false);
+});
+
+test("a time is taken in UTC, whatever its offset, where a database can hold it", () => {
+  const given = (text: string) => givenTime().safeParse(text);
+  expect(given("0245-02-26T13:31:46-17:09").data).toBe("0245-02-27T06:40:46.000Z");
+  for (const text of ["0000-01-01T00:00:00Z", "0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00", "2026-11-28"])
+    expect(given(text).success, text).toBe(false);
 });

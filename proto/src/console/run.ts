@@ -2,7 +2,16 @@ import { z } from "zod";
 import { attemptStates } from "../state/attempt.ts";
 import { runStates } from "../state/run.ts";
 import { taskRunStates } from "../state/task-run.ts";
-import { int32Max, labelMapSchema, pageQuery, queryFlag, queryInteger, queryList, timeSchema } from "./route.ts";
+import {
+  givenTime,
+  int32Max,
+  labelMapSchema,
+  pageQuery,
+  queryFlag,
+  queryInteger,
+  queryList,
+  timeSchema,
+} from "./route.ts";
 
 export const failureViewSchema = z.object({
   class: z.string(),
@@ -206,8 +215,8 @@ export const runListQuery = z.strictObject({
   workflow: queryList(z.string().max(64)).optional(),
   /** `team:x`; repeated labels are alternatives. */
   label: queryList(z.string().max(320)).optional(),
-  createdAfter: z.iso.datetime({ offset: true }).optional(),
-  createdBefore: z.iso.datetime({ offset: true }).optional(),
+  createdAfter: givenTime().optional(),
+  createdBefore: givenTime().optional(),
   /** `day:2026-05-01`: an input and its value as text; repeated ones are alternatives. */
   input: queryList(z.string().max(320)).optional(),
   /** Words that all occur in the failure: its message, code, class or task. */

@@ -139,7 +139,7 @@ export class PgRunStore implements RunStore {
     const rows = await this.rows<{ first_seq: number; at: string; items: HistoryItem[] }>(
       projectId,
       `SELECT e.first_seq, ${iso("e.at")} AS at, e.items FROM run_events e
-        WHERE e.project_id = $1 AND e.run_id = $2 AND e.first_seq + json_array_length(e.items) > $3 + 1
+        WHERE e.project_id = $1 AND e.run_id = $2 AND e.first_seq + json_array_length(e.items) > $3::bigint + 1
         ORDER BY e.first_seq LIMIT $4`,
       [projectId, runId, afterSeq, limit],
     );
