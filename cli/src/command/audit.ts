@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import type { Client } from "../api/client.ts";
 import { checkChain, type Witness } from "../audit-chain.ts";
 import type { Context } from "../context.ts";
+import { wholeNumber } from "../flag-value.ts";
 import type { Column } from "../output/table.ts";
 
 const columns: readonly Column<AuditRecordView>[] = [
@@ -34,12 +35,6 @@ function witness(text: string): Witness {
   const match = /^([1-9][0-9]{0,15}):([0-9a-f]{64})$/.exec(text);
   if (match === null) throw new InvalidArgumentError("write it as `capstan audit head` prints it: SEQ:SHA256");
   return { seq: Number(match[1]), sha256: match[2] ?? "" };
-}
-
-function limit(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 500) throw new InvalidArgumentError("a number from 1 to 500");
-  return value;
 }
 
 /** Of the project, or of the installation. */
@@ -89,7 +84,7 @@ export function registerAudit(program: Command, context: (command: Command) => C
     .option("--actor <name>", "only by this one: user:ana")
     .option("--action <permission>", "only of this kind: runs:cancel")
     .option("--since <time>", "only since then: 2026-11-01T00:00:00.000Z")
-    .option("--limit <n>", "records, default 50", limit)
+    .option("--limit <n>", "records, default 50", wholeNumber(1, 500))
     .addHelpText("before", "Examples:\n  capstan audit list --action runs:cancel\n")
     .option(...systemFlag)
     .action(async ({ system, ...query }: ListFlags, command: Command) => {

@@ -10,6 +10,7 @@ import {
 } from "@capstan/proto";
 import { collect } from "../collect.ts";
 import type { Context } from "../context.ts";
+import { wholeNumber } from "../flag-value.ts";
 import type { Column } from "../output/table.ts";
 
 const columns: readonly Column<BackfillView>[] = [
@@ -59,12 +60,6 @@ function viewText(view: BackfillView): string {
     ...(view.origin === null ? [] : [`  retries ${view.origin}`]),
     "",
   ].join("\n");
-}
-
-function parallel(text: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number >= 1 && number <= 100) return number;
-  throw new InvalidArgumentError("a whole number from 1 to 100 is needed");
 }
 
 function order(text: string): "asc" | "desc" {
@@ -151,7 +146,7 @@ export function registerBackfills(program: Command, context: (command: Command) 
     .option("--timezone <zone>", "in which dates are meant, where no schedule says it (UTC)")
     .option("--values <file>", "inputs of each run: a list in YAML or JSON, or one JSON object a line; - is stdin")
     .option("-i, --input <key=value>", "an input of every run; may be repeated", collect, [])
-    .option("--max-parallel <n>", "runs that go on at once (4)", parallel)
+    .option("--max-parallel <n>", "runs that go on at once (4)", wholeNumber(1, 100))
     .option("--order <order>", "asc (default) or desc: newest first", order)
     .option("--skip-existing", "no run for a tick that has one")
     .option("--dry-run", "count the runs, start none")

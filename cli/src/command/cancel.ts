@@ -1,15 +1,8 @@
 import { InvalidArgumentError, type Command } from "commander";
-import {
-  AppError,
-  isRunEnded,
-  parseDuration,
-  runStates,
-  type Cancelled,
-  type RunSelection,
-  type RunState,
-} from "@capstan/proto";
+import { AppError, isRunEnded, runStates, type Cancelled, type RunSelection, type RunState } from "@capstan/proto";
 import { collect } from "../collect.ts";
 import type { Context } from "../context.ts";
+import { duration, wholeNumber } from "../flag-value.ts";
 import { steeredColumns } from "../output/run-columns.ts";
 import { resolveReference } from "../run-lookup.ts";
 
@@ -28,17 +21,6 @@ function states(text: string, before: readonly RunState[] = []): RunState[] {
   const state = runStates.find((known) => known === text && !isRunEnded(known));
   if (state === undefined) throw new InvalidArgumentError("queued, running, paused or cancelling is needed");
   return [...before, state];
-}
-
-function age(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined) throw new InvalidArgumentError("a duration is needed, such as 2h");
-  return ms;
-}
-
-function count(text: string): number {
-  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError("a number of runs is needed");
-  return Number(text);
 }
 
 /** Which runs the flags name; undefined where they name none. */
@@ -80,12 +62,6 @@ async function cancelMany(ctx: Context, filter: RunSelection, flags: CancelFlags
   ctx.out.one(view, view.id, () => `${view.done} cancelled, ${view.refused} refused\n${problems}`);
 }
 
-function grace(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined || ms > 3_600_000) throw new InvalidArgumentError("a duration up to 1h is needed, such as 10s");
-  return ms;
-}
-
 /** `capstan cancel`: stop runs, or one task of a run. */
 export function registerCancel(program: Command, context: (command: Command) => Context): void {
   program
@@ -94,11 +70,11 @@ export function registerCancel(program: Command, context: (command: Command) => 
     .argument("[ref...]", "runs, or RUN/TASK for one task; or none, and flags that say which")
     .option("--workflow <name>", "every run of it that goes on; may be repeated", collect)
     .option("--state <state>", "only runs in this state; may be repeated", states)
-    .option("--older-than <duration>", "only runs asked for before that", age)
+    .option("--older-than <duration>", "only runs asked for before that", duration("2h"))
     .option("--dry-run", "count them, cancel nothing")
-    .option("--expect <n>", "cancel them if they are this many", count)
+    .option("--expect <n>", "cancel them if they are this many", wholeNumber(0, 99_999))
     .option("--reason <text>", "why; kept with the run")
-    .option("--grace <duration>", "time between TERM and KILL", grace)
+    .option("--grace <duration>", "time between TERM and KILL", duration("10s", { max: "1h" }))
     .option("--force", "end cleanup tasks too")
     .addHelpText(
       "before",

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { AppError } from "@capstan/proto";
 import { ProblemError } from "../api/problem.ts";
 import type { Context } from "../context.ts";
+import { wholeNumber } from "../flag-value.ts";
 
 interface DevFlags {
   readonly port?: number;
@@ -21,15 +22,6 @@ interface DevFlags {
   readonly once?: boolean;
   readonly attach?: boolean;
 }
-
-const wholeNumber =
-  (min: number, max: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < min || value > max)
-      throw new InvalidArgumentError(`a whole number from ${min} to ${max} is needed`);
-    return value;
-  };
 
 const labels = (text: string): string => {
   if (!/^[a-z][a-zA-Z0-9_.-]*=[^,=]*(,[a-z][a-zA-Z0-9_.-]*=[^,=]*)*$/.test(text))

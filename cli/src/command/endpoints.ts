@@ -1,5 +1,6 @@
 import { endpointEvents, type EndpointEvent, type EndpointView, type MessageView } from "@capstan/proto";
 import { InvalidArgumentError, type Command } from "commander";
+import { collect } from "../collect.ts";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/table.ts";
 import { didYouMean } from "../suggestion.ts";
@@ -33,7 +34,6 @@ function type(text: string, before: readonly EndpointEvent[]): EndpointEvent[] {
   if (!isType(text)) throw new InvalidArgumentError(`one of ${known.join(", ")}.${didYouMean(text, known)}`);
   return [...before, text];
 }
-const list = (text: string, before: readonly string[]): string[] => [...before, text];
 
 /** `capstan endpoints`: addresses that are told what happens to runs. */
 export function registerEndpoints(program: Command, context: (command: Command) => Context): void {
@@ -51,7 +51,7 @@ export function registerEndpoints(program: Command, context: (command: Command) 
     .summary("send events to an address; the secret that they are signed with is printed once, on stdout")
     .argument("<url>", "https://…")
     .option("--type <type>", "run.failed, run.succeeded …; may be repeated", type, [])
-    .option("--workflow <name>", "of this workflow alone; may be repeated", list, [])
+    .option("--workflow <name>", "of this workflow alone; may be repeated", collect, [])
     .option("--description <text>", "what it is for")
     .addHelpText(
       "before",

@@ -1,5 +1,6 @@
-import { InvalidArgumentError, type Command } from "commander";
+import { type Command } from "commander";
 import type { Context } from "../context.ts";
+import { wholeNumber } from "../flag-value.ts";
 import { followLogs, printLogs, type LogOptions } from "../log-print.ts";
 import { resolveReference } from "../run-lookup.ts";
 
@@ -12,11 +13,6 @@ interface LogFlags {
   readonly raw?: boolean;
 }
 
-const count = (text: string): number => {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError("a whole number from 1 to 9999 is needed");
-  return Number(text);
-};
-
 /** `capstan logs`: what tasks wrote. */
 export function registerLogs(program: Command, context: (command: Command) => Context): void {
   program
@@ -24,8 +20,8 @@ export function registerLogs(program: Command, context: (command: Command) => Co
     .summary("print the logs of a run or a task")
     .argument("<ref>", "RUN[/TASK[.INDEX]][@ATTEMPT], an id, or @last")
     .option("-f, --follow", "go on until the logs end")
-    .option("--tail <n>", "the last n lines", count)
-    .option("--attempt <n>", "one attempt", count)
+    .option("--tail <n>", "the last n lines", wholeNumber(1, 9999))
+    .option("--attempt <n>", "one attempt", wholeNumber(1, 9999))
     .option("--timestamps", "begin each line with its time")
     .option("--no-prefix", "no task names before the lines")
     .option("--raw", "the bytes as the task wrote them, secrets masked")

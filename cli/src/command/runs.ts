@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import { parseDuration, runStates, type RunState, type RunSummary } from "@capstan/proto";
 import { collect } from "../collect.ts";
 import type { Context } from "../context.ts";
+import { duration, wholeNumber } from "../flag-value.ts";
 import { runColumns } from "../output/run-columns.ts";
 import { runTree } from "../output/tree.ts";
 import { resolveReference } from "../run-lookup.ts";
@@ -22,18 +23,6 @@ interface ListFlags {
   readonly limit: number;
   readonly cursor?: string;
   readonly all?: boolean;
-}
-
-function limit(text: string): number {
-  if (!/^[1-9]\d{0,2}$/.test(text) || Number(text) > 500)
-    throw new InvalidArgumentError("a whole number from 1 to 500 is needed");
-  return Number(text);
-}
-
-function milliseconds(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined) throw new InvalidArgumentError("a duration is needed, such as 10m");
-  return ms;
 }
 
 /** A time, or how long ago: `2h`, `2027-01-05`, `2027-01-05T10:00:00Z`. */
@@ -57,12 +46,12 @@ export function registerRuns(program: Command, context: (command: Command) => Co
     .option("--error <words>", "only whose failure has all these words")
     .option("--trigger <kind>", "only asked for by: manual, api, schedule, backfill …; may be repeated", collect, [])
     .option("--agent <name>", "only on which this agent worked; may be repeated", collect, [])
-    .option("--longer-than <duration>", "only that took at least so long: 10m", milliseconds)
-    .option("--shorter-than <duration>", "only that took at most so long", milliseconds)
+    .option("--longer-than <duration>", "only that took at least so long: 10m", duration("10m"))
+    .option("--shorter-than <duration>", "only that took at most so long", duration("10m"))
     .option("--backfill <id>", "only of this backfill")
     .option("--since <time>", "created after a time, or within a duration such as 2h", moment)
     .option("--until <time>", "created before", moment)
-    .option("--limit <n>", "how many", limit, 50)
+    .option("--limit <n>", "how many", wholeNumber(1, 500), 50)
     .option("--cursor <cursor>", "go on after an earlier list")
     .option("--all", "all of them")
     .addHelpText(

@@ -1,6 +1,7 @@
-import { InvalidArgumentError, type Command } from "commander";
+import { type Command } from "commander";
 import type { RouteResponse, ScheduleExplanation, ScheduleSteered, ScheduleView } from "@capstan/proto";
 import type { Context } from "../context.ts";
+import { wholeNumber } from "../flag-value.ts";
 import type { Column } from "../output/table.ts";
 
 const columns: readonly Column<ScheduleView>[] = [
@@ -40,12 +41,6 @@ export function explained(ctx: Context, one: ScheduleExplanation): void {
   ctx.out.one(one, one.schedule, () => `${one.sentence}\n${last}${missed}${step}`);
 }
 
-function count(text: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number >= 1 && number <= 1000) return number;
-  throw new InvalidArgumentError("a whole number from 1 to 1000");
-}
-
 /** `capstan schedules`: what starts by the clock, when next, and what did not. */
 export function registerSchedules(program: Command, context: (command: Command) => Context): void {
   const schedules = program.command("schedules").summary("what starts by the clock, when next, and what did not");
@@ -63,7 +58,7 @@ export function registerSchedules(program: Command, context: (command: Command) 
     .command("next")
     .summary("the next ticks of a schedule")
     .argument("<schedule>", "WORKFLOW.TRIGGER, or WORKFLOW where its schedule has no id")
-    .option("--count <n>", "how many", count, 10)
+    .option("--count <n>", "how many", wholeNumber(1, 1000), 10)
     .option("--after <time>", "from then on, such as 2026-10-25T00:00:00Z")
     .action(async (schedule: string, flags: { readonly count: number; readonly after?: string }, command: Command) => {
       const ctx = context(command);

@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseDuration, type DeployView } from "@capstan/proto";
-import { InvalidArgumentError, type Command } from "commander";
+import { type DeployView } from "@capstan/proto";
+import { type Command } from "commander";
 import type { Context } from "../context.ts";
+import { duration } from "../flag-value.ts";
 import { showDeployed } from "../output/deployed.ts";
 import { checkOut, checkRef, checkRepository, findCommit, type Commit } from "../project/git-checkout.ts";
 import { deploy, packSources } from "../project/deploy.ts";
@@ -17,15 +18,6 @@ interface SyncFlags {
   readonly prune?: boolean;
 }
 
-const everyMinMs = 5_000;
-
-function pace(text: string): number {
-  const parsed = parseDuration(text);
-  if (typeof parsed !== "number" || parsed < everyMinMs)
-    throw new InvalidArgumentError("a duration from 5s on, such as 1m");
-  return parsed;
-}
-
 /** `capstan sync`: a project is what a Git repository says. */
 export function registerSync(program: Command, context: (command: Command) => Context): void {
   program
@@ -34,7 +26,7 @@ export function registerSync(program: Command, context: (command: Command) => Co
     .argument("<repository>", "its address, or its folder on this machine")
     .option("--ref <name>", "branch, tag or commit", "main")
     .option("--path <folder>", "folder of workflows in it", "workflows")
-    .option("--every <duration>", "go on, and look that often; Ctrl-C ends it", pace)
+    .option("--every <duration>", "go on, and look that often; Ctrl-C ends it", duration("1m", { min: "5s" }))
     .option("--prune", "retire deployed workflows that are not in it")
     .addHelpText(
       "before",

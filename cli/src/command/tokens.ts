@@ -1,6 +1,7 @@
-import { AppError, parseDuration, permissions, type ApiTokenView, type Permission } from "@capstan/proto";
+import { AppError, permissions, type ApiTokenView, type Permission } from "@capstan/proto";
 import { InvalidArgumentError, type Command } from "commander";
 import type { Context } from "../context.ts";
+import { duration } from "../flag-value.ts";
 import type { Column } from "../output/table.ts";
 import { didYouMean } from "../suggestion.ts";
 
@@ -23,12 +24,6 @@ function scopes(text: string, before: readonly Permission[]): Permission[] {
   return [...before, text];
 }
 
-function life(text: string): number {
-  const parsed = parseDuration(text);
-  if (typeof parsed !== "number") throw new InvalidArgumentError("write a duration such as 90d or 12h");
-  return parsed;
-}
-
 interface CreateFlags {
   readonly scope: readonly Permission[];
   readonly expires?: number;
@@ -43,7 +38,7 @@ export function registerTokens(program: Command, context: (command: Command) => 
     .summary("make a token; it is printed once, on stdout")
     .argument("<name>", "what it is for")
     .option("--scope <permission>", "what it allows: runs:start; may be repeated", scopes, [])
-    .option("--expires <duration>", "when it ends, default 90d, at most 365d", life)
+    .option("--expires <duration>", "when it ends, default 90d, at most 365d", duration("90d"))
     .option("--for <account>", "a service account of the project instead of yourself")
     .addHelpText(
       "before",

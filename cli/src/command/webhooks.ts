@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import {
   AppError,
-  parseDuration,
   type DeliveryDetail,
   type DeliveryView,
   type TriggerListView,
@@ -10,6 +9,7 @@ import {
 } from "@capstan/proto";
 import { InvalidArgumentError, type Command } from "commander";
 import type { Context } from "../context.ts";
+import { duration } from "../flag-value.ts";
 import type { Column } from "../output/table.ts";
 
 const columns: readonly Column<WebhookView>[] = [
@@ -42,12 +42,6 @@ const steeredColumns: readonly Column<WebhookSteered>[] = [
   { title: "STATE", key: "state", value: (one) => one.state },
   { title: "BEFORE", key: "already", value: (one) => (one.already ? "already" : "") },
 ];
-
-function duration(text: string): number {
-  const parsed = parseDuration(text);
-  if (typeof parsed !== "number") throw new InvalidArgumentError("write a duration such as 1h or 7d");
-  return parsed;
-}
 
 function header(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
   const [name = "", ...rest] = text.split(":");
@@ -98,7 +92,7 @@ export function registerWebhooks(program: Command, context: (command: Command) =
     .summary("give a webhook its secret, or a new one; it is printed once, on stdout")
     .argument("<webhook>", "WORKFLOW.ID")
     .option("--secret-file <file>", "the sender's own secret, where the sender makes it; - for stdin")
-    .option("--overlap <duration>", "how long the secrets before it stay good, default 1d", duration)
+    .option("--overlap <duration>", "how long the secrets before it stay good, default 1d", duration("1d"))
     .addHelpText(
       "before",
       "Examples:\n  capstan webhooks rotate deploy.push > secret\n  capstan webhooks rotate pay.stripe --secret-file - < whsec\n",

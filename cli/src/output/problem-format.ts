@@ -2,7 +2,7 @@
 import { errorEntry, type Problem } from "@capstan/proto";
 import { problemLine } from "../project/deploy.ts";
 
-export const problemFormats = ["text", "json", "sarif", "github"] as const;
+export const problemFormats = ["text", "sarif", "github"] as const;
 export type ProblemFormat = (typeof problemFormats)[number];
 
 const isWarning = (problem: Problem): boolean => problem.severity === "warning";
@@ -71,7 +71,5 @@ export function formatProblems(problems: readonly Problem[], format: ProblemForm
       return lines(gitHubLine);
     case "sarif":
       return `${JSON.stringify(sarif(problems), null, 2)}\n`;
-    case "json":
-      return `${JSON.stringify({ problems }, null, 2)}\n`;
   }
 }

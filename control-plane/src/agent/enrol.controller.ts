@@ -20,6 +20,7 @@ import { STORE_PATHS, type StorePaths } from "../workflow/store-paths.ts";
 import { ADMISSION, type AgentAdmission } from "./agent-admission.ts";
 import { AGENT_STORE, type AgentStore } from "./agent.store.ts";
 import { EnrolService } from "./enrol.service.ts";
+import { peerAddress } from "../http/peer.ts";
 
 const fileBytesMax = 5 * 1024 ** 3;
 
@@ -53,7 +54,7 @@ export class EnrolController {
   @HttpCode(200)
   @OwnProof()
   async enrol(@Req() request: FastifyRequest): Promise<EnrolAnswer> {
-    const address = (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+    const address = peerAddress(request);
     this.failures.check(address);
     const body = parse(enrolRequestSchema, request.body, "") as ReturnType<typeof enrolRequestSchema.parse>; // by the schema
     try {

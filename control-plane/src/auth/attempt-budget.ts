@@ -1,5 +1,6 @@
 import { isIPv6 } from "node:net";
 import { AppError } from "@capstan/proto";
+import { peerAddress } from "../http/peer.ts";
 
 const bucketsMax = 10_000;
 
@@ -36,8 +37,8 @@ export class AttemptBudget {
 }
 
 /** Whom a budget is for: an address, of IPv6 its network of 64 bits, which is one customer's. */
-export function addressOf(request: { readonly socket: { readonly remoteAddress?: string | undefined } }): string {
-  const address = (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+export function addressOf(request: Parameters<typeof peerAddress>[0]): string {
+  const address = peerAddress(request);
   if (!isIPv6(address)) return address;
   const [head = "", tail] = address.split("::");
   const first = head.split(":").filter((part) => part !== "");

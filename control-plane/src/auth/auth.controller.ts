@@ -1,8 +1,8 @@
 import { Controller, Inject } from "@nestjs/common";
 import { AppError, type Exchange, type SignInLink } from "@capstan/proto";
-import { isLoopback } from "../config.ts";
 import { Call, type CallOf } from "../http/call.ts";
 import { Handles } from "../http/handle.ts";
+import { isLoopbackPeer } from "../http/peer.ts";
 import { addressOf, SIGN_IN_BUDGET, type AttemptBudget } from "./attempt-budget.ts";
 import { AuthService } from "./auth.service.ts";
 import { bearerOf } from "./permission.guard.ts";
@@ -33,7 +33,7 @@ export class AuthController {
   @Handles("exchange")
   async exchange(@Call("exchange") call: CallOf<"exchange">): Promise<void> {
     this.budget.take(addressOf(call.request));
-    if (!isLoopback((call.request.socket.remoteAddress ?? "").replace(/^::ffff:/, "")))
+    if (!isLoopbackPeer(call.request))
       throw new AppError(
         "sign_in_refused",
         "A link of `capstan open` works on the machine that runs Capstan. For a way in from elsewhere, make a user there: `capstan users add NAME --system-admin`.",

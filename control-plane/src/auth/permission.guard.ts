@@ -12,8 +12,8 @@ import {
   type Route,
   type RouteName,
 } from "@capstan/proto";
-import { isLoopback } from "../config.ts";
 import { ownProofKey, routeKey } from "../http/handle.ts";
+import { isLoopbackPeer } from "../http/peer.ts";
 import { isUnlimited, mayIn, setContext, type Principal, type ProjectScope } from "../http/request-context.ts";
 import type { TokenBuckets } from "../http/token-bucket.ts";
 import type { AuthService } from "./auth.service.ts";
@@ -155,7 +155,7 @@ export async function authenticateRequest(
   return auth.authenticate({
     bearer,
     cookie: readCookie(request.headers.cookie, cookie),
-    loopback: isLoopback((request.socket.remoteAddress ?? "").replace(/^::ffff:/, "")),
+    loopback: isLoopbackPeer(request),
   });
 }
 

@@ -8,6 +8,7 @@ import { RunEnd } from "../run/run-end.ts";
 import { RunService } from "../run/run.service.ts";
 import { waitOf } from "../trigger/run-request.controller.ts";
 import { ReceiveService } from "./receive.service.ts";
+import { peerAddress } from "../http/peer.ts";
 
 type AnyCall = CallOf<"hookReceive" | "hookReceiveSecret">;
 type Answer = RouteResponse<"hookReceive">;
@@ -56,7 +57,7 @@ export class HookController {
       headers: textsOf(request.headers),
       contentType: rawTypeOf(request),
       query,
-      address: (request.socket.remoteAddress ?? "").replace(/^::ffff:/, ""),
+      address: peerAddress(request),
       body,
       tell: (headers) => void reply.headers(headers),
     });

@@ -50,8 +50,8 @@ export const apiCodes = errorEntries({
     status: 401,
     retryable: false,
     meaning:
-      "A sign-in link works once and for 15 minutes; a session ends 12 hours after its last use, or after 7 days.",
-    do: "Run `capstan open` for a new link.",
+      "A sign-in link works once and for 15 minutes; a session ends 12 hours after its last use, or after 7 days; that of a command line after 30 days, and its code after 10 minutes.",
+    do: "Run `capstan open` for a new link, or `capstan login`.",
   },
   forbidden: {
     title: "You may not do this",
@@ -71,8 +71,9 @@ export const apiCodes = errorEntries({
     title: "Sign in again for this",
     status: 403,
     retryable: false,
-    meaning: "Deploying, enrolling, members, tokens and users need a sign-in that is at most five minutes old.",
-    do: "Sign in again at /login?fresh=1 and repeat, or use the CLI with a token.",
+    meaning:
+      "Deploying, enrolling, members, tokens and users need a sign-in of the last five minutes in a browser, of the last twelve hours on a command line.",
+    do: "Sign in again at /login?fresh=1, or with `capstan login`, and repeat; API tokens need none.",
   },
   not_found: {
     title: "There is no such thing here",
