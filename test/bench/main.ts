@@ -116,21 +116,17 @@ async function runScenario(scenario: Scenario): Promise<Result[]> {
     const documents = Object.entries(scenario.workflows).map(([file, source]) => ({ file, source }));
     if (documents.length > 0) await stack.client.deploy(documents);
     const done: Result[] = [];
-    // Rows of one scenario that share their work (percentiles of one load) share its repetitions.
-    const byWork = new Map<string, Row[]>();
-    for (const row of scenario.rows) {
-      const key = row.name.replace(/, p\d+$/, "");
-      byWork.set(key, [...(byWork.get(key) ?? []), row]);
-    }
-    for (const [name, rows] of byWork) {
+    // Rows of one scenario that share their work (figures of one load) share its repetitions.
+    for (const [, rows] of Map.groupBy(scenario.rows, ({ work }) => work)) {
       const [first] = rows;
       if (first === undefined) continue;
-      await first.work(stack, { secs: Math.min(secs, 1) }); // warm-up, not counted
+      if (first.warmUp === undefined) await first.work(stack, { secs: Math.min(secs, 1) });
+      else await first.warmUp(stack);
       const repetitions: Repetition[] = [];
       for (let i = 0; i < reps; i++) {
         repetitions.push(await measure(stack, () => first.work(stack, { secs })));
         say(
-          `  ${name}: ${i + 1}/${reps}  ${Object.entries(repetitions.at(-1)?.figures ?? {})
+          `  ${first.name}: ${i + 1}/${reps}  ${Object.entries(repetitions.at(-1)?.figures ?? {})
             .map(([k, v]) => `${k} ${v.toFixed(1)}`)
             .join("  ")}`,
         );

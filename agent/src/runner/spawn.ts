@@ -13,6 +13,8 @@ export interface SpawnRequest {
   readonly tree: Tree;
   readonly cgroupParent: string;
   readonly epoch: number;
+  /** It carries many attempts, so another start is not likely to follow soon. */
+  readonly isLasting?: boolean;
 }
 
 /** The whole environment of the first process (P2, P3). */

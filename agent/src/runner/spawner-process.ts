@@ -18,6 +18,8 @@ export interface SpawnOrder {
   /** The attempt's cgroup, or "" for none. */
   readonly cgroup: string;
   readonly cgroupParent: string;
+  /** It carries many attempts, so another start is not likely to follow soon. */
+  readonly isLasting: boolean;
 }
 
 /** Spawner → runner. `spawned` or `failed` once, `exited` after `spawned`. */
@@ -51,7 +53,7 @@ function keepWarm(own: string): void {
   }, warmEveryMs);
 }
 
-function obey({ n, argv, env, cwd, out, err, cgroup, cgroupParent }: SpawnOrder): void {
+function obey({ n, argv, env, cwd, out, err, cgroup, cgroupParent, isLasting }: SpawnOrder): void {
   const pipes: number[] = [];
   try {
     for (const path of [out, err]) pipes.push(openSync(path, pipeFlags));
@@ -71,7 +73,7 @@ function obey({ n, argv, env, cwd, out, err, cgroup, cgroupParent }: SpawnOrder)
     });
     if (child.pid === undefined) return;
     tell({ n, t: "spawned", pid: child.pid });
-    if (cgroup !== "") keepWarm(`${cgroupParent}/self/cgroup.procs`);
+    if (cgroup !== "" && !isLasting) keepWarm(`${cgroupParent}/self/cgroup.procs`);
     child.on("exit", (code, signal) => tell({ n, t: "exited", code, signal }));
   } catch (error) {
     tell({ n, t: "failed", message: error instanceof Error ? error.message : String(error) });

@@ -96,6 +96,7 @@ export class Spawner {
       ...pair,
       cgroup: tree.cgroup,
       cgroupParent,
+      isLasting: request.isLasting ?? false,
     };
     this.#child.send(order);
     const notice = await answer.promise;

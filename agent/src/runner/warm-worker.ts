@@ -86,6 +86,7 @@ export class WarmWorker {
         tree,
         cgroupParent,
         epoch: 0,
+        isLasting: true,
       });
       if (spawned.kind === "failed") throw new Error(spawned.message);
       const { process } = spawned;

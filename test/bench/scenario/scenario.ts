@@ -16,6 +16,8 @@ export interface Row {
   readonly floor?: number;
   readonly goal?: number;
   readonly better: "more" | "less";
+  /** Before the first repetition, not counted; without it the work is done once. */
+  readonly warmUp?: (stack: Stack) => Promise<void>;
   readonly work: (stack: Stack, options: Options) => Promise<Outcome>;
 }
 
