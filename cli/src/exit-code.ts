@@ -34,10 +34,12 @@ const byCode: Readonly<Record<string, ExitCode>> = {
 export function exitCodeOf(code: string, status?: number): ExitCode {
   const known = Object.hasOwn(byCode, code) ? byCode[code] : undefined;
   if (known !== undefined) return known;
-  if (code === "idempotency_key_reused" || status === 409 || status === 412) return exitCodes.conflict;
+  if (code === "idempotency_key_reused" || status === 409 || status === 412 || status === 428)
+    return exitCodes.conflict;
+  if (status === 400 || status === 405 || status === 415 || status === 421) return exitCodes.usage;
   if (status === 401 || status === 403) return exitCodes.notAllowed;
-  if (status === 404) return exitCodes.notFound;
-  if (status === 422) return exitCodes.notValid;
+  if (status === 404 || status === 410) return exitCodes.notFound;
+  if (status === 413 || status === 422) return exitCodes.notValid;
   if (status === 502 || status === 503 || status === 504) return exitCodes.unreachable;
   return exitCodes.failed;
 }

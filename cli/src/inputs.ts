@@ -41,7 +41,8 @@ function parseValue(name: string, text: string, declaration: JsonValue | undefin
   return parsed.value;
 }
 
-function readText(path: string): string {
+/** The text of a file; `-` is standard input. @throws file_unreadable */
+export function readText(path: string): string {
   try {
     return readFileSync(path === "-" ? 0 : path, "utf8");
   } catch (error) {

@@ -35,6 +35,39 @@ test("a wrong word is wrong usage, with the nearest right one, and nothing on st
   expect((await capstan("dev", "--seed", "demo")).code).toBe(2);
 });
 
+test("wrong usage names the command to ask, and the nearest words among its own", async () => {
+  expect((await capstan("runs", "lst")).stderr).toMatch(
+    /capstan runs has no command lst\. Did you mean list\?.*\ncapstan runs --help/,
+  );
+  expect((await capstan("schema", "evnt")).stderr).toContain(
+    "evnt is none of workflow, event, config. Did you mean event?",
+  );
+  expect((await capstan("runs", "show")).stderr).toContain("capstan runs show needs <run>");
+  expect((await capstan("explain", "--schema", "tasks.rety")).stderr).toContain("Did you mean retry?");
+  expect((await capstan("-o", "jsn", "runs", "list")).stderr).toContain("Did you mean json");
+});
+
+test.each([
+  ["limits", "rm", "db"],
+  ["vars", "unset", "region"],
+  ["endpoints", "delete", "ep_1"],
+  ["members", "remove", "ana"],
+  ["tokens", "revoke", "tok_1"],
+])("`%s %s` asks for the name, and where nobody can be asked it names the flag", async (...words) => {
+  const folder = mkdtempSync(join(tmpdir(), "capstan-confirm-"));
+  try {
+    writeFileSync(join(folder, "token"), "capstan_pat_secret", { mode: 0o600 });
+    const target = ["--server", "http://127.0.0.1:9", "--token-file", join(folder, "token")];
+    const said = await capstan(...words, ...target, "--no-input");
+    expect(said.code).toBe(2);
+    expect(said.stderr).toContain(`${words[2] ?? ""}`);
+    expect(said.stderr).toContain("add -y");
+    expect((await capstan(...words, ...target, "-y")).code).toBe(7);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("help is no failure", async () => {
   const said = await capstan("run", "--help");
   expect(said.code).toBe(0);

@@ -6,6 +6,7 @@ import { realpathSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { registerAgent } from "./command/agent.ts";
 import { registerAgents } from "./command/agents.ts";
+import { registerApi } from "./command/api.ts";
 import { registerApprovals } from "./command/approvals.ts";
 import { registerAudit } from "./command/audit.ts";
 import { registerBackfills } from "./command/backfills.ts";
@@ -31,6 +32,7 @@ import { registerProjects } from "./command/projects.ts";
 import { registerRerun, registerRetry } from "./command/retry.ts";
 import { registerRun } from "./command/run.ts";
 import { registerRuns } from "./command/runs.ts";
+import { registerSchema } from "./command/schema.ts";
 import { registerStatus } from "./command/status.ts";
 import { registerSync } from "./command/sync.ts";
 import { registerTest } from "./command/test.ts";
@@ -45,8 +47,9 @@ import { registerWorkflows } from "./command/workflows.ts";
 import { addCompletion } from "./completion.ts";
 import { makeContext, type Context, type GlobalOptions } from "./context.ts";
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
-import { didYouMean } from "./suggestion.ts";
+import { addExamples } from "./help-examples.ts";
 import { tell, toldText } from "./told.ts";
+import { helpOf, usageError } from "./usage.ts";
 
 const contextOf = (command: Command): Context => makeContext(command.optsWithGlobals<GlobalOptions>());
 
@@ -67,6 +70,7 @@ export function makeProgram(): Command {
     .option("--no-color", "no colour")
     .option("--ascii", "no symbols beyond ASCII")
     .option("--no-input", "never ask")
+    .option("-y, --yes", "do what would be asked about")
     .option("--debug", "stack traces")
     .addHelpText("before", "Examples:\n  capstan dev\n  capstan run hello --watch\n  capstan explain @last-failed\n")
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
@@ -110,24 +114,36 @@ export function makeProgram(): Command {
     registerOpen,
     registerLogin,
     registerProfile,
+    registerApi,
+    registerSchema,
     registerDoctor,
     registerVersion,
   ];
   for (const register of registrations) register(program, contextOf);
+  for (const command of allCommands(program)) describe(command);
   addCompletion(program);
+  addExamples(program);
   for (const command of allCommands(program)) quiet(command);
   return program;
 }
 
 const allCommands = (command: Command): Command[] => [command, ...command.commands.flatMap(allCommands)];
 
+/** A command without a description of its own is described by its summary. */
+function describe(command: Command): void {
+  const summary = command.summary();
+  if (command.description() === "" && summary !== "")
+    command.description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`).summary(summary);
+}
+
 /** Commander throws; the words are ours. */
 function quiet(command: Command): void {
   command.exitOverride().configureOutput({ outputError: () => {} });
 }
 
-function report(error: unknown, argv: readonly string[]): number {
-  const told = tell(error);
+function report(program: Command, error: unknown, argv: readonly string[]): number {
+  const all = tell(error);
+  const told = all.code === "usage" && error instanceof AppError ? { ...all, next: helpOf(program, argv) } : all;
   const isJson = argv.some(
     (word, i) =>
       /^--json(?:=|$)|^-ojsonl?$|^--output=jsonl?$/.test(word) ||
@@ -142,28 +158,6 @@ function report(error: unknown, argv: readonly string[]): number {
   return exitCodeOf(told.code, told.status);
 }
 
-/** What commander found wrong, in our words, with the nearest ones. */
-function usageError(program: Command, error: CommanderError): AppError {
-  const words = allCommands(program);
-  const wrong = /'([^']+)'/.exec(error.message)?.[1] ?? "";
-  const known =
-    error.code === "commander.unknownCommand"
-      ? words.map((command) => command.name())
-      : words.flatMap((command) => command.options.map((option) => option.long ?? ""));
-  const isWord = error.code === "commander.unknownCommand" || error.code === "commander.unknownOption";
-  return new AppError(
-    "usage",
-    `${error.message.replace(/^error: /, "").replace(/\.$/, "")}.${
-      isWord
-        ? didYouMean(
-            wrong,
-            [...new Set(known)].filter((word) => word !== ""),
-          )
-        : ""
-    }`,
-  );
-}
-
 /** Runs one command line and gives its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   const program = makeProgram();
@@ -171,11 +165,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync([...argv], { from: "user" });
     return Number(process.exitCode ?? exitCodes.done);
   } catch (error) {
-    if (!(error instanceof CommanderError)) return report(error, argv);
+    if (!(error instanceof CommanderError)) return report(program, error, argv);
     if (error.exitCode === 0 || error.code === "commander.helpDisplayed" || error.code === "commander.version")
       return exitCodes.done;
     if (error.code === "commander.help") return exitCodes.usage;
-    return report(usageError(program, error), argv);
+    return report(program, usageError(program, error, argv), argv);
   }
 }
 

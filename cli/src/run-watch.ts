@@ -32,8 +32,9 @@ async function look(client: Client, run: string): Promise<RunPicture> {
 /**
  * Pictures of a run, one after each change that was told, the last one of its end. Survives a control plane
  * that is away for up to two minutes.
+ * @param until when to look no more, in ms of `performance.now()`; a last picture comes then
  */
-export async function* watchRun(client: Client, run: string): AsyncGenerator<RunPicture> {
+export async function* watchRun(client: Client, run: string, until = Infinity): AsyncGenerator<RunPicture> {
   let wake: () => void = () => {};
   let isTold = false;
   const stop = new AbortController();
@@ -54,14 +55,14 @@ export async function* watchRun(client: Client, run: string): AsyncGenerator<Run
         const picture = await look(client, run);
         seenAt = performance.now();
         yield picture;
-        if (isRunEnded(picture.run.state)) return;
+        if (isRunEnded(picture.run.state) || performance.now() >= until) return;
       } catch (error) {
         if (!isPassing(error) || performance.now() - seenAt > patienceMs) throw error;
       }
       await delay(lookEveryMs);
       if (!isTold)
         await new Promise<void>((done) => {
-          const timer = setTimeout(done, lookAtLeastEveryMs);
+          const timer = setTimeout(done, Math.max(0, Math.min(lookAtLeastEveryMs, until - performance.now())));
           wake = () => {
             clearTimeout(timer); // or the process would outlive the run
             done();

@@ -12,7 +12,8 @@ const profileSchema = z.strictObject({
   server: z.string(),
   project: z.string().optional(),
 });
-const settingsSchema = z.strictObject({
+/** `config.toml` of the command line. */
+export const settingsSchema = z.strictObject({
   /** Name of the profile that is used where nothing else says which server. */
   current: z.string().optional(),
   profiles: z.record(z.string(), profileSchema).default({}),

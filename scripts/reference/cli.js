@@ -1,5 +1,6 @@
 // The command line, from the program that parses it.
 import { exitCodes } from "../../cli/src/exit-code.ts";
+import { examplesOf } from "../../cli/src/help-examples.ts";
 import { makeProgram } from "../../cli/src/main.ts";
 import { code, heading, table } from "./page.js";
 
@@ -21,6 +22,12 @@ const exitMeaning = {
 const optionRows = (command) =>
   command.options.filter((option) => !option.hidden).map((option) => [code(option.flags), option.description]);
 
+/** The examples of its help. A group's are those of its commands. */
+function exampleBlock(command) {
+  const examples = command.commands.length > 0 ? [] : examplesOf(command);
+  return examples.length > 0 ? ["```", ...examples, "```", ""] : [];
+}
+
 function section(command, path, level) {
   const name = [...path, command.name()].join(" ");
   const words = command.registeredArguments.map((argument) => {
@@ -31,10 +38,11 @@ function section(command, path, level) {
   const own = [
     `${"#".repeat(level)} ${name}`,
     "",
-    `${command.description()}`,
+    command.description(),
     "",
     `\`${["capstan", ...path, command.name(), ...words].join(" ")}\``,
     "",
+    ...exampleBlock(command),
     ...(options.length > 0 ? [table(["option", "meaning"], options)] : []),
   ].join("\n");
   const inner = command.commands

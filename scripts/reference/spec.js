@@ -1,6 +1,6 @@
 // The keys of a workflow document, from the JSON Schema that editors use.
 import { code, heading, table } from "./page.js";
-import { hookWords, taskWords, topLevelWords } from "./spec-words.js";
+import { hookWords, taskWords, topLevelWords } from "../../proto/src/workflow/key-words.ts";
 
 function typeOf(schema, definitions) {
   if (schema.$ref) return typeOf(definitions[schema.$ref.replace(/^#\/(definitions|\$defs)\//, "")] ?? {}, definitions);
@@ -26,7 +26,7 @@ function keys(title, schema, words, definitions) {
     ...Object.keys(words).filter((name) => !names.includes(name)),
   ];
   if (apart.length > 0)
-    throw new Error(`scripts/reference/spec-words.js and the schema differ at ${title}: ${apart.join(", ")}`);
+    throw new Error(`proto/src/workflow/key-words.ts and the schema differ at ${title}: ${apart.join(", ")}`);
   return names.map((name) => [
     code(name),
     required.has(name) ? "yes" : "",

@@ -39,6 +39,13 @@ export interface CallOptions<N extends RouteName> {
   readonly signal?: AbortSignal;
 }
 
+/** A call of `capstan api`: what the contract's table is not asked about. */
+export interface RawRequest {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+}
+
 const reasonOf = (error: unknown): string => {
   const cause = error instanceof Error ? error.cause : undefined;
   if (cause instanceof Error && "code" in cause) return String(cause.code);
@@ -76,21 +83,45 @@ export class Client {
     // Routes with a body take `{}` where there is nothing to say.
     const json = route.body === undefined ? undefined : JSON.stringify(options.body ?? {});
     if (json !== undefined) sent["content-type"] = "application/json";
+    return this.#fetch(path, {
+      method: route.method,
+      headers: sent,
+      ...(options.bytes !== undefined ? { body: options.bytes } : json === undefined ? {} : { body: json }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+  }
+
+  /** @throws unreachable; a ProblemError for every refusal */
+  async #fetch(path: string, request: RequestInit): Promise<Response> {
     let response: Response;
     try {
-      response = await fetch(this.server + path, {
-        method: route.method,
-        headers: sent,
-        redirect: "error",
-        ...(options.bytes !== undefined ? { body: options.bytes } : json === undefined ? {} : { body: json }),
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-      });
+      response = await fetch(this.server + path, { ...request, redirect: "error" });
     } catch (error) {
-      if (options.signal?.aborted === true) throw error;
+      if (request.signal?.aborted === true) throw error;
       throw new AppError("unreachable", `${this.server} cannot be reached: ${reasonOf(error)}`, { cause: error });
     }
     if (!response.ok) throw new ProblemError(problemFrom(response.status, await response.text(), path));
     return response;
+  }
+
+  /**
+   * Calls any path of this server, and gives the answer as it came.
+   * @param path begins with one `/`, or a token could go elsewhere
+   * @throws usage for a path that is none; unreachable; a ProblemError for every refusal
+   */
+  raw(path: string, request: RawRequest): Promise<Response> {
+    if (!/^\/(?![/\\])/.test(path) || new URL(this.server + path).origin !== new URL(this.server).origin)
+      throw new AppError("usage", `${path} is no path of ${this.server}`);
+    const headers: Record<string, string> = { accept: "application/json, */*;q=0.5" };
+    if (request.body !== undefined) headers["content-type"] = "application/json";
+    if (request.method === "POST") headers["idempotency-key"] = randomUUID();
+    for (const [name, value] of Object.entries(request.headers)) headers[name.toLowerCase()] = value;
+    if (this.#token !== undefined) headers["authorization"] = `Bearer ${this.#token}`;
+    return this.#fetch(path, {
+      method: request.method,
+      headers,
+      ...(request.body === undefined ? {} : { body: request.body }),
+    });
   }
 
   /**

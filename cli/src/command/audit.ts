@@ -106,7 +106,10 @@ export function registerAudit(program: Command, context: (command: Command) => C
     .summary("follow the chain of hashes from its first record")
     .option("--file <file>", "records from a file instead, as `audit list -o jsonl` prints them")
     .option("--witness <seq:sha256>", "what `audit head` printed at an earlier time", witness)
-    .addHelpText("before", "Examples:\n  capstan audit verify\n  capstan audit verify --witness 812:9f2c…\n")
+    .addHelpText(
+      "before",
+      "Examples:\n  capstan audit verify\n  capstan audit verify --witness 812:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n",
+    )
     .option(...systemFlag)
     .action(async (flags: VerifyFlags, command: Command) => {
       const ctx = context(command);

@@ -1,6 +1,7 @@
 import { endpointEvents, type EndpointEvent, type EndpointView, type MessageView } from "@capstan/proto";
 import { InvalidArgumentError, type Command } from "commander";
 import { collect } from "../collect.ts";
+import { confirmName } from "../confirm.ts";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/table.ts";
 import { didYouMean } from "../suggestion.ts";
@@ -135,6 +136,11 @@ export function registerEndpoints(program: Command, context: (command: Command) 
     .argument("<endpoint>", "ep_…")
     .action(async (endpoint: string, _: unknown, command: Command) => {
       const ctx = context(command);
+      await confirmName(ctx, {
+        deed: `Delete the endpoint ${endpoint}`,
+        effect: "Its log of deliveries goes with it.",
+        name: endpoint,
+      });
       await ctx.client().call("endpointDelete", { params: { endpoint } });
       ctx.out.talk(`${endpoint} is gone`);
     });

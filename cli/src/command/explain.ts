@@ -1,8 +1,10 @@
 import type { Command } from "commander";
-import { failureText, formatDuration, type Explanation, type RunExplanation } from "@capstan/proto";
+import { AppError, failureText, formatDuration, type Explanation, type RunExplanation } from "@capstan/proto";
 import type { Context } from "../context.ts";
-import { printable } from "../output/table.ts";
+import { printable, type Column } from "../output/table.ts";
 import { resolveReference } from "../run-lookup.ts";
+
+type FunnelStep = NonNullable<Explanation["funnel"]>[number];
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -42,15 +44,47 @@ export function explanationText(one: Explanation, now: number): string {
   return lines.map(printable).join("\n") + "\n";
 }
 
+const funnelColumns: readonly Column<FunnelStep>[] = [
+  { title: "REQUIREMENT", key: "step", value: (row) => row.step },
+  { title: "AGENTS", key: "count", value: (row) => String(row.count), align: "right" },
+  {
+    title: "WHICH",
+    key: "agents",
+    value: (row) => `${row.agents.join(", ")}${row.count > row.agents.length ? ", …" : ""}`,
+  },
+];
+
+function showFunnel(ctx: Context, one: Explanation): void {
+  ctx.out.list(one.funnel ?? [], funnelColumns, (row) => row.step, one);
+  if (one.funnel === undefined) ctx.out.talk(`${one.subject} does not wait for an agent: ${one.state}, ${one.code}`);
+  else if (one.nearest !== undefined)
+    ctx.out.talk(`${one.nearest.agent} comes nearest, and lacks ${one.nearest.lacks}`);
+}
+
+interface ExplainFlags {
+  readonly agents?: boolean;
+  readonly schema?: string | true;
+}
+
 /** `capstan explain`: why it does not run, or why it failed. Exit 0 whenever it could answer. */
 export function registerExplain(program: Command, context: (command: Command) => Context): void {
   program
     .command("explain")
     .summary("why a run, task or schedule does not run, or why it failed")
-    .argument("<ref>", "RUN[/TASK], an id, @last, or a schedule: WORKFLOW.TRIGGER")
-    .addHelpText("before", "Examples:\n  capstan explain hello-1/measure\n  capstan explain @last-failed\n")
-    .action(async (text: string, _: unknown, command: Command) => {
+    .argument("[ref]", "RUN[/TASK], an id, @last, or a schedule: WORKFLOW.TRIGGER")
+    .option("--agents", "a row for each requirement: how many agents are left after it, and which")
+    .option("--schema [path]", "what a key of a workflow file means: tasks.retry")
+    .addHelpText(
+      "before",
+      "Examples:\n  capstan explain hello-1/measure\n  capstan explain @last-failed\n  capstan explain hello-1/measure --agents\n  capstan explain --schema tasks.retry\n",
+    )
+    .action(async (text: string | undefined, flags: ExplainFlags, command: Command) => {
       const ctx = context(command);
+      if (flags.schema !== undefined) {
+        if (text !== undefined) throw new AppError("usage", "--schema PATH explains a key, REF a run; one of both");
+        return (await import("./schema.ts")).explainSchema(ctx, flags.schema === true ? "" : flags.schema);
+      }
+      if (text === undefined) throw new AppError("usage", "name what to explain: capstan explain RUN/TASK, or @last");
       const client = ctx.client();
       // Runs have a number behind a hyphen, schedules a point: WORKFLOW.TRIGGER.
       if (/^[a-z][a-z0-9_]*\.[a-z][a-z0-9_-]*$/.test(text)) {
@@ -63,8 +97,11 @@ export function registerExplain(program: Command, context: (command: Command) =>
       const now = Date.now();
       if (task !== undefined) {
         const one = await client.call("taskExplain", { params: { run, task } });
+        if (flags.agents === true) return showFunnel(ctx, one);
         return ctx.out.one(one, one.subject, () => explanationText(one, now));
       }
+      if (flags.agents === true)
+        throw new AppError("usage", `--agents is for a task: capstan explain ${run}/TASK --agents`);
       const whole: RunExplanation = await client.call("runExplain", { params: { run } });
       ctx.out.one(whole, whole.subject, () => [whole, ...whole.tasks].map((one) => explanationText(one, now)).join(""));
     });

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { formatDuration, type LimitDetail, type LimitView } from "@capstan/proto";
+import { confirmName } from "../confirm.ts";
 import type { Context } from "../context.ts";
 import { parseLimitSize, type LimitSize } from "../limit-size.ts";
 import type { Column } from "../output/table.ts";
@@ -68,6 +69,7 @@ export function registerLimits(program: Command, context: (command: Command) => 
     .argument("<name>", "the limit")
     .action(async (name: string, _: unknown, command: Command) => {
       const ctx = context(command);
+      await confirmName(ctx, { deed: `Remove the limit ${name}`, name });
       await ctx.client().call("limitDelete", { params: { limit: name } });
       ctx.out.talk(`${name} is removed`);
     });

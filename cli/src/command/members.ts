@@ -1,5 +1,6 @@
 import { projectRoles, type MemberView } from "@capstan/proto";
 import { InvalidArgumentError, type Command } from "commander";
+import { confirmName } from "../confirm.ts";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/table.ts";
 import { didYouMean } from "../suggestion.ts";
@@ -64,6 +65,11 @@ export function registerMembers(program: Command, context: (command: Command) =>
     .argument("<user>", "the user's name")
     .action(async (user: string, _: unknown, command: Command) => {
       const ctx = context(command);
+      await confirmName(ctx, {
+        deed: `Take ${user} out of project ${ctx.client().project}`,
+        effect: "Their tokens of the project end.",
+        name: user,
+      });
       await ctx.client().call("memberDelete", { params: { user } });
       ctx.out.talk(`${user} is no member any more`);
     });

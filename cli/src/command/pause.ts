@@ -68,3 +68,38 @@ export function registerPause(program: Command, context: (command: Command) => C
       });
     });
 }
+
+/** `capstan runs pause` and `capstan runs resume`: the same of runs alone. */
+export function addRunsPause(runs: Command, context: (command: Command) => Context): void {
+  const reason = ["--reason <text>", "why; kept with the run"] as const;
+  runs
+    .command("pause")
+    .summary("nothing new of a run starts, what runs goes on; the same as capstan pause")
+    .argument("<run...>", "name, id or @last")
+    .option(...reason)
+    .addHelpText("before", "Examples:\n  capstan runs pause nightly-42 --reason 'the disk is full'\n")
+    .action(async (references: readonly string[], flags: { readonly reason?: string }, command: Command) => {
+      await eachRun(context(command), references, (client, run) =>
+        client.call("runPause", { params: { run }, body: bodyOf(flags) }),
+      );
+    });
+  runs
+    .command("resume")
+    .summary("let paused runs go on; the same as capstan resume")
+    .argument("<run...>", "name, id or @last")
+    .addHelpText("before", "Examples:\n  capstan runs resume nightly-42\n")
+    .action(async (references: readonly string[], _flags: object, command: Command) => {
+      await eachRun(context(command), references, (client, run) => client.call("runResume", { params: { run } }));
+    });
+}
+
+async function eachRun(
+  ctx: Context,
+  references: readonly string[],
+  act: (client: Client, run: string) => Promise<Steered>,
+): Promise<void> {
+  const client = ctx.client();
+  const runs: Steered[] = [];
+  for (const text of references) runs.push(await act(client, await runOf(client, text)));
+  ctx.out.list(runs, steeredColumns, (one) => one.run);
+}

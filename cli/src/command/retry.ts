@@ -49,15 +49,18 @@ export function registerRetry(program: Command, context: (command: Command) => C
 }
 
 /** `capstan rerun`: a new run that takes only the inputs of another. */
-export function registerRerun(program: Command, context: (command: Command) => Context): void {
-  program
+export function registerRerun(parent: Command, context: (command: Command) => Context): void {
+  parent
     .command("rerun")
     .summary("start a run with the inputs of another")
     .argument("<run>", "name, id or @last")
     .addOption(withVersion())
     .option("-w, --watch", "follow the new run until it ends")
     .option("--wait [duration]", "wait until it ends, or at most this long (exit 124)")
-    .addHelpText("before", "Examples:\n  capstan rerun nightly-41 --with-version latest --watch\n")
+    .addHelpText(
+      "before",
+      `Examples:\n  ${parent.name() === "runs" ? "capstan runs" : "capstan"} rerun nightly-41 --with-version latest --watch\n`,
+    )
     .action(async (text: string, flags: Omit<RetryFlags, "mark">, command: Command) => {
       const ctx = context(command);
       const client = ctx.client();

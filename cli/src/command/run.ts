@@ -33,34 +33,6 @@ function readLabels(pairs: readonly string[]): Record<string, string> {
   );
 }
 
-/** Redraws a tree on a terminal, prints a line per transition elsewhere; gives the ended run. */
-async function watch(client: Client, ctx: Context, name: string): Promise<RunView | undefined> {
-  const [{ watchRun }, { runTree }] = await Promise.all([import("../run-watch.ts"), import("../output/tree.ts")]);
-  const { out } = ctx;
-  const page = client.page(`/runs/${name}`);
-  const isLive = out.isTerminal && out.isForPeople;
-  const draw = isLive ? (await import("log-update")).default : undefined;
-  const seen = new Map<string, string>();
-  let last: RunView | undefined;
-  for await (const { run, tasks } of watchRun(client, name)) {
-    last = run;
-    if (draw !== undefined) {
-      draw(runTree(out, run, tasks, page).trimEnd());
-      continue;
-    }
-    for (const task of [...tasks, { task: "", state: run.state }]) {
-      if (seen.get(task.task) === task.state || task.state === "waiting") continue;
-      seen.set(task.task, task.state);
-      const subject = task.task === "" ? name : `${name}/${task.task}`;
-      if (out.format === "jsonl") out.data(JSON.stringify({ subject, state: task.state }) + "\n");
-      else if (out.format !== "json") out.data(`${out.state(task.state)}  ${subject}\n`);
-      else out.talk(`${out.state(task.state)}  ${subject}`);
-    }
-  }
-  draw?.done();
-  return last;
-}
-
 /** `capstan run`: start a run, and on request stay with it. */
 export function registerRun(program: Command, context: (command: Command) => Context): void {
   program
@@ -157,7 +129,7 @@ export async function stay(
           process.exit(exitCodes.timedOutHere);
         }, limitMs);
   if (flags.logs === true) await followLogs(client, out, { run: run.name, hasPrefix: true, hasTimes: false });
-  else if (flags.watch === true) await watch(client, ctx, run.name);
+  else if (flags.watch === true) await (await import("../watch-tree.ts")).watchTree(client, ctx, run.name);
   const ended = await waitForRun(client, run.name);
   clearTimeout(timer);
   if (ended === undefined || !isRunEnded(ended.state)) return exitCodes.timedOutHere;

@@ -1,11 +1,26 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { parseDuration, runStates, type RunState, type RunSummary } from "@capstan/proto";
+import {
+  parseDuration,
+  runStates,
+  type CanonicalWorkflow,
+  type RunState,
+  type RunSummary,
+  type RunView,
+} from "@capstan/proto";
+import type { Client } from "../api/client.ts";
 import { collect } from "../collect.ts";
 import type { Context } from "../context.ts";
 import { duration, wholeNumber } from "../flag-value.ts";
-import { runColumns } from "../output/run-columns.ts";
+import { runColumns, taskColumns } from "../output/run-columns.ts";
+import { formatTable } from "../output/table.ts";
 import { runTree } from "../output/tree.ts";
+import { documentYaml } from "../project/changes.ts";
 import { resolveReference } from "../run-lookup.ts";
+import { watchRows } from "../watch-rows.ts";
+import { addRunsPause } from "./pause.ts";
+import { registerRerun } from "./retry.ts";
+import { addRunsOutputs } from "./runs-outputs.ts";
+import { addRunsWait } from "./runs-wait.ts";
 
 interface ListFlags {
   readonly workflow: readonly string[];
@@ -23,6 +38,7 @@ interface ListFlags {
   readonly limit: number;
   readonly cursor?: string;
   readonly all?: boolean;
+  readonly watch?: boolean;
 }
 
 /** A time, or how long ago: `2h`, `2027-01-05`, `2027-01-05T10:00:00Z`. */
@@ -35,7 +51,7 @@ function moment(text: string): string {
 
 /** `capstan runs list|show`. */
 export function registerRuns(program: Command, context: (command: Command) => Context): void {
-  const runs = program.command("runs").summary("list runs, show one");
+  const runs = program.command("runs").summary("list runs, show one, wait for it, take its outputs");
   runs
     .command("list")
     .summary("runs, newest first")
@@ -54,6 +70,7 @@ export function registerRuns(program: Command, context: (command: Command) => Co
     .option("--limit <n>", "how many", wholeNumber(1, 500), 50)
     .option("--cursor <cursor>", "go on after an earlier list")
     .option("--all", "all of them")
+    .option("-w, --watch", "go on: redrawn on a terminal, else a line for each change; Ctrl-C ends it")
     .addHelpText(
       "before",
       "Examples:\n  capstan runs list --state failed --since 24h\n  capstan runs list -o name\n  capstan runs list --error 'connection refused' --input customer:42\n",
@@ -63,10 +80,20 @@ export function registerRuns(program: Command, context: (command: Command) => Co
     .command("show")
     .summary("one run with its tasks")
     .argument("<run>", "name, id or @last")
+    .option("--tasks", "its tasks as a list")
     .option("--inputs", "its inputs alone")
     .option("--outputs", "its outputs alone")
     .option("--events", "its history")
+    .option("--spec", "the document that it runs, as YAML")
+    .addHelpText(
+      "before",
+      "Examples:\n  capstan runs show @last\n  capstan runs show nightly-42 --tasks -o tsv\n  capstan runs show nightly-42 --spec\n",
+    )
     .action(async (text: string, flags: ShowFlags, command: Command) => show(context(command), text, flags));
+  addRunsWait(runs, context);
+  addRunsOutputs(runs, context);
+  registerRerun(runs, context);
+  addRunsPause(runs, context);
 }
 
 async function list(ctx: Context, flags: ListFlags): Promise<void> {
@@ -86,6 +113,13 @@ async function list(ctx: Context, flags: ListFlags): Promise<void> {
     ...(flags.since === undefined ? {} : { createdAfter: flags.since }),
     ...(flags.until === undefined ? {} : { createdBefore: flags.until }),
   };
+  if (flags.watch === true)
+    return watchRows(ctx, {
+      look: async () => (await client.call("runList", { query })).data,
+      table: (rows) => formatTable(rows, runColumns(ctx.out)),
+      keyOf: (run) => run.name,
+      stateOf: (run) => run.state,
+    });
   const rows: RunSummary[] = [];
   let cursor = flags.cursor;
   do {
@@ -100,9 +134,18 @@ async function list(ctx: Context, flags: ListFlags): Promise<void> {
 }
 
 interface ShowFlags {
+  readonly tasks?: boolean;
+  readonly spec?: boolean;
   readonly inputs?: boolean;
   readonly outputs?: boolean;
   readonly events?: boolean;
+}
+
+async function showSpec(ctx: Context, client: Client, run: RunView): Promise<void> {
+  const params = { workflow: run.workflow, version: run.digest };
+  const found = await client.call("versionGet", { params });
+  const document = found.document as unknown as CanonicalWorkflow; // written by deploy from a checked document
+  ctx.out.one(found.document, run.workflow, () => documentYaml(document));
 }
 
 const pretty = (value: unknown): string => JSON.stringify(value, null, 2) + "\n";
@@ -131,6 +174,8 @@ async function show(ctx: Context, text: string, flags: ShowFlags): Promise<void>
   }
   const run = await client.call("runGet", { params });
   if (flags.inputs === true) return ctx.out.one(run.inputs, run.name, () => pretty(run.inputs));
+  if (flags.spec === true) return showSpec(ctx, client, run);
   const tasks = (await client.call("taskList", { params, query: { hooks: true } })).data;
+  if (flags.tasks === true) return ctx.out.list(tasks, taskColumns(ctx.out), (task) => `${run.name}/${task.task}`);
   ctx.out.one({ ...run, tasks }, run.name, () => runTree(ctx.out, run, tasks, client.page(`/runs/${run.name}`)));
 }

@@ -3,8 +3,11 @@ import type { Command } from "commander";
 import type { Client } from "../api/client.ts";
 import type { Context } from "../context.ts";
 import { runColumns } from "../output/run-columns.ts";
+import { formatTable } from "../output/table.ts";
 import { runTree, type ShownIndexes } from "../output/tree.ts";
 import { resolveReference } from "../run-lookup.ts";
+import { watchTree } from "../watch-tree.ts";
+import { watchRows } from "../watch-rows.ts";
 
 const dayMs = 86_400_000;
 
@@ -30,17 +33,33 @@ async function tellingIndexes(client: Client, run: string, tasks: readonly TaskR
   return new Map(await Promise.all(pages));
 }
 
+/** What goes on, what failed in the last day, and who could work. */
+const lookAround = (client: Client) =>
+  Promise.all([
+    client.call("runList", { query: { state: ["queued", "running", "paused", "cancelling"], limit: 100 } }),
+    client.call("runList", {
+      query: { state: ["failed", "timed_out"], createdAfter: new Date(Date.now() - dayMs).toISOString(), limit: 100 },
+    }),
+    client.call("agentList", {}),
+  ]);
+
 /** `capstan status`: what runs, waits and failed today; or one run's tree. */
 export function registerStatus(program: Command, context: (command: Command) => Context): void {
   program
     .command("status")
     .summary("what runs, waits and failed in the last day; or the tree of a run")
     .argument("[run]", "name, id or @last")
-    .action(async (text: string | undefined, _: unknown, command: Command) => {
+    .option("-w, --watch", "go on: redrawn on a terminal, else a line for each change; Ctrl-C ends it")
+    .addHelpText("before", "Examples:\n  capstan status\n  capstan status @last\n  capstan status --watch\n")
+    .action(async (text: string | undefined, flags: { readonly watch?: boolean }, command: Command) => {
       const ctx = context(command);
       const client = ctx.client();
       if (text !== undefined) {
         const { run: name } = await resolveReference(client, text);
+        if (flags.watch === true) {
+          await watchTree(client, ctx, name);
+          return;
+        }
         const params = { run: name };
         const [run, tasks] = await Promise.all([
           client.call("runGet", { params }),
@@ -51,17 +70,17 @@ export function registerStatus(program: Command, context: (command: Command) => 
           runTree(ctx.out, run, tasks.data, client.page(`/runs/${run.name}`), Date.now(), indexes),
         );
       }
-      const [active, failed, agents] = await Promise.all([
-        client.call("runList", { query: { state: ["queued", "running", "paused", "cancelling"], limit: 100 } }),
-        client.call("runList", {
-          query: {
-            state: ["failed", "timed_out"],
-            createdAfter: new Date(Date.now() - dayMs).toISOString(),
-            limit: 100,
+      if (flags.watch === true)
+        return watchRows(ctx, {
+          look: async () => {
+            const [active, failed] = await lookAround(client);
+            return [...active.data, ...failed.data];
           },
-        }),
-        client.call("agentList", {}),
-      ]);
+          table: (rows) => formatTable(rows, runColumns(ctx.out)),
+          keyOf: (run) => run.name,
+          stateOf: (run) => run.state,
+        });
+      const [active, failed, agents] = await lookAround(client);
       const online = agents.data.filter((agent) => agent.connection === "online").length;
       const rows = [...active.data, ...failed.data];
       ctx.out.list(rows, runColumns(ctx.out), (run) => run.name, {

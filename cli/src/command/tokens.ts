@@ -1,5 +1,6 @@
 import { AppError, permissions, type ApiTokenView, type Permission } from "@capstan/proto";
 import { InvalidArgumentError, type Command } from "commander";
+import { confirmName } from "../confirm.ts";
 import type { Context } from "../context.ts";
 import { duration } from "../flag-value.ts";
 import type { Column } from "../output/table.ts";
@@ -78,6 +79,7 @@ export function registerTokens(program: Command, context: (command: Command) => 
     .option("--of-project", "of anybody in the project")
     .action(async (token: string, flags: { readonly ofProject?: boolean }, command: Command) => {
       const ctx = context(command);
+      await confirmName(ctx, { deed: `Revoke the token ${token}`, effect: "Whoever uses it is out.", name: token });
       await ctx.client().call(flags.ofProject === true ? "tokenRevoke" : "myTokenRevoke", { params: { token } });
       ctx.out.talk(`${token} is revoked`);
     });

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { VariableView } from "@capstan/proto";
+import { confirmName } from "../confirm.ts";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/table.ts";
 
@@ -45,6 +46,7 @@ export function registerVars(program: Command, context: (command: Command) => Co
     .argument("<name>")
     .action(async (name: string, _: unknown, command: Command) => {
       const ctx = context(command);
+      await confirmName(ctx, { deed: `Remove the variable ${name}`, name });
       await ctx.client().call("variableDelete", { params: { variable: name } });
       ctx.out.talk(`${name} is removed`);
     });

@@ -1,4 +1,11 @@
-import { failureText, formatDuration, type RunSummary, type Steered, type WorkflowPaused } from "@capstan/proto";
+import {
+  failureText,
+  formatDuration,
+  type RunSummary,
+  type Steered,
+  type TaskRunView,
+  type WorkflowPaused,
+} from "@capstan/proto";
 import type { Output } from "./output.ts";
 import { stateSymbol } from "./state.ts";
 import type { Column } from "./table.ts";
@@ -23,6 +30,32 @@ export const runColumns = (out: Output, now = Date.now()): readonly Column<RunSu
   { title: "BY", key: "trigger", value: (run) => run.trigger.actor ?? run.trigger.kind },
   { title: "ID", key: "id", value: (run) => run.id, isWide: true },
   { title: "WHY", key: "failure", value: (run) => (run.failure === null ? "" : failureText(run.failure)) },
+];
+
+/** Columns of a list of task runs. */
+export const taskColumns = (out: Output, now = Date.now()): readonly Column<TaskRunView>[] => [
+  { title: "TASK", key: "task", value: (task) => task.task },
+  {
+    title: "STATE",
+    key: "state",
+    value: (task) => (out.format === "tsv" ? task.state : `${stateSymbol(task.state, out.isAscii)} ${task.state}`),
+  },
+  { title: "ATTEMPTS", key: "attempts", value: (task) => String(task.attempts), align: "right" },
+  {
+    title: "TOOK",
+    key: "duration",
+    value: ({ startedAt, endedAt }) =>
+      startedAt === null
+        ? ""
+        : formatDuration(Math.max(0, (endedAt === null ? now : Date.parse(endedAt)) - Date.parse(startedAt))),
+    align: "right",
+  },
+  { title: "AGENT", key: "agent", value: (task) => task.agent?.name ?? "" },
+  {
+    title: "WHY",
+    key: "failure",
+    value: (task) => (task.failure === null ? (task.reason?.code ?? "") : failureText(task.failure)),
+  },
 ];
 
 /** What was done to a run or a task, and whether it was so before. */

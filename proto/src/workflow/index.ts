@@ -24,6 +24,7 @@ export { checkCode, mayMissCode } from "./check-code.ts";
 export { checkLimits } from "./check-limits.ts";
 export { checkVars } from "./check-vars.ts";
 export { early, type Early } from "./early.ts";
+export { hookWords, taskWords, topLevelWords } from "./key-words.ts";
 export { readYaml } from "./read-yaml.ts";
 export { readWorkflow, type ReadWorkflow, type WorkflowText } from "./read.ts";
 export { formatProblem, problemsMax, type DocumentProblem } from "./problems.ts";

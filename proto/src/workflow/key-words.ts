@@ -1,4 +1,5 @@
-// What each key of a workflow file means, in one line. A key without a line, and a line without a key, stop the generator.
+// What each key of a workflow file means, in one line: for the reference, editors and `capstan explain --schema`.
+// A key without a line, and a line without a key, stop the generator of the reference.
 
 export const topLevelWords = {
   version: "Version of this language: 1.",
@@ -30,7 +31,7 @@ export const topLevelWords = {
   hooks: "What is done on agents when the run starts or ends. It changes no outcome.",
   sla: "Marks that make a run late. It stops nothing.",
   assets: "Data that it keeps up to date.",
-};
+} as const satisfies Readonly<Record<string, string>>;
 
 export const taskWords = {
   timeout: "How long one attempt may run.",
@@ -86,7 +87,7 @@ export const taskWords = {
   hooks: "What is done when this task ends or is late.",
   sla: "Marks that make it late.",
   logs: "What happens when the log's spool is full: `block` or `drop`.",
-};
+} as const satisfies Readonly<Record<string, string>>;
 
 export const hookWords = {
   onStart: "When the run starts.",
@@ -96,4 +97,4 @@ export const hookWords = {
   onLate: "When it passes a mark of `sla`.",
   onRecovery: "When it succeeded and the run before had not.",
   onEnd: "Whatever it ended as.",
-};
+} as const satisfies Readonly<Record<string, string>>;
