@@ -36,6 +36,8 @@ export interface CallOptions<N extends RouteName> {
   readonly run?: string | undefined;
   /** A fresh one for each call unless given. */
   readonly idempotencyKey?: string;
+  /** Where the route has a precondition: the ETag of what the caller saw, as `seen()` answers it. */
+  readonly seen?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -45,6 +47,9 @@ export interface RawRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
 }
+
+/** `seen` of a write that makes something new. */
+const notThere = "new";
 
 const reasonOf = (error: unknown): string => {
   const cause = error instanceof Error ? error.cause : undefined;
@@ -79,6 +84,8 @@ export class Client {
     if (this.#token !== undefined) sent["authorization"] = `Bearer ${this.#token}`;
     if (route.idempotency === "key") sent["idempotency-key"] = options.idempotencyKey ?? randomUUID();
     if (options.run !== undefined) sent["x-capstan-run"] = options.run;
+    if (options.seen === notThere) sent["if-none-match"] = "*";
+    else if (options.seen !== undefined) sent["if-match"] = options.seen;
     if (options.bytes !== undefined) sent["content-type"] = route.rawBody ?? "application/octet-stream";
     // Routes with a body take `{}` where there is nothing to say.
     const json = route.body === undefined ? undefined : JSON.stringify(options.body ?? {});
@@ -129,7 +136,25 @@ export class Client {
    * @throws unreachable; a ProblemError for every refusal
    */
   async call<N extends RouteName>(name: N, options: CallOptions<N> = {}): Promise<RouteResponse<N>> {
-    const response = await this.#send(name, options, { accept: "application/json" });
+    return this.#answer(name, await this.#send(name, options, { accept: "application/json" }));
+  }
+
+  /**
+   * What `read` shows now, as the `seen` of the write that follows: `notThere` where there is nothing. Whoever changes it in
+   * between makes that write end with `precondition_failed`.
+   */
+  async seen<N extends RouteName>(read: N, options: CallOptions<N>): Promise<string> {
+    try {
+      const response = await this.#send(read, options, { accept: "application/json" });
+      await response.body?.cancel();
+      return response.headers.get("etag") ?? "*";
+    } catch (error) {
+      if (error instanceof ProblemError && error.problem.status === 404) return notThere;
+      throw error;
+    }
+  }
+
+  async #answer<N extends RouteName>(name: N, response: Response): Promise<RouteResponse<N>> {
     const schema = (routes[name] as Route).response;
     const text = await response.text();
     if (schema === undefined) return undefined as RouteResponse<N>; // `never` in the table: there is no answer

@@ -136,12 +136,15 @@ export function registerEndpoints(program: Command, context: (command: Command) 
     .argument("<endpoint>", "ep_…")
     .action(async (endpoint: string, _: unknown, command: Command) => {
       const ctx = context(command);
+      const client = ctx.client();
+      const params = { endpoint };
       await confirmName(ctx, {
         deed: `Delete the endpoint ${endpoint}`,
         effect: "Its log of deliveries goes with it.",
         name: endpoint,
       });
-      await ctx.client().call("endpointDelete", { params: { endpoint } });
+      const seen = await client.seen("endpointGet", { params });
+      await client.call("endpointDelete", { params, seen });
       ctx.out.talk(`${endpoint} is gone`);
     });
 }

@@ -60,7 +60,10 @@ export function registerLimits(program: Command, context: (command: Command) => 
     .addHelpText("before", "Examples:\n  capstan limits set db 4\n  capstan limits set partner_api 60/1m\n")
     .action(async (name: string, given: LimitSize, _: unknown, command: Command) => {
       const ctx = context(command);
-      const limit = await ctx.client().call("limitSet", { params: { limit: name }, body: given });
+      const client = ctx.client();
+      const params = { limit: name };
+      const seen = await client.seen("limitGet", { params });
+      const limit = await client.call("limitSet", { params, body: given, seen });
       ctx.out.one(limit, limit.name, () => `${limit.name} has ${sizeText(limit)}; ${limit.used} used\n`);
     });
   limits
@@ -69,8 +72,11 @@ export function registerLimits(program: Command, context: (command: Command) => 
     .argument("<name>", "the limit")
     .action(async (name: string, _: unknown, command: Command) => {
       const ctx = context(command);
+      const client = ctx.client();
+      const params = { limit: name };
       await confirmName(ctx, { deed: `Remove the limit ${name}`, name });
-      await ctx.client().call("limitDelete", { params: { limit: name } });
+      const seen = await client.seen("limitGet", { params });
+      await client.call("limitDelete", { params, seen });
       ctx.out.talk(`${name} is removed`);
     });
 }

@@ -55,7 +55,11 @@ export function registerMembers(program: Command, context: (command: Command) =>
             ? await client.call("serviceAccountCreate", {
                 body: { name: user, role: flags.role },
               })
-            : await client.call("memberSet", { params: { user }, body: { role: flags.role } });
+            : await client.call("memberSet", {
+                params: { user },
+                body: { role: flags.role },
+                seen: await client.seen("memberGet", { params: { user } }),
+              });
         ctx.out.one(member, member.user, () => `${member.user} is ${member.role}\n`);
       },
     );
@@ -65,12 +69,15 @@ export function registerMembers(program: Command, context: (command: Command) =>
     .argument("<user>", "the user's name")
     .action(async (user: string, _: unknown, command: Command) => {
       const ctx = context(command);
+      const client = ctx.client();
+      const params = { user };
       await confirmName(ctx, {
-        deed: `Take ${user} out of project ${ctx.client().project}`,
+        deed: `Take ${user} out of project ${client.project}`,
         effect: "Their tokens of the project end.",
         name: user,
       });
-      await ctx.client().call("memberDelete", { params: { user } });
+      const seen = await client.seen("memberGet", { params });
+      await client.call("memberDelete", { params, seen });
       ctx.out.talk(`${user} is no member any more`);
     });
   program

@@ -37,7 +37,10 @@ export function registerVars(program: Command, context: (command: Command) => Co
     .addHelpText("before", "Examples:\n  capstan vars set region eu-central-1\n")
     .action(async (name: string, value: string, _: unknown, command: Command) => {
       const ctx = context(command);
-      const set = await ctx.client().call("variableSet", { params: { variable: name }, body: { value } });
+      const client = ctx.client();
+      const params = { variable: name };
+      const seen = await client.seen("variableGet", { params });
+      const set = await client.call("variableSet", { params, body: { value }, seen });
       ctx.out.one(set, set.name, () => `${set.name} is ${short(set.value)}\n`);
     });
   vars
@@ -46,8 +49,11 @@ export function registerVars(program: Command, context: (command: Command) => Co
     .argument("<name>")
     .action(async (name: string, _: unknown, command: Command) => {
       const ctx = context(command);
+      const client = ctx.client();
+      const params = { variable: name };
       await confirmName(ctx, { deed: `Remove the variable ${name}`, name });
-      await ctx.client().call("variableDelete", { params: { variable: name } });
+      const seen = await client.seen("variableGet", { params });
+      await client.call("variableDelete", { params, seen });
       ctx.out.talk(`${name} is removed`);
     });
 }

@@ -1,5 +1,6 @@
 import type { CanonicalWorkflow, VersionRow, WorkflowView } from "@capstan/proto";
 import type { Command } from "commander";
+import { confirmName } from "../confirm.ts";
 import type { Context } from "../context.ts";
 import { pausedColumns } from "../output/run-columns.ts";
 import type { Column } from "../output/table.ts";
@@ -86,6 +87,24 @@ export function registerWorkflows(program: Command, context: (command: Command) 
         for (const warning of row?.warnings ?? []) ctx.out.talk(`! ${problemLine(warning)}`);
       },
     );
+  workflows
+    .command("delete")
+    .summary("retire a workflow that no other one starts or listens to; its runs and versions stay")
+    .argument("<workflow>")
+    .addHelpText("before", "Examples:\n  capstan workflows delete old_report\n")
+    .action(async (workflow: string, _flags: object, command: Command) => {
+      const ctx = context(command);
+      const client = ctx.client();
+      const params = { workflow };
+      await confirmName(ctx, {
+        deed: `Retire the workflow ${workflow}`,
+        effect: "Nothing starts it any more, its schedules and webhooks included; runs and versions stay.",
+        name: workflow,
+      });
+      const seen = await client.seen("workflowGet", { params });
+      await client.call("workflowDelete", { params, seen });
+      ctx.out.talk(`${workflow} is retired; \`capstan deploy\` brings it back`);
+    });
   workflows
     .command("show")
     .summary("the document of a workflow, as YAML that gives the same digest")

@@ -118,6 +118,14 @@ export async function withProject<T>(
   }
 }
 
+/**
+ * Waits until no other transaction writes what `name` names, and keeps others waiting until this one ends: for what may not
+ * be there yet, so that there is no row to lock.
+ */
+export async function oneWriter(client: pg.PoolClient, name: string): Promise<void> {
+  await client.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [name]);
+}
+
 /** Runs `work` in one transaction on a pool whose role is not confined to a project. */
 export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();

@@ -1,9 +1,10 @@
 import { Controller, Inject } from "@nestjs/common";
 import type { EndpointView, MessageView, RouteResponse } from "@capstan/proto";
 import { Call, type CallOf } from "../http/call.ts";
+import { tagged } from "../http/etag.ts";
 import { Handles } from "../http/handle.ts";
 import { onceKeyOf } from "../http/once-key.ts";
-import { EndpointService } from "./endpoint.service.ts";
+import { EndpointService, endpointTag } from "./endpoint.service.ts";
 
 @Controller()
 export class EndpointController {
@@ -27,13 +28,14 @@ export class EndpointController {
   }
 
   @Handles("endpointGet")
-  show(@Call("endpointGet") { project, params }: CallOf<"endpointGet">): Promise<EndpointView> {
-    return this.endpoints.show(project, params.endpoint);
+  async show(@Call("endpointGet") call: CallOf<"endpointGet">): Promise<EndpointView | undefined> {
+    const endpoint = await this.endpoints.show(call.project, call.params.endpoint);
+    return tagged("endpointGet", call, endpointTag(endpoint), endpoint);
   }
 
   @Handles("endpointDelete")
-  remove(@Call("endpointDelete") { project, params, actor }: CallOf<"endpointDelete">): Promise<void> {
-    return this.endpoints.remove(project, params.endpoint, actor);
+  remove(@Call("endpointDelete") { project, params, actor, precondition }: CallOf<"endpointDelete">): Promise<void> {
+    return this.endpoints.remove(project, params.endpoint, actor, precondition);
   }
 
   @Handles("endpointRotate")

@@ -56,7 +56,8 @@ await server.deploy("version: 1\nname: job\ntasks: { a: { wait: 1ms } }\n");
 await server.deploy("version: 1\nname: other\ntasks: { a: { wait: 1ms } }\n");
 
 beforeEach(async () => {
-  for (const { id } of await listed()) await server.call("DELETE", `${P}/endpoints/${id}`);
+  for (const { id } of await listed())
+    await server.call("DELETE", `${P}/endpoints/${id}`, undefined, { "if-match": "*" });
   got = [];
   answers = [];
 });

@@ -1,5 +1,6 @@
 // What people see of endpoints and do with them.
 import { AppError, idFromUuid, uuidFromId, type EndpointView, type MessageView, type RouteBody } from "@capstan/proto";
+import { etagOf, type Precondition } from "../http/etag.ts";
 import type { Once, OnceKey } from "../http/once-key.ts";
 import type { ProjectScope } from "../http/request-context.ts";
 import type { EndpointSecrets } from "./endpoint-secrets.ts";
@@ -69,9 +70,11 @@ export class EndpointService {
     return { value: await this.shown(project, id, made.value.secretId), isReplayed: made.isReplayed };
   }
 
-  /** @throws not_found */
-  async remove(project: ProjectScope, endpoint: string, actor: string): Promise<void> {
-    if (!(await this.parts.store.remove(project.id, idOf(project, endpoint), actor)))
+  /** @throws not_found precondition_required precondition_failed */
+  async remove(project: ProjectScope, endpoint: string, actor: string, precondition: Precondition): Promise<void> {
+    const check = (current: EndpointRecord): void =>
+      precondition.check(`the endpoint ${endpoint}`, endpointTag(endpointView(current)));
+    if (!(await this.parts.store.remove(project.id, idOf(project, endpoint), actor, check)))
       throw noEndpoint(project, endpoint);
   }
 
@@ -132,6 +135,10 @@ function idOf(project: ProjectScope, endpoint: string): string {
   if (id === undefined) throw noEndpoint(project, endpoint);
   return id;
 }
+
+/** Of what people set; whether it takes what is sent changes by itself. */
+export const endpointTag = ({ id, url, description, types, workflows }: EndpointView): string =>
+  etagOf([id, url, description, types, workflows]);
 
 const noEndpoint = (project: ProjectScope, endpoint: string): AppError =>
   new AppError("not_found", `There is no endpoint ${endpoint} in project ${project.name}.`);

@@ -1,5 +1,6 @@
 // The port of endpoints, and of what is sent to them, to their rows.
 import type { EndpointEvent, JsonObject, JsonValue } from "@capstan/proto";
+import type { CheckEdition } from "../http/etag.ts";
 import type { Once, OnceKey } from "../http/once-key.ts";
 
 export interface EndpointRecord {
@@ -69,7 +70,7 @@ export interface EndpointStore {
     key: OnceKey | undefined,
   ): Promise<Once<{ readonly id: string; readonly secretId: string }>>;
   /** False where there is none. */
-  remove(projectId: string, id: string, actor: string): Promise<boolean>;
+  remove(projectId: string, id: string, actor: string, check: CheckEdition<EndpointRecord>): Promise<boolean>;
   /** Undefined where there is none. */
   rotate(
     projectId: string,

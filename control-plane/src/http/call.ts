@@ -12,6 +12,7 @@ import {
   type RouteTable,
 } from "@capstan/proto";
 import { refuseHuge } from "./body-bounds.ts";
+import { Precondition } from "./etag.ts";
 import { contextOf, type Principal, type ProjectScope } from "./request-context.ts";
 
 type Parsed<N extends RouteName, K extends "query" | "body"> = RouteTable[N] extends { readonly [key in K]: infer S }
@@ -30,6 +31,8 @@ export interface CallOf<N extends RouteName> {
   /** `user:ana`: how the caller is named in histories. */
   readonly actor: string;
   readonly idempotencyKey: string | undefined;
+  /** Of a route that has one. */
+  readonly precondition: RouteTable[N] extends { readonly precondition: string } ? Precondition : undefined;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
 }
@@ -52,6 +55,7 @@ function readCall(name: RouteName, execution: ExecutionContext): unknown {
     project: context?.project,
     actor: principal === undefined ? "" : actorOf(principal),
     idempotencyKey: route.idempotency === "key" ? idempotencyKey(request) : undefined,
+    precondition: route.precondition === undefined ? undefined : new Precondition(request.headers),
     request,
     reply,
   };

@@ -52,6 +52,7 @@ function operation(name: string, route: Route): Json {
           },
         ]
       : []),
+    ...conditionParameters(route),
   ];
   return {
     operationId: name,
@@ -78,6 +79,32 @@ function queryParameters(route: Route): Json[] {
   }));
 }
 
+function conditionParameters(route: Route): Json[] {
+  const header = (name: string, required: boolean, description: string): Json => ({
+    name,
+    in: "header",
+    required,
+    description,
+    schema: { type: "string" },
+  });
+  const isNew = route.precondition === "unless_new";
+  return [
+    ...(route.precondition === undefined
+      ? []
+      : [
+          header(
+            "If-Match",
+            !isNew,
+            `The ETag of what is changed, as it was read; \`*\`: whatever is there.${isNew ? " Not needed to make something new." : ""}`,
+          ),
+        ]),
+    ...(isNew ? [header("If-None-Match", false, "`*`: only make it where there is none.")] : []),
+    ...(isConditionalRead(route) ? [header("If-None-Match", false, "The ETag of what the caller has.")] : []),
+  ];
+}
+
+const isConditionalRead = (route: Route): boolean => route.etag === "whole" && route.method === "GET";
+
 function requestBody(route: Route): Json {
   if (route.rawBody !== undefined) return { requestBody: { required: true, content: { [route.rawBody]: {} } } };
   if (route.body === undefined) return {};
@@ -91,10 +118,15 @@ function responses(route: Route): Json {
     ...(route.response === undefined ? {} : { "application/json": { schema: schemaOf(route.response, "output") } }),
     ...(route.responseType === undefined ? {} : { [route.responseType]: {} }),
   };
-  const done = { description: "done", ...(Object.keys(content).length === 0 ? {} : { content }) };
+  const done = {
+    description: "done",
+    ...(route.etag === undefined ? {} : { headers: etagHeader }),
+    ...(Object.keys(content).length === 0 ? {} : { content }),
+  };
   const found: Record<string, Json> = {
     [String(route.status ?? 200)]: done,
     ...(route.otherStatus === undefined ? {} : { [String(route.otherStatus)]: done }),
+    ...(isConditionalRead(route) ? { "304": { description: "the caller has it already", headers: etagHeader } } : {}),
   };
   const codes = new Map<number, string[]>();
   for (const code of routeErrors(route)) {
@@ -104,11 +136,16 @@ function responses(route: Route): Json {
   for (const [status, names] of [...codes].toSorted(([a], [b]) => a - b)) {
     found[String(status)] = {
       description: [...new Set(names)].join(", "),
+      ...(status === 412 ? { headers: etagHeader } : {}),
       content: { [problemMediaType]: { schema: { $ref: "#/components/schemas/Problem" } } },
     };
   }
   return found;
 }
+
+const etagHeader = {
+  ETag: { description: "which edition of it this is: goes back as If-Match", schema: { type: "string" } },
+} as const;
 
 /** The only schema that refers to itself is that of any JSON value; it is named once, for all routes. */
 const json = z.toJSONSchema(z.object({ value: z.json() }), { target: "draft-2020-12" });

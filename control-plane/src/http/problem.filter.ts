@@ -37,6 +37,8 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, thrown
     return;
   }
   if (problem.retryAfterSeconds !== undefined) void reply.header("retry-after", String(problem.retryAfterSeconds));
+  const { etag } = problem.document.evidence ?? {};
+  if (problem.document.status === 412 && typeof etag === "string") void reply.header("etag", etag);
   if (problem.document.status === 401) void reply.header("www-authenticate", "Bearer");
   void reply
     .status(problem.document.status)

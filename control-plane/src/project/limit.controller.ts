@@ -1,8 +1,9 @@
 import { Controller, Inject } from "@nestjs/common";
 import type { LimitDetail, LimitView, RouteResponse } from "@capstan/proto";
 import { Call, type CallOf } from "../http/call.ts";
+import { tagged } from "../http/etag.ts";
 import { Handles } from "../http/handle.ts";
-import { LimitService } from "./limit.service.ts";
+import { LimitService, limitTag } from "./limit.service.ts";
 
 @Controller()
 export class LimitController {
@@ -18,17 +19,20 @@ export class LimitController {
   }
 
   @Handles("limitGet")
-  show(@Call("limitGet") { project, params }: CallOf<"limitGet">): Promise<LimitDetail> {
-    return this.limits.show(project, params.limit);
+  async show(@Call("limitGet") call: CallOf<"limitGet">): Promise<LimitDetail | undefined> {
+    const limit = await this.limits.show(call.project, call.params.limit);
+    return tagged("limitGet", call, limitTag(limit), limit);
   }
 
   @Handles("limitSet")
-  set(@Call("limitSet") { project, params, body, actor }: CallOf<"limitSet">): Promise<LimitView> {
-    return this.limits.set(project, params.limit, body, actor);
+  async set(@Call("limitSet") call: CallOf<"limitSet">): Promise<LimitView | undefined> {
+    const { project, params, body, actor, precondition } = call;
+    const set = await this.limits.set(project, { ...body, name: params.limit }, actor, precondition);
+    return tagged("limitSet", call, limitTag(set), set);
   }
 
   @Handles("limitDelete")
-  remove(@Call("limitDelete") { project, params, actor }: CallOf<"limitDelete">): Promise<void> {
-    return this.limits.remove(project, params.limit, actor);
+  remove(@Call("limitDelete") { project, params, actor, precondition }: CallOf<"limitDelete">): Promise<void> {
+    return this.limits.remove(project, params.limit, actor, precondition);
   }
 }

@@ -1,48 +1,23 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import pg from "pg";
-import { pino } from "pino";
 import { afterAll, expect, test } from "vitest";
 import { cloneDatabase } from "../../../test/support/database.ts";
-import { readConfig } from "../config.ts";
-import { startServer } from "../server.ts";
+import { serverFixture } from "../testing/server-fixture.ts";
 
-const folder = mkdtempSync(path.join(tmpdir(), "capstan-limits-"));
 const database = await cloneDatabase();
-const server = await startServer({
-  config: readConfig({
-    CAPSTAN_DATABASE_URL: database.url,
-    CAPSTAN_HTTP__PORT: "0",
-    CAPSTAN_DATA_DIR: folder,
-    CAPSTAN_CONSOLE__URL: "http://127.0.0.1:9",
-  }),
-  log: pino({ level: "silent" }),
-  version: "0.0.0",
-  signal: new AbortController().signal,
-});
+const server = await serverFixture(database);
 const owner = new pg.Client({ connectionString: database.url });
 await owner.connect();
 afterAll(async () => {
   await owner.end();
   await server.close();
-  rmSync(folder, { recursive: true, force: true });
 });
-const token = readFileSync(path.join(folder, "keys", "local"), "utf8");
 
-async function call(method: string, target: string, body?: unknown): Promise<{ status: number; json: Json }> {
-  const answer = await fetch(`${server.url}/api/v1/projects/default${target}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${token}`,
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await answer.text();
-  return { status: answer.status, json: text === "" ? {} : (JSON.parse(text) as Json) }; // the API answers objects
-}
-type Json = Record<string, unknown>;
+const call = async (method: string, target: string, body?: unknown, headers = {}) => {
+  const answer = await server.call(method, `/projects/default${target}`, body, headers);
+  return { status: answer.status, json: answer.body };
+};
+/** Whatever is there. */
+const seen = { "if-match": "*" };
 
 const workflow = (name: string, limit: string): unknown => ({
   documents: [
@@ -55,7 +30,7 @@ const workflow = (name: string, limit: string): unknown => ({
 
 test("a limit is made, changed and shown, and each change is in the audit trail", async () => {
   expect((await call("PUT", "/limits/db", { capacity: 2 })).json).toMatchObject({ name: "db", capacity: 2, used: 0 });
-  expect((await call("PUT", "/limits/db", { capacity: 3 })).json).toMatchObject({ capacity: 3, perMs: null });
+  expect((await call("PUT", "/limits/db", { capacity: 3 }, seen)).json).toMatchObject({ capacity: 3, perMs: null });
   await call("PUT", "/limits/api", { capacity: 60, perMs: 60_000 });
   expect((await call("GET", "/limits")).json).toMatchObject({
     data: [
@@ -101,11 +76,11 @@ test("a deploy is refused at the name of a limit that is not there, and told of 
 test("a limit that a deployed workflow names is not removed; another is", async () => {
   await call("PUT", "/limits/used", { capacity: 1 });
   await call("POST", "/deploys", workflow("user", "used"));
-  const kept = await call("DELETE", "/limits/used");
+  const kept = await call("DELETE", "/limits/used", undefined, seen);
   expect(kept.status).toBe(409);
-  expect(kept.json).toMatchObject({ code: "state_conflict", evidence: { workflows: ["user"] } });
+  expect(kept.json).toMatchObject({ code: "in_use", evidence: { workflows: ["user"] } });
   await call("PUT", "/limits/unused", { capacity: 1 });
-  expect((await call("DELETE", "/limits/unused")).status).toBe(204);
+  expect((await call("DELETE", "/limits/unused", undefined, seen)).status).toBe(204);
   expect((await call("GET", "/limits/unused")).status).toBe(404);
 });
 

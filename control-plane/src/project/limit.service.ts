@@ -2,8 +2,9 @@
 import { AppError, idFromUuid, type LimitDetail, type LimitView, type SetLimitBody } from "@capstan/proto";
 import { namedLimitKey } from "../engine/limit.ts";
 import type { LimitPicture } from "../explain/limit-picture.ts";
+import { etagOf, type Precondition } from "../http/etag.ts";
 import type { ProjectScope } from "../http/request-context.ts";
-import type { LimitStore } from "./limit.store.ts";
+import type { LimitRow, LimitStore } from "./limit.store.ts";
 
 const holdersMax = 50;
 const namePattern = /^[a-z][a-z0-9_]{0,62}$/;
@@ -37,20 +38,30 @@ export class LimitService {
     };
   }
 
-  /** What is held stays held: a limit that is lowered drains. @throws malformed */
-  async set(project: ProjectScope, name: string, body: SetLimitBody, actor: string): Promise<LimitView> {
+  /** What is held stays held: a limit that is lowered drains. @throws malformed precondition_required precondition_failed */
+  async set(
+    project: ProjectScope,
+    limit: SetLimitBody & { readonly name: string },
+    actor: string,
+    precondition: Precondition,
+  ): Promise<LimitView> {
+    const { name } = limit;
     if (!namePattern.test(name)) {
       throw new AppError(
         "malformed",
         `${JSON.stringify(name.slice(0, 100))} is no name of a limit; write ${namePattern.source}`,
       );
     }
-    return this.store.set(project.id, name, body, actor);
+    return this.store.set(project.id, limit, actor, (current) =>
+      precondition.check(`the limit ${name}`, current && limitTag(current)),
+    );
   }
 
-  /** @throws not_found state_conflict */
-  async remove(project: ProjectScope, name: string, actor: string): Promise<void> {
-    const removal = await this.store.remove(project.id, name, actor);
+  /** @throws not_found in_use precondition_required precondition_failed */
+  async remove(project: ProjectScope, name: string, actor: string, precondition: Precondition): Promise<void> {
+    const removal = await this.store.remove(project.id, name, actor, (current) =>
+      precondition.check(`the limit ${name}`, limitTag(current)),
+    );
     if (removal.kind === "not_found") throw noLimit(project, name);
     if (removal.kind === "removed") return;
     const { workflows, held } = removal;
@@ -58,11 +69,19 @@ export class LimitService {
       workflows.length > 0
         ? `deployed workflows take of it: ${workflows.slice(0, 5).join(", ")}${workflows.length > 5 ? " …" : ""}`
         : `attempts hold it: ${held}`;
-    throw new AppError("state_conflict", `The limit ${name} cannot be removed; ${why}.`, {
+    throw new AppError("in_use", `The limit ${name} cannot be removed; ${why}.`, {
       evidence: { workflows: [...workflows], held },
     });
   }
 }
+
+/** Of what is set; what is used of it changes by itself. */
+export const limitTag = ({
+  name,
+  capacity,
+  perMs,
+  updatedAt,
+}: Pick<LimitRow, "name" | "capacity" | "perMs" | "updatedAt">) => etagOf([name, capacity, perMs, updatedAt]);
 
 const noLimit = (project: ProjectScope, name: string): AppError =>
   new AppError("not_found", `There is no limit ${name} in project ${project.name}.`);

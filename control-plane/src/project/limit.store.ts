@@ -1,5 +1,6 @@
 // The port of a project's limits to their rows.
 import type { SetLimitBody } from "@capstan/proto";
+import type { CheckEdition } from "../http/etag.ts";
 
 export interface LimitRow {
   readonly name: string;
@@ -19,10 +20,15 @@ export type LimitRemoval =
 export interface LimitStore {
   list(projectId: string): Promise<readonly LimitRow[]>;
   find(projectId: string, name: string): Promise<(LimitRow & { readonly waiting: number }) | undefined>;
-  /** Makes or changes it, with its audit record in the same transaction. */
-  set(projectId: string, name: string, body: SetLimitBody, actor: string): Promise<LimitRow>;
+  /** Makes or changes it, with its audit record in the same transaction; a size that it has already changes nothing. */
+  set(
+    projectId: string,
+    limit: SetLimitBody & { readonly name: string },
+    actor: string,
+    check: CheckEdition<LimitRow | undefined>,
+  ): Promise<LimitRow>;
   /** Removes it where nothing uses it, with its audit record in the same transaction. */
-  remove(projectId: string, name: string, actor: string): Promise<LimitRemoval>;
+  remove(projectId: string, name: string, actor: string, check: CheckEdition<LimitRow>): Promise<LimitRemoval>;
   /** Capacity by name, for deploys. */
   capacities(projectId: string): Promise<ReadonlyMap<string, number>>;
 }

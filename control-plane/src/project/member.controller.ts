@@ -1,9 +1,10 @@
 import { Controller, Inject } from "@nestjs/common";
 import { permissionsOf, projectRoles, type MemberView, type RouteResponse } from "@capstan/proto";
 import { Call, type CallOf } from "../http/call.ts";
+import { tagged } from "../http/etag.ts";
 import { Handles } from "../http/handle.ts";
 import { onceKeyOf } from "../http/once-key.ts";
-import { MemberService } from "./member.service.ts";
+import { memberTag, MemberService } from "./member.service.ts";
 
 @Controller()
 export class MemberController {
@@ -23,14 +24,22 @@ export class MemberController {
     return { data: projectRoles.map((role) => ({ role, permissions: [...permissionsOf(role)] })), nextCursor: null };
   }
 
+  @Handles("memberGet")
+  async show(@Call("memberGet") call: CallOf<"memberGet">): Promise<MemberView | undefined> {
+    const member = await this.members.show(call.project, call.params.user);
+    return tagged("memberGet", call, memberTag(member), member);
+  }
+
   @Handles("memberSet")
-  set(@Call("memberSet") { project, params, body, actor }: CallOf<"memberSet">): Promise<MemberView> {
-    return this.members.set(project, params.user, body, actor);
+  async set(@Call("memberSet") call: CallOf<"memberSet">): Promise<MemberView | undefined> {
+    const { project, params, body, actor, precondition } = call;
+    const set = await this.members.set(project, { ...body, user: params.user }, actor, precondition);
+    return tagged("memberSet", call, memberTag(set), set);
   }
 
   @Handles("memberDelete")
-  remove(@Call("memberDelete") { project, params, actor }: CallOf<"memberDelete">): Promise<void> {
-    return this.members.remove(project, params.user, actor);
+  remove(@Call("memberDelete") { project, params, actor, precondition }: CallOf<"memberDelete">): Promise<void> {
+    return this.members.remove(project, params.user, actor, precondition);
   }
 
   @Handles("serviceAccountCreate")

@@ -5,6 +5,8 @@ import { serverFixture } from "../testing/server-fixture.ts";
 const server = await serverFixture(await cloneDatabase());
 afterAll(() => server.close());
 const P = "/projects/default";
+/** Whatever is there. */
+const seen = { "if-match": "*" };
 
 test("a project is made once, with a pool, and is empty", async () => {
   const key = { "idempotency-key": "project-once" };
@@ -27,7 +29,9 @@ test("members come, change their role and go, and each change is in the audit tr
   expect(await server.call("POST", `${P}/service-accounts`, { name: "etl", role: "viewer" })).toMatchObject({
     status: 409,
   });
-  expect((await server.call("PUT", `${P}/members/etl`, { role: "operator" })).body).toMatchObject({ role: "operator" });
+  expect((await server.call("PUT", `${P}/members/etl`, { role: "operator" }, seen)).body).toMatchObject({
+    role: "operator",
+  });
   expect(await server.call("PUT", `${P}/members/nobody`, { role: "viewer" })).toMatchObject({ status: 404 });
   expect(await server.call("PUT", `${P}/members/etl`, { role: "system_admin" })).toMatchObject({
     status: 400,
@@ -36,7 +40,7 @@ test("members come, change their role and go, and each change is in the audit tr
   // The account of one project may be a member of another one.
   expect((await server.call("PUT", "/projects/sales/members/etl", { role: "viewer" })).status).toBe(200);
   expect((await server.call("GET", `${P}/members`)).body).toMatchObject({ data: [{ user: "etl", role: "operator" }] });
-  expect((await server.call("DELETE", `${P}/members/etl`)).status).toBe(204);
+  expect((await server.call("DELETE", `${P}/members/etl`, undefined, seen)).status).toBe(204);
   expect((await server.call("GET", `${P}/members`)).body).toMatchObject({ data: [] });
   const trail = await server.call("GET", `${P}/audit?action=members:write&order=asc&count=1`);
   expect(trail.body).toMatchObject({
@@ -55,13 +59,13 @@ test("a project keeps a project_admin", async () => {
     ["PUT", { role: "viewer" }],
     ["DELETE", undefined],
   ] as const)
-    expect(await server.call(method, "/projects/sales/members/boss", body)).toMatchObject({
+    expect(await server.call(method, "/projects/sales/members/boss", body, seen)).toMatchObject({
       status: 409,
       body: { code: "state_conflict" },
     });
   await server.call("POST", "/projects/sales/service-accounts", { name: "deputy", role: "project_admin" });
   const both = await Promise.all(
-    ["boss", "deputy"].map((name) => server.call("DELETE", `/projects/sales/members/${name}`)),
+    ["boss", "deputy"].map((name) => server.call("DELETE", `/projects/sales/members/${name}`, undefined, seen)),
   );
   expect(new Set(both.map(({ status }) => status))).toEqual(new Set([204, 409]));
 });

@@ -12,6 +12,7 @@ import {
 import type { AuthService } from "../auth/auth.service.ts";
 import type { ProjectRow } from "../auth/auth.store.ts";
 import { actorOf } from "../http/call.ts";
+import { etagOf, type Precondition } from "../http/etag.ts";
 import type { Once, OnceKey } from "../http/once-key.ts";
 import { isMachine, type Principal, type ProjectScope } from "../http/request-context.ts";
 import type { MemberChange, MemberRow, MemberStore } from "./member.store.ts";
@@ -45,14 +46,33 @@ export class MemberService {
     return (await this.store.members(project.id)).map(memberView);
   }
 
-  /** @throws not_found state_conflict */
-  async set(project: ProjectScope, user: string, { role }: SetMemberBody, actor: string): Promise<MemberView> {
-    return memberView(this.changed(await this.store.setRole(project.id, user, role, actor), project, user));
+  /** @throws not_found */
+  async show(project: ProjectScope, user: string): Promise<MemberView> {
+    const found = await this.store.member(project.id, user);
+    if (found === undefined) throw new AppError("not_found", `${user} is no member of ${project.name}.`);
+    return memberView(found);
   }
 
-  /** @throws not_found state_conflict */
-  async remove(project: ProjectScope, user: string, actor: string): Promise<void> {
-    this.changed(await this.store.remove(project.id, user, actor), project, user);
+  /** @throws not_found state_conflict precondition_required precondition_failed */
+  async set(
+    project: ProjectScope,
+    member: SetMemberBody & { readonly user: string },
+    actor: string,
+    precondition: Precondition,
+  ): Promise<MemberView> {
+    const { user } = member;
+    const change = await this.store.setRole(project.id, member, actor, (current) =>
+      precondition.check(`the member ${user}`, current && memberTag(current)),
+    );
+    return memberView(this.changed(change, project, user));
+  }
+
+  /** @throws not_found state_conflict precondition_required precondition_failed */
+  async remove(project: ProjectScope, user: string, actor: string, precondition: Precondition): Promise<void> {
+    const change = await this.store.remove(project.id, user, actor, (current) =>
+      precondition.check(`the member ${user}`, memberTag(current)),
+    );
+    this.changed(change, project, user);
   }
 
   /** @throws state_conflict where the name is taken */
@@ -93,6 +113,10 @@ const memberView = ({ user, kind, role, disabled, createdAt }: MemberRow): Membe
   disabled,
   createdAt,
 });
+
+/** Of all that is shown of a member. */
+export const memberTag = ({ user, kind, role, disabled, createdAt }: MemberView): string =>
+  etagOf([user, kind, role, disabled, createdAt]);
 
 const taken = (what: string, name: string): AppError =>
   new AppError(

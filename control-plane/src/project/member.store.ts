@@ -1,6 +1,7 @@
 // The port of projects and their members to their rows. Each change is one transaction with its audit record.
 import type { MemberView, Role } from "@capstan/proto";
 import type { ProjectRow } from "../auth/auth.store.ts";
+import type { CheckEdition } from "../http/etag.ts";
 import type { Once, OnceKey } from "../http/once-key.ts";
 
 export interface MemberRow extends Omit<MemberView, "role"> {
@@ -22,9 +23,16 @@ export interface MemberStore {
     key: OnceKey | undefined,
   ): Promise<Once<ProjectRow | undefined>>;
   members(projectId: string): Promise<readonly MemberRow[]>;
-  setRole(projectId: string, user: string, role: Role, actor: string): Promise<MemberChange>;
+  member(projectId: string, user: string): Promise<MemberRow | undefined>;
+  /** A role that the member was given already changes nothing. */
+  setRole(
+    projectId: string,
+    member: { readonly user: string; readonly role: Role },
+    actor: string,
+    check: CheckEdition<MemberRow | undefined>,
+  ): Promise<MemberChange>;
   /** Takes the member out and revokes its tokens of the project. */
-  remove(projectId: string, user: string, actor: string): Promise<MemberChange>;
+  remove(projectId: string, user: string, actor: string, check: CheckEdition<MemberRow>): Promise<MemberChange>;
   /** Undefined where the name is taken. */
   createService(
     projectId: string,

@@ -1,8 +1,9 @@
 import { Controller, Inject } from "@nestjs/common";
 import type { RouteResponse, VariableView } from "@capstan/proto";
 import { Call, type CallOf } from "../http/call.ts";
+import { tagged } from "../http/etag.ts";
 import { Handles } from "../http/handle.ts";
-import { VariableService } from "./variable.service.ts";
+import { VariableService, variableTag } from "./variable.service.ts";
 
 @Controller()
 export class VariableController {
@@ -18,17 +19,20 @@ export class VariableController {
   }
 
   @Handles("variableGet")
-  show(@Call("variableGet") { project, params }: CallOf<"variableGet">): Promise<VariableView> {
-    return this.variables.show(project, params.variable);
+  async show(@Call("variableGet") call: CallOf<"variableGet">): Promise<VariableView | undefined> {
+    const variable = await this.variables.show(call.project, call.params.variable);
+    return tagged("variableGet", call, variableTag(variable), variable);
   }
 
   @Handles("variableSet")
-  set(@Call("variableSet") { project, params, body, actor }: CallOf<"variableSet">): Promise<VariableView> {
-    return this.variables.set(project, params.variable, body.value, actor);
+  async set(@Call("variableSet") call: CallOf<"variableSet">): Promise<VariableView | undefined> {
+    const { project, params, body, actor, precondition } = call;
+    const set = await this.variables.set(project, { name: params.variable, value: body.value }, actor, precondition);
+    return tagged("variableSet", call, variableTag(set), set);
   }
 
   @Handles("variableDelete")
-  remove(@Call("variableDelete") { project, params, actor }: CallOf<"variableDelete">): Promise<void> {
-    return this.variables.remove(project, params.variable, actor);
+  remove(@Call("variableDelete") { project, params, actor, precondition }: CallOf<"variableDelete">): Promise<void> {
+    return this.variables.remove(project, params.variable, actor, precondition);
   }
 }

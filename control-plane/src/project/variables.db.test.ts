@@ -7,7 +7,10 @@ import { serverFixture } from "../testing/server-fixture.ts";
 const server = await serverFixture(await cloneDatabase());
 afterAll(() => server.close());
 const project = "/projects/default";
-const call = (method: string, path: string, body?: unknown) => server.call(method, `${project}${path}`, body);
+const call = (method: string, path: string, body?: unknown, headers = {}) =>
+  server.call(method, `${project}${path}`, body, headers);
+/** Whatever is there. */
+const seen = { "if-match": "*" };
 const ended = (run: string) =>
   until(`${run} ended`, 20_000, async () => {
     const { body } = await call("GET", `/runs/${run}`);
@@ -24,13 +27,13 @@ test("a variable is made, changed, shown and removed; one that a deployed workfl
     status: 200,
     body: { name: "region", value: "eu", updatedBy: "local" },
   });
-  await call("PUT", "/variables/region", { value: "us" });
+  await call("PUT", "/variables/region", { value: "us" }, seen);
   expect((await call("GET", "/variables")).body).toMatchObject({ data: [{ name: "region", value: "us" }] });
   await server.deploy(`version: 1\nname: reader\nvars: [region]\ntasks: { a: { wait: 10ms } }\n`);
-  const kept = await call("DELETE", "/variables/region");
-  expect(kept).toMatchObject({ status: 409, body: { code: "state_conflict", evidence: { workflows: ["reader"] } } });
+  const kept = await call("DELETE", "/variables/region", undefined, seen);
+  expect(kept).toMatchObject({ status: 409, body: { code: "in_use", evidence: { workflows: ["reader"] } } });
   await call("PUT", "/variables/other", { value: "x" });
-  expect((await call("DELETE", "/variables/other")).status).toBe(204);
+  expect((await call("DELETE", "/variables/other", undefined, seen)).status).toBe(204);
   expect((await call("GET", "/variables/other")).status).toBe(404);
 });
 
@@ -68,7 +71,7 @@ tasks:
 outputs: { zone: "\${{ vars.zone }}" }
 `);
   const first = await start("zones");
-  await call("PUT", "/variables/zone", { value: "b" });
+  await call("PUT", "/variables/zone", { value: "b" }, seen);
   const skip = (run: string) => call("POST", `/runs/${run}/tasks/hold/actions/skip_wait`, { reason: "test" });
   await skip(first);
   expect(await ended(first)).toMatchObject({

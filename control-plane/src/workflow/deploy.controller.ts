@@ -65,6 +65,11 @@ export class DeployController {
     return this.told(call, this.deploys.rollback(project, params.workflow, body, by));
   }
 
+  @Handles("workflowDelete")
+  retire(@Call("workflowDelete") { project, params, actor, precondition }: CallOf<"workflowDelete">): Promise<void> {
+    return this.deploys.retire(project, params.workflow, actor, precondition);
+  }
+
   @Handles("deployList")
   list(@Call("deployList") { project, query }: CallOf<"deployList">): Promise<RouteResponse<"deployList">> {
     return this.deploys.list(project, { limit: query.limit ?? 50, cursor: query.cursor });

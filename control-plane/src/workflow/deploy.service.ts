@@ -20,6 +20,7 @@ import {
 } from "@capstan/proto";
 import type { AgentPicture } from "../explain/agent-picture.ts";
 import { makeCursor, readCursor } from "../http/cursor.ts";
+import { etagOf, type Precondition } from "../http/etag.ts";
 import type { ProjectScope } from "../http/request-context.ts";
 import { changesBetween } from "./changes.ts";
 import type { WorkflowEditions } from "./editions.ts";
@@ -29,7 +30,7 @@ import { isError, readDocuments, refuseErrors, type ReadDocument, type ReadDocum
 import { checkListeners, listenedNames } from "./listened-workflows.ts";
 import { checkSubWorkflows, startedNames } from "./sub-workflows.ts";
 import type { StorePaths } from "./store-paths.ts";
-import type { DeployRecord, WorkflowStore } from "./workflow.store.ts";
+import type { DeployRecord, WorkflowSettings, WorkflowStore } from "./workflow.store.ts";
 
 /** What a deploy asks of its project. */
 export interface DeployProject {
@@ -178,6 +179,34 @@ export class DeployService {
     );
   }
 
+  /**
+   * Nothing starts it any more; its runs and versions stay, and it can be deployed again.
+   * @throws not_found in_use precondition_required precondition_failed
+   */
+  async retire(project: ProjectScope, name: string, actor: string, precondition: Precondition): Promise<void> {
+    const done = await this.store.retire(project.id, { name, actor }, ({ current, others }) => {
+      precondition.check(`the workflow ${name}`, workflowTag(current));
+      const users = others
+        .filter(({ canonical }) => {
+          const document = JSON.parse(canonical) as CanonicalWorkflow; // written by deploy from a checked document
+          return startedNames(document).includes(name) || listenedNames(document).includes(name);
+        })
+        .map((one) => one.name)
+        .toSorted();
+      if (users.length === 0) return;
+      const some = `${users.slice(0, 5).join(", ")}${users.length > 5 ? " …" : ""}`;
+      throw new AppError(
+        "in_use",
+        `The workflow ${name} cannot be retired; others start it or listen to it: ${some}.`,
+        {
+          evidence: { workflows: users },
+        },
+      );
+    });
+    if (!done) throw new AppError("not_found", `There is no workflow ${name} in project ${project.name}.`);
+    this.editions.forget(project.id, name);
+  }
+
   async list(
     project: ProjectScope,
     page: { readonly limit: number; readonly cursor: string | undefined },
@@ -295,6 +324,16 @@ export class DeployService {
     return planned;
   }
 }
+
+/** Of what people change about a workflow; its runs come and go by themselves. */
+export const workflowTag = ({ workflowId, digest, number, bundleSha256, pause }: WorkflowSettings): string =>
+  etagOf([
+    workflowId,
+    digest,
+    number,
+    bundleSha256 ?? null,
+    pause === undefined ? null : [pause.actor, pause.reason, pause.atMs],
+  ]);
 
 const deployView = (record: DeployRecord): DeployView => ({
   id: idFromUuid("dep", record.id),

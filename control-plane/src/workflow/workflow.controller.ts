@@ -15,8 +15,10 @@ import {
 import { HELD_WORKFLOWS, type HeldWorkflows } from "../commit/held-workflows.ts";
 import { Call, type CallOf } from "../http/call.ts";
 import { makeCursor, readCursor } from "../http/cursor.ts";
+import { tagged } from "../http/etag.ts";
 import { Handles } from "../http/handle.ts";
 import type { ProjectScope } from "../http/request-context.ts";
+import { workflowTag } from "./deploy.service.ts";
 import { WORKFLOW_STORE, type VersionRecord, type WorkflowRow, type WorkflowStore } from "./workflow.store.ts";
 
 @Controller()
@@ -72,11 +74,12 @@ export class WorkflowController {
   }
 
   @Handles("workflowGet")
-  async show(@Call("workflowGet") { project, params }: CallOf<"workflowGet">): Promise<WorkflowDetail> {
+  async show(@Call("workflowGet") call: CallOf<"workflowGet">): Promise<WorkflowDetail | undefined> {
+    const { project, params } = call;
     const rows = await this.store.list(project.id, { limit: 1, after: undefined, q: undefined, name: params.workflow });
     const row = rows[0] ?? unknownWorkflow(project, params.workflow);
     const document = documentOf(row.canonical);
-    return {
+    return tagged("workflowGet", call, workflowTag(row), {
       ...workflowView(row, document),
       inputs: structuredClone(document.inputs ?? {}) as unknown as WorkflowDetail["inputs"], // declarations are JSON
       tasks: Object.entries(document.tasks).map(([task, definition]) => ({
@@ -86,7 +89,7 @@ export class WorkflowController {
         needs: [...definition.needs],
       })),
       sourceFile: row.sourceFile,
-    };
+    });
   }
 
   @Handles("versionList")

@@ -1,5 +1,6 @@
 // The port of workflows, their versions, bundles and deploys to their rows.
 import type { DeployedWorkflow, RunState } from "@capstan/proto";
+import type { CheckEdition } from "../http/etag.ts";
 
 export const WORKFLOW_STORE = Symbol("WorkflowStore");
 
@@ -12,13 +13,17 @@ export interface EditionRow {
   readonly bundleSha256: string | undefined;
 }
 
-export interface WorkflowRow extends EditionRow {
+/** What people change about a workflow: the version that is active, and its pause. */
+export interface WorkflowSettings extends EditionRow {
+  /** Undefined for one that is not paused. */
+  readonly pause: WorkflowPause | undefined;
+}
+
+export interface WorkflowRow extends WorkflowSettings {
   readonly createdMs: number;
   readonly deployedMs: number;
   readonly deployedBy: string;
   readonly sourceFile: string;
-  /** Undefined for one that is not paused. */
-  readonly pause: WorkflowPause | undefined;
   /** Newest first, at most 14. */
   readonly lastRuns: readonly {
     readonly id: string;
@@ -105,6 +110,15 @@ export interface WorkflowStore {
   ): Promise<readonly VersionRecord[]>;
   /** One transaction: versions that are new are added and made active, all or none. */
   deploy(projectId: string, deploy: NewDeploy): Promise<DeployOutcome>;
+  /**
+   * Retires a workflow, with its audit record; false where there is none of that name. `others` of the check are the active
+   * editions in which its name stands.
+   */
+  retire(
+    projectId: string,
+    workflow: { readonly name: string; readonly actor: string },
+    check: CheckEdition<{ readonly current: WorkflowSettings; readonly others: readonly EditionRow[] }>,
+  ): Promise<boolean>;
   deploys(
     projectId: string,
     page: { readonly limit: number; readonly before: string | undefined },

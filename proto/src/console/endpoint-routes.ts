@@ -41,6 +41,7 @@ export const endpointRoutes = {
     permission,
     idempotency: "safe",
     response: endpointSchema,
+    etag: "settings",
     errors: ["reauth_required"],
   },
   endpointDelete: {
@@ -50,6 +51,7 @@ export const endpointRoutes = {
     permission,
     idempotency: "yes",
     status: 204,
+    precondition: "required",
     errors: ["reauth_required"],
   },
   endpointRotate: {

@@ -45,6 +45,15 @@ export const peopleRoutes = {
     idempotency: "safe",
     response: page(memberSchema),
   },
+  memberGet: {
+    method: "GET",
+    path: `${P}/members/{user}`,
+    summary: "One member",
+    permission: "members:read",
+    idempotency: "safe",
+    response: memberSchema,
+    etag: "whole",
+  },
   roleList: {
     method: "GET",
     path: `${P}/roles`,
@@ -61,6 +70,8 @@ export const peopleRoutes = {
     idempotency: "yes",
     body: setMemberBodySchema,
     response: memberSchema,
+    etag: "whole",
+    precondition: "unless_new",
     errors: ["reauth_required", "state_conflict"],
   },
   memberDelete: {
@@ -70,6 +81,7 @@ export const peopleRoutes = {
     permission: "members:write",
     idempotency: "yes",
     status: 204,
+    precondition: "required",
     errors: ["reauth_required", "state_conflict"],
   },
   serviceAccountCreate: {

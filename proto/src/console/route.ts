@@ -26,6 +26,13 @@ export interface Route {
   readonly otherStatus?: 200;
   /** Media type of an answer that is not JSON, or may be another one on request. */
   readonly responseType?: string;
+  /**
+   * The answer carries a strong `ETag`: of everything it says (`whole`; `If-None-Match` answers 304 where it is a read), or
+   * of what people change about it (`settings`), where it also tells what changes by itself.
+   */
+  readonly etag?: "whole" | "settings";
+  /** `If-Match` is needed, with the ETag of what the caller saw. `unless_new`: making something new needs none. */
+  readonly precondition?: "required" | "unless_new";
   /** Codes beside those that every route of its kind may answer (`routeErrors`). */
   readonly errors?: readonly ErrorCode[];
 }
@@ -44,13 +51,14 @@ export const commonErrors = [
   "unavailable",
 ] as const satisfies readonly ErrorCode[];
 
-/** Every code that a route may answer: of all routes, of those with a body or a key, and its own. */
+/** Every code that a route may answer: of all routes, of those with a body, a key or a precondition, and its own. */
 export const routeErrors = (route: Route): readonly ErrorCode[] => [
   ...commonErrors,
   ...(route.body === undefined && route.rawBody === undefined
     ? []
     : (["body_too_large", "media_type_refused"] as const)),
   ...(route.idempotency === "key" ? (["idempotency_key_reused"] as const) : []),
+  ...(route.precondition === undefined ? [] : (["precondition_required", "precondition_failed"] as const)),
   ...(route.errors ?? []),
 ];
 

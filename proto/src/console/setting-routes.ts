@@ -24,6 +24,7 @@ export const settingRoutes = {
     permission: "pools:read",
     idempotency: "safe",
     response: limitDetailSchema,
+    etag: "settings",
   },
   limitSet: {
     method: "PUT",
@@ -33,6 +34,8 @@ export const settingRoutes = {
     idempotency: "yes",
     body: setLimitBodySchema,
     response: limitSchema,
+    etag: "settings",
+    precondition: "unless_new",
   },
   limitDelete: {
     method: "DELETE",
@@ -41,7 +44,8 @@ export const settingRoutes = {
     permission: "limits:write",
     idempotency: "yes",
     status: 204,
-    errors: ["state_conflict"],
+    precondition: "required",
+    errors: ["in_use"],
   },
 
   variableList: {
@@ -59,6 +63,7 @@ export const settingRoutes = {
     permission: "workflows:read",
     idempotency: "safe",
     response: variableSchema,
+    etag: "whole",
   },
   variableSet: {
     method: "PUT",
@@ -68,6 +73,8 @@ export const settingRoutes = {
     idempotency: "yes",
     body: setVariableBodySchema,
     response: variableSchema,
+    etag: "whole",
+    precondition: "unless_new",
   },
   variableDelete: {
     method: "DELETE",
@@ -76,6 +83,7 @@ export const settingRoutes = {
     permission: "secretRefs:write",
     idempotency: "yes",
     status: 204,
-    errors: ["state_conflict"],
+    precondition: "required",
+    errors: ["in_use"],
   },
 } as const satisfies Record<string, Route>;

@@ -82,6 +82,17 @@ export const workflowRoutes = {
     permission: "workflows:read",
     idempotency: "safe",
     response: workflowDetailSchema,
+    etag: "settings",
+  },
+  workflowDelete: {
+    method: "DELETE",
+    path: W,
+    summary: "Retire a workflow that no other one starts or listens to: nothing starts it any more, its runs stay",
+    permission: "workflows:deploy",
+    idempotency: "yes",
+    status: 204,
+    precondition: "required",
+    errors: ["in_use", "reauth_required"],
   },
   workflowPause: {
     method: "POST",

@@ -96,6 +96,29 @@ export const apiCodes = errorEntries({
     meaning: "The run, task or agent has moved on; the answer names its state.",
     do: "Look at it again, then decide.",
   },
+  in_use: {
+    title: "Something still uses it",
+    status: 409,
+    retryable: false,
+    meaning: "It cannot be removed while others name or hold it; the answer lists who does.",
+    do: "Change or remove what uses it first.",
+  },
+  precondition_required: {
+    title: "Say which edition you saw",
+    status: 428,
+    retryable: false,
+    meaning:
+      "Whoever changes or removes this shows the ETag of what they saw, so that nobody undoes the change of somebody else unseen.",
+    do: "Read it with GET, and send the ETag of that answer as If-Match; `If-Match: *` changes whatever is there.",
+  },
+  precondition_failed: {
+    title: "It was changed meanwhile",
+    status: 412,
+    retryable: false,
+    meaning:
+      "The ETag in If-Match is not the one of now: somebody changed or removed it, or made it where it was to be new. Nothing was changed; the answer has the ETag of now.",
+    do: "Read it again, decide whether your change still holds, and send it with the new ETag.",
+  },
   not_reusable: {
     title: "Something that the retry would re-use cannot be re-used",
     status: 422,

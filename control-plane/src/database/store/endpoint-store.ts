@@ -11,6 +11,7 @@ import type {
   Try,
   TryOutcome,
 } from "../../endpoint/endpoint.store.ts";
+import type { CheckEdition } from "../../http/etag.ts";
 import type { Once, OnceKey } from "../../http/once-key.ts";
 import { withProject } from "../pool.ts";
 import { statement } from "../sql.ts";
@@ -44,6 +45,20 @@ interface MessageRow {
 /** After so long without a success an endpoint is switched off. */
 const failingMax = "5 days";
 
+const columns = `id, url, description, types, workflows, disabled ->> 'reason' AS reason, failing_since IS NOT NULL AS failing,
+  ${iso("created_at")} AS created, created_by`;
+const endpointOf = (row: EndpointRow): EndpointRecord => ({
+  id: row.id,
+  url: row.url,
+  description: row.description,
+  types: row.types,
+  workflows: row.workflows ?? undefined,
+  disabledReason: row.reason ?? undefined,
+  isFailing: row.failing,
+  createdAt: row.created,
+  createdBy: row.created_by,
+});
+
 export class PgEndpointStore implements EndpointStore {
   private readonly api: pg.Pool;
   private readonly engine: pg.Pool;
@@ -56,22 +71,10 @@ export class PgEndpointStore implements EndpointStore {
   list(projectId: string, id?: string): Promise<readonly EndpointRecord[]> {
     return withProject(this.api, projectId, async (client) => {
       const { rows } = await client.query<EndpointRow>(
-        `SELECT id, url, description, types, workflows, disabled ->> 'reason' AS reason, failing_since IS NOT NULL AS failing,
-                ${iso("created_at")} AS created, created_by
-           FROM endpoints WHERE project_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id`,
+        `SELECT ${columns} FROM endpoints WHERE project_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id`,
         [projectId, id ?? null],
       );
-      return rows.map((row) => ({
-        id: row.id,
-        url: row.url,
-        description: row.description,
-        types: row.types,
-        workflows: row.workflows ?? undefined,
-        disabledReason: row.reason ?? undefined,
-        isFailing: row.failing,
-        createdAt: row.created,
-        createdBy: row.created_by,
-      }));
+      return rows.map(endpointOf);
     });
   }
 
@@ -97,10 +100,12 @@ export class PgEndpointStore implements EndpointStore {
     );
   }
 
-  remove(projectId: string, id: string, actor: string): Promise<boolean> {
+  remove(projectId: string, id: string, actor: string, check: CheckEdition<EndpointRecord>): Promise<boolean> {
     return withProject(this.api, projectId, async (client) => {
-      const gone = await client.query("DELETE FROM endpoints WHERE project_id = $1 AND id = $2", [projectId, id]);
-      if (gone.rowCount === 0) return false;
+      const current = await locked(client, projectId, id);
+      if (current === undefined) return false;
+      check(current);
+      await client.query("DELETE FROM endpoints WHERE project_id = $1 AND id = $2", [projectId, id]);
       await appendAudit(client, projectId, { actor, action: "webhooks:write", subject: id, detail: { removed: true } });
       return true;
     });
@@ -263,6 +268,12 @@ export class PgEndpointStore implements EndpointStore {
         : [projectId, endpointId, isGone, isGone ? outcome.disable : `no delivery has succeeded for ${failingMax}`],
     );
   }
+}
+
+async function locked(client: pg.PoolClient, projectId: string, id: string): Promise<EndpointRecord | undefined> {
+  const text = `SELECT ${columns} FROM endpoints WHERE project_id = $1 AND id = $2 FOR UPDATE`;
+  const { rows } = await client.query<EndpointRow>(text, [projectId, id]);
+  return rows[0] && endpointOf(rows[0]);
 }
 
 async function addSecret(

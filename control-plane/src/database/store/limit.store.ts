@@ -2,8 +2,9 @@ import { runName, type CanonicalWorkflow, type SetLimitBody } from "@capstan/pro
 import type pg from "pg";
 import { limitNameOf, namedLimitKey } from "../../engine/limit.ts";
 import type { LimitHolder, LimitPicture, PicturedLimit, PicturedWait } from "../../explain/limit-picture.ts";
+import type { CheckEdition } from "../../http/etag.ts";
 import type { LimitRemoval, LimitRow, LimitStore } from "../../project/limit.store.ts";
-import { withProject } from "../pool.ts";
+import { oneWriter, withProject } from "../pool.ts";
 import { iso, isOnline } from "./agent-rows.ts";
 import { appendAudit } from "./audit-append.ts";
 
@@ -50,38 +51,36 @@ export class PgLimitStore implements LimitStore, LimitPicture {
     return rows[0];
   }
 
-  set(projectId: string, name: string, body: SetLimitBody, actor: string): Promise<LimitRow> {
+  set(
+    projectId: string,
+    { name, capacity, perMs }: SetLimitBody & { readonly name: string },
+    actor: string,
+    check: CheckEdition<LimitRow | undefined>,
+  ): Promise<LimitRow> {
     return withProject(this.pool, projectId, async (client) => {
+      await oneWriter(client, `limit ${projectId} ${name}`);
+      const current = await locked(client, projectId, name);
+      if (current?.capacity === capacity && current.perMs === (perMs ?? null)) return current;
+      check(current);
       await client.query(
         `INSERT INTO limits (project_id, name, capacity, per_ms) VALUES ($1, $2, $3, $4)
          ON CONFLICT (project_id, name) DO UPDATE
            SET capacity = excluded.capacity, per_ms = excluded.per_ms, updated_at = clock_timestamp()`,
-        [projectId, name, body.capacity, body.perMs ?? null],
+        [projectId, name, capacity, perMs ?? null],
       );
-      await appendAudit(client, projectId, {
-        actor,
-        action: "limits:write",
-        subject: name,
-        detail: { capacity: body.capacity, ...(body.perMs === undefined ? {} : { perMs: body.perMs }) },
-      });
-      const { rows } = await client.query<LimitRow & pg.QueryResultRow>(
-        `SELECT ${columns} FROM limits l WHERE l.project_id = $1 AND l.name = $2`,
-        [projectId, name],
-      );
-      const [row] = rows;
+      const detail = { capacity, ...(perMs === undefined ? {} : { perMs }) };
+      await appendAudit(client, projectId, { actor, action: "limits:write", subject: name, detail });
+      const row = await locked(client, projectId, name);
       if (row === undefined) throw new Error(`the limit ${name} was not written`);
       return row;
     });
   }
 
-  remove(projectId: string, name: string, actor: string): Promise<LimitRemoval> {
+  remove(projectId: string, name: string, actor: string, check: CheckEdition<LimitRow>): Promise<LimitRemoval> {
     return withProject(this.pool, projectId, async (client): Promise<LimitRemoval> => {
-      const found = await client.query<{ used: number }>(
-        `SELECT ${used} AS used FROM limits l WHERE l.project_id = $1 AND l.name = $2 FOR UPDATE`,
-        [projectId, name],
-      );
-      const [row] = found.rows;
+      const row = await locked(client, projectId, name);
       if (row === undefined) return { kind: "not_found" };
+      check(row);
       const versions = await client.query<{ name: string; canonical: string }>(
         `SELECT w.name, v.canonical FROM workflows w
            JOIN workflow_versions v ON v.project_id = w.project_id AND v.workflow_id = w.id AND v.digest = w.active_digest
@@ -195,6 +194,14 @@ export class PgLimitStore implements LimitStore, LimitPicture {
   private rows<T extends pg.QueryResultRow>(projectId: string, text: string, values: readonly unknown[]): Promise<T[]> {
     return withProject(this.pool, projectId, async (client) => (await client.query<T>(text, [...values])).rows);
   }
+}
+
+async function locked(client: pg.PoolClient, projectId: string, name: string): Promise<LimitRow | undefined> {
+  const { rows } = await client.query<LimitRow & pg.QueryResultRow>(
+    `SELECT ${columns} FROM limits l WHERE l.project_id = $1 AND l.name = $2 FOR UPDATE`,
+    [projectId, name],
+  );
+  return rows[0];
 }
 
 function takesOf(canonical: string, name: string): boolean {

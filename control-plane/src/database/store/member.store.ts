@@ -2,9 +2,10 @@ import type { Role } from "@capstan/proto";
 import type pg from "pg";
 import { installationId } from "../../audit/entry.ts";
 import type { ProjectRow } from "../../auth/auth.store.ts";
+import type { CheckEdition } from "../../http/etag.ts";
 import type { Once, OnceKey } from "../../http/once-key.ts";
 import type { MemberChange, MemberRow, MemberStore } from "../../project/member.store.ts";
-import { inTransaction } from "../pool.ts";
+import { inTransaction, oneWriter } from "../pool.ts";
 import { iso } from "./agent-rows.ts";
 import { appendAudit } from "./audit-append.ts";
 import { once } from "./once.ts";
@@ -63,14 +64,31 @@ export class PgMemberStore implements MemberStore {
     return rows;
   }
 
-  setRole(projectId: string, user: string, role: Role, actor: string): Promise<MemberChange> {
+  async member(projectId: string, user: string): Promise<MemberRow | undefined> {
+    const { rows } = await this.pool.query<MemberRow & pg.QueryResultRow>(
+      `SELECT ${columns} FROM members m JOIN users u ON u.id = m.user_id WHERE m.project_id = $1 AND u.name = $2`,
+      [projectId, user],
+    );
+    return rows[0];
+  }
+
+  setRole(
+    projectId: string,
+    { user, role }: { readonly user: string; readonly role: Role },
+    actor: string,
+    check: CheckEdition<MemberRow | undefined>,
+  ): Promise<MemberChange> {
     return this.change(projectId, async (client): Promise<MemberChange> => {
       const found = await client.query<{ id: string }>("SELECT id FROM users WHERE name = $1 AND kind <> 'local'", [
         user,
       ]);
       const userId = found.rows[0]?.id;
       if (userId === undefined) return { kind: "no_user" };
-      const before = await roleOf(client, projectId, userId);
+      const current = await memberOf(client, projectId, userId);
+      // A role of the identity provider's groups becomes one that was given here.
+      if (current?.role === role && !current.fromGroups) return { kind: "changed", member: current };
+      check(current);
+      const before = current?.role;
       if (role !== "project_admin" && before === "project_admin" && (await isLastAdmin(client, projectId)))
         return { kind: "last_admin" };
       await client.query(
@@ -80,19 +98,17 @@ export class PgMemberStore implements MemberStore {
       );
       const detail = { role, ...(before === undefined ? {} : { before }) };
       await appendAudit(client, projectId, { actor, action: "members:write", subject: user, detail });
-      return { kind: "changed", member: await memberOf(client, projectId, userId) };
+      return { kind: "changed", member: await writtenMember(client, projectId, userId) };
     });
   }
 
-  remove(projectId: string, user: string, actor: string): Promise<MemberChange> {
+  remove(projectId: string, user: string, actor: string, check: CheckEdition<MemberRow>): Promise<MemberChange> {
     return this.change(projectId, async (client): Promise<MemberChange> => {
-      const found = await client.query<{ id: string }>(
-        "SELECT u.id FROM users u JOIN members m ON m.user_id = u.id WHERE u.name = $1 AND m.project_id = $2",
-        [user, projectId],
-      );
+      const found = await client.query<{ id: string }>("SELECT id FROM users WHERE name = $1", [user]);
       const userId = found.rows[0]?.id;
-      if (userId === undefined) return { kind: "no_user" };
-      const member = await memberOf(client, projectId, userId);
+      const member = userId === undefined ? undefined : await memberOf(client, projectId, userId);
+      if (userId === undefined || member === undefined) return { kind: "no_user" };
+      check(member);
       if (member.role === "project_admin" && (await isLastAdmin(client, projectId))) return { kind: "last_admin" };
       await client.query("DELETE FROM members WHERE project_id = $1 AND user_id = $2", [projectId, userId]);
       await client.query(
@@ -126,7 +142,7 @@ export class PgMemberStore implements MemberStore {
         ]);
         const detail = { role: account.role, service: true };
         await appendAudit(client, projectId, { actor, action: "members:write", subject: account.name, detail });
-        return memberOf(client, projectId, account.userId);
+        return writtenMember(client, projectId, account.userId);
       }),
     );
   }
@@ -134,18 +150,10 @@ export class PgMemberStore implements MemberStore {
   /** One change of the members of a project at a time: who is the last admin depends on all of them. */
   private change(projectId: string, work: (client: pg.PoolClient) => Promise<MemberChange>): Promise<MemberChange> {
     return inTransaction(this.pool, async (client) => {
-      await client.query("SELECT pg_advisory_xact_lock(hashtextextended('members ' || $1, 0))", [projectId]);
+      await oneWriter(client, `members ${projectId}`);
       return work(client);
     });
   }
-}
-
-async function roleOf(client: pg.PoolClient, projectId: string, userId: string): Promise<string | undefined> {
-  const { rows } = await client.query<{ role: string }>(
-    "SELECT role FROM members WHERE project_id = $1 AND user_id = $2",
-    [projectId, userId],
-  );
-  return rows[0]?.role;
 }
 
 async function isLastAdmin(client: pg.PoolClient, projectId: string): Promise<boolean> {
@@ -156,12 +164,20 @@ async function isLastAdmin(client: pg.PoolClient, projectId: string): Promise<bo
   return (rows[0]?.admins ?? 0) <= 1;
 }
 
-async function memberOf(client: pg.PoolClient, projectId: string, userId: string): Promise<MemberRow> {
-  const { rows } = await client.query<MemberRow & pg.QueryResultRow>(
-    `SELECT ${columns} FROM members m JOIN users u ON u.id = m.user_id WHERE m.project_id = $1 AND m.user_id = $2`,
+type FoundMember = MemberRow & { readonly fromGroups: boolean };
+
+/** Locked against whoever else would change it, the identity provider's groups included. */
+async function memberOf(client: pg.PoolClient, projectId: string, userId: string): Promise<FoundMember | undefined> {
+  const { rows } = await client.query<FoundMember & pg.QueryResultRow>(
+    `SELECT ${columns}, m.from_groups AS "fromGroups" FROM members m JOIN users u ON u.id = m.user_id
+      WHERE m.project_id = $1 AND m.user_id = $2 FOR UPDATE OF m`,
     [projectId, userId],
   );
-  const [row] = rows;
-  if (row === undefined) throw new Error("a member that was just written is not there");
-  return row;
+  return rows[0];
+}
+
+async function writtenMember(client: pg.PoolClient, projectId: string, userId: string): Promise<MemberRow> {
+  const member = await memberOf(client, projectId, userId);
+  if (member === undefined) throw new Error("a member that was just written is not there");
+  return member;
 }

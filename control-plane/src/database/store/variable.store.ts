@@ -1,7 +1,8 @@
 import type { CanonicalWorkflow, VariableView } from "@capstan/proto";
 import type pg from "pg";
+import type { CheckEdition } from "../../http/etag.ts";
 import type { VariableRemoval, VariableStore } from "../../project/variable.store.ts";
-import { withProject } from "../pool.ts";
+import { oneWriter, withProject } from "../pool.ts";
 import { iso } from "./agent-rows.ts";
 import { appendAudit } from "./audit-append.ts";
 
@@ -26,8 +27,17 @@ export class PgVariableStore implements VariableStore {
     return (await this.rows<Row>(projectId, text, [projectId, name]))[0];
   }
 
-  set(projectId: string, name: string, value: string, actor: string): Promise<VariableView> {
+  set(
+    projectId: string,
+    { name, value }: { readonly name: string; readonly value: string },
+    actor: string,
+    check: CheckEdition<VariableView | undefined>,
+  ): Promise<VariableView> {
     return withProject(this.pool, projectId, async (client) => {
+      await oneWriter(client, `variable ${projectId} ${name}`);
+      const current = await locked(client, projectId, name);
+      if (current?.value === value) return current;
+      check(current);
       const { rows } = await client.query<Row>(
         `INSERT INTO variables (project_id, name, value, updated_by) VALUES ($1, $2, $3, $4)
          ON CONFLICT (project_id, name) DO UPDATE
@@ -43,7 +53,7 @@ export class PgVariableStore implements VariableStore {
     });
   }
 
-  remove(projectId: string, name: string, actor: string): Promise<VariableRemoval> {
+  remove(projectId: string, name: string, actor: string, check: CheckEdition<VariableView>): Promise<VariableRemoval> {
     return withProject(this.pool, projectId, async (client): Promise<VariableRemoval> => {
       const versions = await client.query<{ name: string; canonical: string }>(
         `SELECT w.name, v.canonical FROM workflows w
@@ -52,11 +62,9 @@ export class PgVariableStore implements VariableStore {
         [projectId, JSON.stringify(name)],
       );
       const workflows = versions.rows.filter((one) => reads(one.canonical, name)).map((one) => one.name);
-      const held = await client.query("SELECT 1 FROM variables WHERE project_id = $1 AND name = $2 FOR UPDATE", [
-        projectId,
-        name,
-      ]);
-      if (held.rowCount === 0) return { kind: "not_found" };
+      const current = await locked(client, projectId, name);
+      if (current === undefined) return { kind: "not_found" };
+      check(current);
       if (workflows.length > 0) return { kind: "used", workflows };
       await client.query("DELETE FROM variables WHERE project_id = $1 AND name = $2", [projectId, name]);
       const detail = { removed: true };
@@ -75,6 +83,11 @@ export class PgVariableStore implements VariableStore {
   private rows<T extends pg.QueryResultRow>(projectId: string, text: string, values: readonly unknown[]): Promise<T[]> {
     return withProject(this.pool, projectId, async (client) => (await client.query<T>(text, [...values])).rows);
   }
+}
+
+async function locked(client: pg.PoolClient, projectId: string, name: string): Promise<VariableView | undefined> {
+  const text = `SELECT ${columns} FROM variables WHERE project_id = $1 AND name = $2 FOR UPDATE`;
+  return (await client.query<Row>(text, [projectId, name])).rows[0];
 }
 
 /** The document was written by deploy, which checked it. */

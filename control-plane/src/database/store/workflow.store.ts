@@ -3,6 +3,8 @@ import type pg from "pg";
 import { LessThan } from "typeorm";
 import { uuidV7, type CanonicalWorkflow, type DeployedWorkflow, type RunState } from "@capstan/proto";
 import { appendAudit } from "./audit-append.ts";
+import { editionColumns, editionOf, fromVersions, oneDeploy, type EditionColumns } from "./edition-rows.ts";
+import { retireOne, retireWorkflows } from "./retire.ts";
 import { syncSchedules } from "./schedule-store.ts";
 import { syncTriggers } from "./trigger-sync.ts";
 import type {
@@ -22,14 +24,6 @@ import { withProject } from "../pool.ts";
 
 const msOf = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
-interface EditionColumns {
-  readonly workflow_id: string;
-  readonly name: string;
-  readonly digest: string;
-  readonly number: number;
-  readonly canonical: string;
-  readonly bundle_sha256: string | null;
-}
 interface VersionColumns extends EditionColumns {
   readonly active: boolean;
   readonly source: string;
@@ -55,14 +49,6 @@ interface DeployColumns {
   readonly result: { readonly workflows: readonly DeployedWorkflow[]; readonly pruned?: readonly string[] };
 }
 
-const editionOf = (row: EditionColumns): EditionRow => ({
-  workflowId: row.workflow_id,
-  name: row.name,
-  digest: row.digest,
-  number: row.number,
-  canonical: row.canonical,
-  bundleSha256: row.bundle_sha256 ?? undefined,
-});
 const versionOf = (row: VersionColumns): VersionRecord => ({
   ...editionOf(row),
   active: row.active,
@@ -80,10 +66,8 @@ const deployOf = (row: DeployColumns): DeployRecord => ({
   pruned: row.result.pruned ?? [],
 });
 
-const editionColumns = "v.workflow_id, w.name, v.digest, v.number, v.canonical, v.bundle_sha256";
 const versionColumns = `${editionColumns}, v.digest = w.active_digest AS active, v.source, v.source_file,
   ${msOf("v.created_at")} AS created_ms, v.created_by`;
-const fromVersions = `FROM workflows w JOIN workflow_versions v ON v.project_id = w.project_id AND v.workflow_id = w.id`;
 
 export class PgWorkflowStore implements WorkflowStore {
   private readonly pool: pg.Pool;
@@ -191,29 +175,11 @@ export class PgWorkflowStore implements WorkflowStore {
         );
         if (claimed.rowCount === 0) return replay(client, projectId, deploy.idempotency);
       }
-      // Deploys of a project go one after another, so that numbers and "active" are never decided by two at once.
-      await client.query("SELECT pg_advisory_xact_lock(hashtextextended('deploy ' || $1, 0))", [projectId]);
+      await oneDeploy(client, projectId);
       const numbers = new Map<string, number>();
       for (const version of deploy.versions)
         numbers.set(version.name, await addVersion(client, projectId, version, deploy.actor));
-      if (deploy.pruned.length > 0) {
-        await client.query(
-          `UPDATE workflows SET retired_at = clock_timestamp()
-            WHERE project_id = $1 AND name = ANY ($2) AND retired_at IS NULL`,
-          [projectId, deploy.pruned],
-        );
-        await client.query(
-          `DELETE FROM workflow_triggers t USING workflows w
-            WHERE t.project_id = $1 AND w.project_id = t.project_id AND w.id = t.workflow_id AND w.name = ANY ($2)`,
-          [projectId, deploy.pruned],
-        );
-        // Deployed again, they begin anew: what they missed while there was no such workflow is nothing to make up for.
-        await client.query(
-          `DELETE FROM schedules s USING workflows w
-            WHERE s.project_id = $1 AND w.project_id = s.project_id AND w.id = s.workflow_id AND w.name = ANY ($2)`,
-          [projectId, deploy.pruned],
-        );
-      }
+      if (deploy.pruned.length > 0) await retireWorkflows(client, projectId, deploy.pruned);
       const time = await client.query<{ ms: number }>(`SELECT ${msOf("clock_timestamp()")} AS ms`);
       const createdMs = time.rows[0]?.ms ?? 0;
       const answer = deploy.answer(numbers, createdMs);
@@ -233,6 +199,10 @@ export class PgWorkflowStore implements WorkflowStore {
       });
       return { kind: "deployed", createdMs, ...answer };
     });
+  }
+
+  retire(...[projectId, workflow, check]: Parameters<WorkflowStore["retire"]>): Promise<boolean> {
+    return retireOne(this.pool, projectId, workflow, check);
   }
 
   async deploys(
