@@ -2,7 +2,7 @@
 // `logs ATTEMPT` and `file SHA256` (what may be read on this host alone).
 // Exit codes: 0 ended in order, 64 wrong usage, 70 a fault of ours, 75 another agent is there, 78 configuration or identity.
 import { parseArgs } from "node:util";
-import { AppError } from "@capstan/proto";
+import { AppError, errorEntry } from "@capstan/proto";
 import { pino } from "pino";
 import { startAgent, type Agent } from "./agent.ts";
 import { readConfig } from "./config.ts";
@@ -17,7 +17,7 @@ const usage =
 
 function fail(error: unknown): never {
   if (error instanceof AppError) {
-    console.error(`${error.code}: ${error.message}`);
+    console.error([`✗ ${error.message} (${error.code})`, errorEntry(error.code)?.do ?? ""].join("\n").trimEnd());
     process.exit(error.code === "agent_already_running" ? 75 : 78);
   }
   console.error(error);

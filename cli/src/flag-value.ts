@@ -25,3 +25,11 @@ export const duration =
     const to = max === undefined ? "" : `${min === undefined ? " of" : " and"} at most ${max}`;
     throw new InvalidArgumentError(`a duration${from}${to} is needed, such as ${example}`);
   };
+
+/** A time, or how long ago: `2h`, `2027-01-05`, `2027-01-05T10:00:00Z`; as ISO 8601 in UTC. */
+export function moment(text: string): string {
+  const ago = parseDuration(text);
+  const time = ago === undefined ? Date.parse(text) : Date.now() - ago;
+  if (Number.isNaN(time)) throw new InvalidArgumentError("a time (2027-01-05T10:00:00Z) or a duration (2h) is needed");
+  return new Date(time).toISOString();
+}

@@ -49,7 +49,7 @@ const lines: Readonly<Record<string, string>> = {
   "vars list": "vars list",
   "vars unset": "vars unset region",
   "schedules list": "schedules list --workflow nightly",
-  "schedules next": "schedules next nightly.morning --count 5",
+  "schedules next": "schedules next nightly.morning --count 5 --timezone Asia/Tokyo",
   "schedules missed": "schedules missed nightly.morning",
   "schedules explain": "schedules explain nightly.morning",
   "schedules fire": "schedules fire nightly.morning",

@@ -19,6 +19,8 @@ export interface LogOptions {
   /** Each line begins with its task. */
   readonly hasPrefix: boolean;
   readonly hasTimes: boolean;
+  /** Only lines that it says yes to; `tail` counts among those. */
+  readonly keep?: (line: LogLine) => boolean;
 }
 
 /** Escape sequences other than colours could move the cursor or set a title: they are taken out. */
@@ -35,7 +37,9 @@ export function logLine(out: Output, line: LogLine, options: LogOptions): string
   return `${time}${prefix}${line.stream === "system" ? out.tone("grey", text) : text}\n`;
 }
 
-const print = (out: Output, lines: readonly LogLine[], options: LogOptions): void => {
+const print = (out: Output, all: readonly LogLine[], options: LogOptions): void => {
+  const { keep } = options;
+  const lines = keep === undefined ? all : all.filter((line) => keep(line));
   if (out.isJson) for (const line of lines) out.data(JSON.stringify(line) + "\n");
   else out.data(lines.map((line) => logLine(out, line, options)).join(""));
 };
@@ -57,23 +61,26 @@ function kept(out: Output, streams: readonly LogStreamView[], told: Set<string>)
 /** Prints what is stored, window by window. */
 export async function printLogs(client: Client, out: Output, options: LogOptions): Promise<void> {
   const params = { run: options.run };
-  if (options.tail !== undefined) {
+  if (options.tail !== undefined && options.keep === undefined) {
     const window = await client.call("runLogs", { params, query: { ...narrowed(options), tail: options.tail } });
     print(out, window.data, options);
     kept(out, window.streams, new Set());
     return;
   }
   const told = new Set<string>();
+  let last: LogLine[] = [];
   let cursor: string | undefined;
   do {
     const window = await client.call("runLogs", {
       params,
       query: { ...narrowed(options), limit: 5000, ...(cursor === undefined ? {} : { cursor }) },
     });
-    print(out, window.data, options);
+    if (options.tail === undefined) print(out, window.data, options);
+    else last = [...last, ...window.data.filter((line) => options.keep?.(line) !== false)].slice(-options.tail);
     kept(out, window.streams, told);
     cursor = window.nextCursor ?? undefined;
   } while (cursor !== undefined);
+  print(out, last, options);
 }
 
 /** Prints lines as they come until the logs end; resumes where a line broke. */
@@ -81,7 +88,7 @@ export async function followLogs(client: Client, out: Output, options: LogOption
   const query = {
     ...narrowed(options),
     follow: "1" as const,
-    ...(options.tail === undefined ? {} : { tail: options.tail }),
+    ...(options.tail === undefined || options.keep !== undefined ? {} : { tail: options.tail }),
   };
   const open = (last: string | undefined): ReturnType<Client["events"]> =>
     client.events("runLogs", { params: { run: options.run }, query }, last);

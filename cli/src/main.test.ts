@@ -42,6 +42,9 @@ test("wrong usage names the command to ask, and the nearest words among its own"
   expect((await capstan("schema", "evnt")).stderr).toContain(
     "evnt is none of workflow, event, config. Did you mean event?",
   );
+  expect((await capstan("schedules", "next", "a.b", "--timezone", "Mars/X")).stderr).toContain(
+    "--timezone Mars/X: a time zone is needed",
+  );
   expect((await capstan("runs", "show")).stderr).toContain("capstan runs show needs <run>");
   expect((await capstan("explain", "--schema", "tasks.rety")).stderr).toContain("Did you mean retry?");
   expect((await capstan("-o", "jsn", "runs", "list")).stderr).toContain("Did you mean json");

@@ -27,8 +27,10 @@ import { registerMembers } from "./command/members.ts";
 import { registerOpen } from "./command/open.ts";
 import { registerMark } from "./command/mark.ts";
 import { registerPause } from "./command/pause.ts";
+import { registerPools } from "./command/pools.ts";
 import { registerProfile } from "./command/profile.ts";
 import { registerProjects } from "./command/projects.ts";
+import { registerQueue } from "./command/queue.ts";
 import { registerRerun, registerRetry } from "./command/retry.ts";
 import { registerRun } from "./command/run.ts";
 import { registerRuns } from "./command/runs.ts";
@@ -103,6 +105,8 @@ export function makeProgram(): Command {
     registerWorkflows,
     registerAgents,
     registerAgent,
+    registerPools,
+    registerQueue,
     registerLimits,
     registerProjects,
     registerUsers,

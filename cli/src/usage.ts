@@ -26,6 +26,14 @@ export function commandOf(program: Command, argv: readonly string[]): { command:
 
 const allCommands = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(allCommands)];
 
+/** `option '-n, --limit <n>' argument '0' is invalid. why` as `--limit 0: why`. */
+function valueError(said: string): string {
+  const match = /^option '(?:-\w, )?(--[\w-]+)[^']*' argument '(.*)' is invalid\. (.+)$/s.exec(said);
+  if (match !== null) return `${match[1] ?? ""} ${match[2] ?? ""}: ${match[3] ?? ""}`;
+  const argument = /^command-argument value '(.*)' is invalid for argument '([^']*)'\. (.+)$/s.exec(said);
+  return argument === null ? said : `${argument[1] ?? ""} for <${argument[2] ?? ""}>: ${argument[3] ?? ""}`;
+}
+
 /** What to look at: the help of the command that was meant. */
 export const helpOf = (program: Command, argv: readonly string[]): string =>
   ["capstan", ...commandOf(program, argv).path, "--help"].join(" ");
@@ -50,7 +58,7 @@ export function usageError(program: Command, error: CommanderError, argv: readon
     case "commander.invalidArgument": {
       const choices = /Allowed choices are (.+)$/.exec(said)?.[1];
       const value = /value '([^']*)' is invalid/.exec(said)?.[1] ?? /argument '([^']*)' is invalid/.exec(said)?.[1];
-      if (choices === undefined || value === undefined) return new AppError("usage", said);
+      if (choices === undefined || value === undefined) return new AppError("usage", valueError(said));
       return new AppError("usage", `${value} is none of ${choices}.${didYouMean(value, choices.split(", "))}`);
     }
     case "commander.missingArgument":

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { AgentView } from "@capstan/proto";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/table.ts";
+import { addAgentActions } from "./agent-actions.ts";
 
 const columns: readonly Column<AgentView>[] = [
   { title: "AGENT", key: "name", value: (agent) => agent.name },
@@ -22,9 +23,9 @@ const columns: readonly Column<AgentView>[] = [
   },
 ];
 
-/** `capstan agents list`. */
+/** `capstan agents`: who can work. */
 export function registerAgents(program: Command, context: (command: Command) => Context): void {
-  const agents = program.command("agents").summary("list agents");
+  const agents = program.command("agents").summary("list agents, show one, drain it, revoke it");
   agents
     .command("list")
     .summary("agents with their slots and labels")
@@ -38,4 +39,5 @@ export function registerAgents(program: Command, context: (command: Command) => 
       if (page.data.length === 0)
         ctx.out.hint("No agents yet. capstan dev starts one; the console's page /agents/new shows how to add another.");
     });
+  addAgentActions(agents, context);
 }

@@ -97,13 +97,7 @@ export function registerProfile(program: Command, context: (command: Command) =>
       const keys = ["project", "server"];
       if (!keys.includes(key))
         throw new AppError("usage", `${key} is none of ${keys.join(", ")}.${didYouMean(key, keys)}`);
-      change(ctx, (settings) => {
-        const name = ctx.options.profile ?? ctx.environment.profile ?? settings.current;
-        if (name === undefined) throw new AppError("usage", "no profile is in use; `capstan login URL` makes one");
-        const { name: _name, ...before } = findProfile(settings, name);
-        const next = { ...before, [key]: key === "server" ? originOf(value, "server") : value };
-        return { ...settings, profiles: { ...settings.profiles, [name]: next } };
-      });
+      changeProfile(ctx, key === "server" ? { server: originOf(value, "server") } : { project: value });
       ctx.out.talk(`${key} is ${value}`);
     });
   config
@@ -114,6 +108,17 @@ export function registerProfile(program: Command, context: (command: Command) =>
       const { configFile } = ctx.environment;
       ctx.out.one({ path: configFile }, configFile, () => `${configFile}\n`);
     });
+}
+
+/** Changes the profile in use. @throws usage where none is */
+export function changeProfile(ctx: Context, to: { readonly server?: string; readonly project?: string }): void {
+  change(ctx, (settings) => {
+    const name = ctx.options.profile ?? ctx.environment.profile ?? settings.current;
+    if (name === undefined)
+      throw new AppError("usage", "no profile is in use: `capstan login URL` makes one, or say --project each time");
+    const { name: _name, ...before } = findProfile(settings, name);
+    return { ...settings, profiles: { ...settings.profiles, [name]: { ...before, ...to } } };
+  });
 }
 
 function change(ctx: Context, next: (settings: Settings) => Settings): void {

@@ -1,7 +1,9 @@
-import type { ProjectView } from "@capstan/proto";
+import { AppError, type ProjectView } from "@capstan/proto";
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/table.ts";
+import { didYouMean } from "../suggestion.ts";
+import { changeProfile } from "./profile.ts";
 
 const columns: readonly Column<ProjectView>[] = [
   { title: "PROJECT", key: "name", value: (project) => project.name },
@@ -28,5 +30,19 @@ export function registerProjects(program: Command, context: (command: Command) =
       const ctx = context(command);
       const project = await ctx.client().call("projectCreate", { body: { name } });
       ctx.out.one(project, project.name, () => `${project.name} is made; capstan --project ${project.name} …\n`);
+    });
+  projects
+    .command("use")
+    .summary("take a project into use in the profile that is in use")
+    .argument("<name>")
+    .addHelpText("before", "Examples:\n  capstan projects use finance\n")
+    .action(async (name: string, _: unknown, command: Command) => {
+      const ctx = context(command);
+      const { data } = await ctx.client().call("projectList");
+      const known = data.map((project) => project.name);
+      if (!known.includes(name))
+        throw new AppError("not_found", `you are a member of no project ${name}.${didYouMean(name, known)}`);
+      changeProfile(ctx, { project: name });
+      ctx.out.talk(`project ${name} is in use`);
     });
 }

@@ -4,6 +4,8 @@ import type { Client } from "../api/client.ts";
 import { collect } from "../collect.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfRun, exitCodes } from "../exit-code.ts";
+import type { RunInputs } from "../inputs.ts";
+import { readLabels } from "../labels.ts";
 
 interface RunFlags {
   readonly input: readonly string[];
@@ -16,21 +18,14 @@ interface RunFlags {
   readonly version?: string;
   readonly idempotencyKey?: string;
   readonly open?: boolean;
+  readonly fromRun?: string;
+  readonly failOnWait?: boolean;
+  readonly dryRun?: boolean;
 }
 
 function duration(text: string): string {
   if (parseDuration(text) === undefined) throw new InvalidArgumentError(`${text} is no duration; write 30s or 10m`);
   return text;
-}
-
-function readLabels(pairs: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.indexOf("=");
-      if (at <= 0) throw new AppError("usage", `--label ${pair} is not written key=value`);
-      return [pair.slice(0, at), pair.slice(at + 1)];
-    }),
-  );
 }
 
 /** `capstan run`: start a run, and on request stay with it. */
@@ -51,10 +46,13 @@ export function registerRun(program: Command, context: (command: Command) => Con
     .option("--label <key=value>", "a label of the run; may be repeated", collect, [])
     .option("--version <v>", "number or digest of a version; the deployed one unless said")
     .option("--idempotency-key <key>", "the same key starts the same run once")
+    .option("--from-run <run>", "with the inputs of another run; -i changes single ones")
+    .option("--fail-on-wait", "with --wait: stop where the run waits for a person (exit 9)")
+    .option("--dry-run", "check the inputs, and say what would run; start nothing")
     .option("--open", "open its page in a browser")
     .addHelpText(
       "before",
-      "Examples:\n  capstan run hello --watch\n  capstan run daily_csv_to_sqlite -i url=https://… --logs\n  capstan run hello --wait -o json\n",
+      "Examples:\n  capstan run hello --watch\n  capstan run daily_csv_to_sqlite -i url=https://… --logs\n  capstan run hello --wait -o json\n  capstan run hello --from-run @prev -i name=you --dry-run\n",
     )
     .action(async (workflow: string, flags: RunFlags, command: Command) => {
       const ctx = context(command);
@@ -83,14 +81,30 @@ async function findWorkflow(
   }
 }
 
+/** Inputs of an earlier run of the same workflow. @throws usage for one of another */
+async function inputsOf(client: Client, workflow: string, text: string): Promise<RunInputs> {
+  const { resolveReference } = await import("../run-lookup.ts");
+  const { run } = await resolveReference(client, text);
+  const found = await client.call("runGet", { params: { run } });
+  if (found.workflow !== workflow)
+    throw new AppError(
+      "usage",
+      `${found.name} is a run of ${found.workflow}, and its inputs are not those of ${workflow}`,
+    );
+  return found.inputs;
+}
+
 async function start(ctx: Context, workflow: string, flags: RunFlags): Promise<number> {
   const client = ctx.client();
   const { readInputs } = await import("../inputs.ts");
   const found = await findWorkflow(client, workflow);
-  const inputs = readInputs(flags.input, flags.inputs, found.inputs);
-  const labels = readLabels(flags.label);
+  const before = flags.fromRun === undefined ? {} : await inputsOf(client, workflow, flags.fromRun);
+  const inputs = { ...before, ...readInputs(flags.input, flags.inputs, found.inputs) };
+  const labels = readLabels(flags.label, "--label");
   const version =
     flags.version === undefined ? {} : { version: /^\d+$/.test(flags.version) ? Number(flags.version) : flags.version };
+  if (flags.dryRun === true)
+    return (await import("../run-plan.ts")).showPlan(ctx, client, { workflow, inputs, ...version });
   const stays = flags.watch === true || flags.wait !== undefined || flags.logs === true;
   const run = await client.call("runStart", {
     params: { workflow },
@@ -111,7 +125,7 @@ export async function stay(
   ctx: Context,
   client: Client,
   run: RunView,
-  flags: Pick<RunFlags, "watch" | "wait" | "logs" | "timeout">,
+  flags: Pick<RunFlags, "watch" | "wait" | "logs" | "timeout" | "failOnWait">,
 ): Promise<number> {
   const { out } = ctx;
   const [{ waitForRun }, { followLogs }] = await Promise.all([import("../run-watch.ts"), import("../log-print.ts")]);
@@ -128,6 +142,11 @@ export async function stay(
           out.talk(`${run.name} has not ended after ${limit}; it goes on`);
           process.exit(exitCodes.timedOutHere);
         }, limitMs);
+  if (flags.failOnWait === true && flags.logs !== true && flags.watch !== true)
+    return (await import("./runs-wait.ts")).waitFor(ctx, run.name, {
+      failOnWait: true,
+      ...(limitMs === undefined ? {} : { timeout: limitMs }),
+    });
   if (flags.logs === true) await followLogs(client, out, { run: run.name, hasPrefix: true, hasTimes: false });
   else if (flags.watch === true) await (await import("../watch-tree.ts")).watchTree(client, ctx, run.name);
   const ended = await waitForRun(client, run.name);

@@ -1,7 +1,4 @@
-import { createWriteStream, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { AppError, type OutputsView } from "@capstan/proto";
 import type { Command } from "commander";
 import type { Client } from "../api/client.ts";
@@ -9,6 +6,7 @@ import type { Context } from "../context.ts";
 import { printable, type Column } from "../output/table.ts";
 import { resolveReference } from "../run-lookup.ts";
 import { didYouMean } from "../suggestion.ts";
+import { writeNewFile } from "../write-new-file.ts";
 
 interface OutputsFlags {
   readonly task?: string;
@@ -86,17 +84,7 @@ async function download(
   const done: Fetched[] = [];
   for (const { name, task: of, output, sizeBytes } of wanted) {
     const file = join(folder, harmlessName(name));
-    const body = await client.bytes("fileGet", { params: { run: outputs.run, name } });
-    try {
-      mkdirSync(folder, { recursive: true });
-      await pipeline(
-        Readable.fromWeb((body ?? new Blob([]).stream()) as never),
-        createWriteStream(file, { flags: "wx" }),
-      ); // the types of DOM and Node differ in name only
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new AppError("file_unreadable", `${file} cannot be written: ${why}`, { cause: error });
-    }
+    await writeNewFile(file, await client.bytes("fileGet", { params: { run: outputs.run, name } }));
     done.push({ file, task: of, output, sizeBytes });
   }
   ctx.out.list(done, columns, (row) => row.file);

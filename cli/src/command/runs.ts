@@ -1,16 +1,9 @@
-import { InvalidArgumentError, Option, type Command } from "commander";
-import {
-  parseDuration,
-  runStates,
-  type CanonicalWorkflow,
-  type RunState,
-  type RunSummary,
-  type RunView,
-} from "@capstan/proto";
+import { Option, type Command } from "commander";
+import { runStates, type CanonicalWorkflow, type RunState, type RunSummary, type RunView } from "@capstan/proto";
 import type { Client } from "../api/client.ts";
 import { collect } from "../collect.ts";
 import type { Context } from "../context.ts";
-import { duration, wholeNumber } from "../flag-value.ts";
+import { duration, moment, wholeNumber } from "../flag-value.ts";
 import { runColumns, taskColumns } from "../output/run-columns.ts";
 import { formatTable } from "../output/table.ts";
 import { runTree } from "../output/tree.ts";
@@ -39,14 +32,6 @@ interface ListFlags {
   readonly cursor?: string;
   readonly all?: boolean;
   readonly watch?: boolean;
-}
-
-/** A time, or how long ago: `2h`, `2027-01-05`, `2027-01-05T10:00:00Z`. */
-function moment(text: string): string {
-  const ago = parseDuration(text);
-  const time = ago === undefined ? Date.parse(text) : Date.now() - ago;
-  if (Number.isNaN(time)) throw new InvalidArgumentError("a time (2027-01-05T10:00:00Z) or a duration (2h) is needed");
-  return new Date(time).toISOString();
 }
 
 /** `capstan runs list|show`. */

@@ -1,7 +1,7 @@
-import { type Command } from "commander";
+import { InvalidArgumentError, type Command } from "commander";
 import type { RouteResponse, ScheduleExplanation, ScheduleSteered, ScheduleView } from "@capstan/proto";
 import type { Context } from "../context.ts";
-import { wholeNumber } from "../flag-value.ts";
+import { moment, wholeNumber } from "../flag-value.ts";
 import type { Column } from "../output/table.ts";
 
 const columns: readonly Column<ScheduleView>[] = [
@@ -33,6 +33,30 @@ const steeredColumns: readonly Column<ScheduleSteered>[] = [
   { title: "BEFORE", key: "already", value: (one) => (one.already ? "already" : "") },
 ];
 
+interface NextFlags {
+  readonly count: number;
+  readonly after?: string;
+  readonly timezone?: string;
+}
+
+function zone(text: string): string {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone;
+  } catch {
+    throw new InvalidArgumentError("a time zone is needed, such as Europe/Berlin or UTC");
+  }
+}
+
+/** A tick as a clock of another zone shows it. What the schedule's own clock does at that moment is no matter there. */
+function inZone(one: Fire, timezone: string): Fire {
+  const form = new Intl.DateTimeFormat("sv-SE", {
+    timeZone: timezone,
+    dateStyle: "short",
+    timeStyle: "medium",
+  });
+  return { ...one, local: form.format(new Date(one.at)).replace(" ", "T"), mark: null };
+}
+
 /** Prints why a schedule does not fire, or when it does. */
 export function explained(ctx: Context, one: ScheduleExplanation): void {
   const last = one.last === null ? "" : `  last    ${one.last.at}  ${one.last.run ?? ""}\n`;
@@ -59,14 +83,17 @@ export function registerSchedules(program: Command, context: (command: Command) 
     .summary("the next ticks of a schedule")
     .argument("<schedule>", "WORKFLOW.TRIGGER, or WORKFLOW where its schedule has no id")
     .option("--count <n>", "how many", wholeNumber(1, 1000), 10)
-    .option("--after <time>", "from then on, such as 2026-10-25T00:00:00Z")
-    .action(async (schedule: string, flags: { readonly count: number; readonly after?: string }, command: Command) => {
+    .option("--after <time>", "from then on, such as 2026-10-25T00:00:00Z", moment)
+    .option("--timezone <zone>", "local times of this zone: Europe/Berlin; the schedule's own unless said", zone)
+    .action(async (schedule: string, flags: NextFlags, command: Command) => {
       const ctx = context(command);
-      const after = flags.after === undefined ? {} : { after: new Date(flags.after).toISOString() };
+      const after = flags.after === undefined ? {} : { after: flags.after };
       const next = await ctx
         .client()
         .call("scheduleNext", { params: { schedule }, query: { count: flags.count, ...after } });
-      ctx.out.list(next.data, fireColumns, (one) => one.at, next);
+      const { timezone } = flags;
+      const data = timezone === undefined ? next.data : next.data.map((one) => inZone(one, timezone));
+      ctx.out.list(data, fireColumns, (one) => one.at, { ...next, data });
     });
   schedules
     .command("missed")

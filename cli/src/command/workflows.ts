@@ -6,6 +6,7 @@ import { pausedColumns } from "../output/run-columns.ts";
 import type { Column } from "../output/table.ts";
 import { documentYaml } from "../project/changes.ts";
 import { problemLine } from "../project/deploy.ts";
+import { addWorkflowsGraph } from "./workflows-graph.ts";
 
 const columns: readonly Column<WorkflowView>[] = [
   { title: "WORKFLOW", key: "name", value: (row) => row.name },
@@ -33,7 +34,9 @@ const versionColumns: readonly Column<VersionRow>[] = [
 
 /** `capstan workflows`: list and show them, pause them and let them go on. */
 export function registerWorkflows(program: Command, context: (command: Command) => Context): void {
-  const workflows = program.command("workflows").summary("list and show deployed workflows; pause them");
+  const workflows = program
+    .command("workflows")
+    .summary("list, show and draw deployed workflows; pause them, roll back");
   workflows
     .command("list")
     .summary("deployed workflows")
@@ -126,4 +129,5 @@ export function registerWorkflows(program: Command, context: (command: Command) 
         `version ${found.version}  ${found.digest}${found.bundleSha256 === null ? "" : `  code ${found.bundleSha256.slice(0, 12)}`}`,
       );
     });
+  addWorkflowsGraph(workflows, context);
 }
