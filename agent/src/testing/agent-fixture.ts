@@ -48,7 +48,7 @@ export async function makeAgentFixture(): Promise<AgentFixture> {
 }
 
 /** Waits for a condition, looking every 5 ms; fails after `ms` (default 10 s). */
-export async function until(isTrue: () => boolean, ms = 10_000): Promise<void> {
+export async function until(isTrue: () => boolean, ms = 30_000): Promise<void> {
   const end = performance.now() + ms;
   while (!isTrue()) {
     if (performance.now() > end) throw new Error(`still not so after ${ms} ms: ${isTrue.toString()}`);

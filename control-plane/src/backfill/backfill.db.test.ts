@@ -322,14 +322,29 @@ test("by its routes: counted first, started once for a key, paused, resumed and 
     code: "backfill_paused",
     detail: "paused by local: too much",
   });
+  const [oldest] = (await server.call("GET", `${P}/runs?workflow=report&sort=createdAt`)).body["data"] as {
+    name: string;
+  }[];
+  await server.call("POST", `${P}/runs/${oldest?.name}/actions/cancel`, {});
+  await until("the end of a run counts while it is paused", 20_000, async () => {
+    const { body: now } = await server.call("GET", `${P}/backfills/${id}`);
+    return now["going"] === 1 && now["cancelled"] === 1 ? true : undefined;
+  });
   expect((await act("resume")).body["state"]).toBe("running");
+  await until("two runs go on again", 20_000, async () =>
+    (await server.call("GET", `${P}/backfills/${id}`)).body["going"] === 2 ? true : undefined,
+  );
   expect((await act("retry")).body).toMatchObject({ code: "state_conflict" });
   expect((await act("cancel")).body["state"]).toBe("cancelling");
-  expect(await reached(id, "cancelled")).toMatchObject({ cancelled: 2, left: 29, going: 0, reason: null });
+  expect(await reached(id, "cancelled")).toMatchObject({ cancelled: 3, left: 28, going: 0, reason: null });
   expect((await act("resume")).body).toMatchObject({ code: "state_conflict", evidence: { state: "cancelled" } });
   expect((await act("cancel")).body["already"]).toBe(true);
   const runs = await server.call("GET", `${P}/runs?workflow=report`);
-  expect((runs.body["data"] as { state: string }[]).map(({ state }) => state)).toEqual(["cancelled", "cancelled"]);
+  expect((runs.body["data"] as { state: string }[]).map(({ state }) => state)).toEqual([
+    "cancelled",
+    "cancelled",
+    "cancelled",
+  ]);
   const { body: trail } = await server.call("GET", `${P}/audit?action=runs:start`);
   const told = (trail["data"] as { subject: string; detail: { backfill?: string } }[])
     .filter(({ subject }) => subject === id)

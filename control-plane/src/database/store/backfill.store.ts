@@ -156,7 +156,7 @@ export class PgBackfillStore implements BackfillStore {
       if (state === undefined) return undefined;
       if (!from.includes(state)) return { state, changed: false };
       await client.query(
-        `UPDATE backfills SET state = $3, pause = $4, look_at = CASE WHEN $3 = 'paused' THEN NULL ELSE clock_timestamp() END
+        `UPDATE backfills SET state = $3, pause = $4, look_at = clock_timestamp()
           WHERE project_id = $1 AND id = $2`,
         [projectId, id, to, pause === undefined ? null : JSON.stringify(pause)],
       );
@@ -359,7 +359,7 @@ async function write(
   locked: LockedBackfill,
   decision: BackfillDecision,
 ): Promise<readonly DueTimer[]> {
-  const { projectId, id, taken } = locked;
+  const { projectId, id, taken, open } = locked;
   const { takes, starts, state, more } = decision;
   const runOf = new Map(starts.map(({ runId, body }) => [body.ordinal, runId]));
   const rows = takes.map(({ place }, index) => ({ o: taken + index, at: place.at, r: runOf.get(taken + index) }));
@@ -379,11 +379,13 @@ async function write(
       [projectId, JSON.stringify(starts.map(({ runId, body }) => ({ r: runId, b: body })))],
     );
   }
+  // One that is paused is looked at until its runs have ended, so that its counts are true meanwhile.
+  const isAtRest = state === "paused" && open === 0;
   const isOver = state === "succeeded" || state === "failed" || state === "cancelled";
   await client.query(
     `UPDATE backfills SET state = $3, cursor = coalesce($4, cursor), taken = taken + $5, skipped = skipped + $6,
        ended_at = CASE WHEN $7 THEN clock_timestamp() END,
-       look_at = CASE WHEN NOT $7 THEN clock_timestamp() + $8::int * interval '1 millisecond' END
+       look_at = CASE WHEN NOT $7 AND NOT $9 THEN clock_timestamp() + $8::int * interval '1 millisecond' END
       WHERE project_id = $1 AND id = $2`,
     [
       projectId,
@@ -394,6 +396,7 @@ async function write(
       takes.filter(({ isSkipped }) => isSkipped).length,
       isOver,
       more ? 0 : lookAgainMs,
+      isAtRest,
     ],
   );
   return starts.map(({ runId, body }) => ({ projectId, runId, position: -1, kind: "backfill_start", body }));
