@@ -47,7 +47,7 @@ export async function makeAgentFixture(): Promise<AgentFixture> {
   };
 }
 
-/** Waits for a condition, looking every 5 ms; fails after `ms` (default 10 s). */
+/** Waits for a condition, looking every 5 ms; fails after `ms` (default 30 s). */
 export async function until(isTrue: () => boolean, ms = 30_000): Promise<void> {
   const end = performance.now() + ms;
   while (!isTrue()) {

@@ -18,7 +18,15 @@ let secrets: string[] = [];
 /** What the receiver answers next; 204 where there is nothing left. */
 let answers: { readonly status: number; readonly headers?: Record<string, string> }[] = [];
 
+/** Requests that are never answered. */
+let silent = 0;
+
 const receiver = http.createServer((request, response) => {
+  if (request.url === "/silent") {
+    silent += 1;
+    request.resume();
+    return;
+  }
   let body = "";
   request.setEncoding("utf8");
   request.on("data", (part: string) => (body += part));
@@ -49,6 +57,7 @@ await owner.connect();
 afterAll(async () => {
   await owner.end();
   await server.close();
+  receiver.closeAllConnections();
   await new Promise((resolve) => receiver.close(resolve));
 });
 const P = "/projects/default";
@@ -210,3 +219,16 @@ test("addresses within are refused when they are made, and when a name leads the
   expect(message?.tries[0]).toMatchObject({ status: null, error: expect.stringContaining("not public") });
   expect((await server.call("GET", `${P}/endpoints/ep_nothing`)).status).toBe(404);
 });
+
+test("an endpoint that does not answer holds up no other, and has a few requests at a time", async () => {
+  const silentPath = await made({ url: `http://${host}/silent` });
+  await made();
+  const runs = 12;
+  for (let n = 0; n < runs; n++) await server.call("POST", `${P}/workflows/job/runs?wait=10s`, {});
+  await until("the other has heard of all", 15_000, () => Promise.resolve(got.length === 2 * runs ? true : undefined));
+  const { body } = await server.call("GET", `${silentPath}/deliveries?limit=100`);
+  const tries = (body["data"] as { tries: unknown[] }[]).flatMap((one) => one.tries);
+  expect(tries, "none of its tries has ended yet").toEqual([]);
+  expect(silent).toBeGreaterThan(0);
+  expect(silent).toBeLessThan(10);
+}, 40_000);

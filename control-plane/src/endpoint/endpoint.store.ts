@@ -62,6 +62,14 @@ export type TryOutcome =
   | { readonly kind: "again"; readonly afterMs: number }
   | { readonly kind: "failed"; readonly disable?: string };
 
+export interface ClaimRoom {
+  readonly limit: number;
+  /** At most so many of one endpoint. */
+  readonly ofOne: number;
+  /** Endpoints that have enough under way. */
+  readonly except: readonly string[];
+}
+
 export interface EndpointStore {
   list(projectId: string, id?: string): Promise<readonly EndpointRecord[]>;
   create(
@@ -89,6 +97,6 @@ export interface EndpointStore {
   /** To be tried anew, from the first try on. False where there is none. */
   replay(projectId: string, endpointId: string, id: string, actor: string): Promise<boolean>;
   /** Messages of any project that are due, in the order of each subject. */
-  claim(limit: number): Promise<readonly ClaimedMessage[]>;
+  claim(room: ClaimRoom): Promise<readonly ClaimedMessage[]>;
   settle(message: ClaimedMessage, tried: Try, outcome: TryOutcome): Promise<void>;
 }

@@ -1,7 +1,8 @@
 // Messages on their way to endpoints.
 //  S1. A message is a row before it is sent, and is one until somebody has taken it: at least once, under one webhook-id.
 //  S2. It is claimed for a minute, a try takes 20 s at most; where the replica dies, another one tries.
-//  S3. Those about one subject leave in order, as long as they arrive (claim-messages.sql).
+//  S3. No message waits for another endpoint's answer: a round begins tries and does not wait for their ends.
+//  S4. Those about one subject leave in order, as long as they arrive (claim-messages.sql).
 import type { Logger } from "pino";
 import { idFromUuid } from "@capstan/proto";
 import { Loop } from "../dispatch/loop.ts";
@@ -10,7 +11,10 @@ import type { EndpointSecrets } from "./endpoint-secrets.ts";
 import type { ClaimedMessage, EndpointStore } from "./endpoint.store.ts";
 import { trySend } from "./send.ts";
 
-const batchMax = 50;
+/** Under way at once, in this replica. */
+const goingMax = 200;
+/** Of one endpoint, so that one that does not answer holds up no other. */
+const ofOneMax = 5;
 
 export interface SendParts {
   readonly store: EndpointStore;
@@ -21,18 +25,37 @@ export interface SendParts {
   readonly log: Logger;
 }
 
-export const sendLoop = (parts: SendParts): Loop =>
-  new Loop({
+export function sendLoop(parts: SendParts): Loop {
+  /** How many are under way, by endpoint. */
+  const going = new Map<string, number>();
+  let total = 0;
+  const count = (endpointId: string, by: 1 | -1): void => {
+    total += by;
+    const own = (going.get(endpointId) ?? 0) + by;
+    if (own === 0) going.delete(endpointId);
+    else going.set(endpointId, own);
+  };
+  const loop: Loop = new Loop({
     name: "endpoints",
     everyMs: 1_000,
     log: parts.log,
     round: async () => {
-      const claimed = await parts.store.claim(batchMax);
-      await Promise.all(claimed.map((message) => carry(parts, message)));
-      // The next of a subject may leave now.
+      if (total >= goingMax) return false; // the end of each wakes
+      const full = [...going].filter(([, own]) => own >= ofOneMax).map(([endpointId]) => endpointId);
+      const claimed = await parts.store.claim({ limit: goingMax - total, ofOne: ofOneMax, except: full });
+      for (const message of claimed) {
+        count(message.endpointId, 1);
+        void carry(parts, message).then(() => {
+          count(message.endpointId, -1);
+          // The next of its subject may leave now.
+          loop.wake();
+        });
+      }
       return claimed.length > 0;
     },
   });
+  return loop;
+}
 
 async function carry(
   { store, egress, secrets, nowMs, random, log }: SendParts,

@@ -3,6 +3,7 @@ import type { EndpointEvent, JsonObject, JsonValue } from "@capstan/proto";
 import type pg from "pg";
 import type {
   ClaimedMessage,
+  ClaimRoom,
   EndpointRecord,
   EndpointStore,
   MessageRecord,
@@ -223,7 +224,7 @@ export class PgEndpointStore implements EndpointStore {
     });
   }
 
-  async claim(limit: number): Promise<readonly ClaimedMessage[]> {
+  async claim({ limit, ofOne, except }: ClaimRoom): Promise<readonly ClaimedMessage[]> {
     const { rows } = await this.engine.query<{
       project_id: string;
       id: string;
@@ -231,7 +232,7 @@ export class PgEndpointStore implements EndpointStore {
       url: string;
       payload: JsonObject;
       attempts: number;
-    }>(statement("claim-messages", [limit]));
+    }>(statement("claim-messages", [limit, ofOne, [...except]]));
     return rows.map((row) => ({
       projectId: row.project_id,
       id: row.id,
