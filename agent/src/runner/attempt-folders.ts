@@ -6,7 +6,7 @@
 //  F3. Both are named for their runner, which makes them ahead of time; where it is dead they go by that name.
 //  F4. After a failure both are kept for a look, on disk under the attempt's id, small files only.
 import { cp, lstat, mkdir, rename } from "node:fs/promises";
-import { lstatSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { hasRoom, memoryFolder } from "../workspace/memory-folder.ts";
 import { removeFolder } from "../workspace/directory.ts";
 
@@ -41,7 +41,7 @@ export const isFolderOf = (name: string, runners: readonly number[]): boolean =>
 /** Removes the folders of a runner that is dead. @param work `work` of the data folder */
 export function removeFoldersOf(dataDir: string, work: string, runner: number): void {
   for (const folder of [work, memoryFolder(dataDir)]) {
-    if (folder === undefined) continue;
+    if (folder === undefined || !existsSync(folder)) continue;
     for (const name of readdirSync(folder)) if (name.startsWith(prefixOf(runner))) removeFolder(`${folder}/${name}`);
   }
 }
