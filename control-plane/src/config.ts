@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { AppError, guess } from "@capstan/proto";
 import { readCiTrust, type CiRule } from "./config-ci.ts";
+import { isNetwork } from "./http/networks.ts";
 import { oidcSettings, readOidc, type OidcConfig } from "./config-oidc.ts";
 
 export type ServerRole = "api" | "gateway" | "loops";
@@ -33,6 +34,10 @@ export interface Config {
   readonly ciTrust: readonly CiRule[];
   /** Hosts that the control plane may fetch from although they are not public. */
   readonly egressAllow: readonly string[];
+  /** Networks of the proxies before us, whose word about the client's address is believed. */
+  readonly trustedProxies: readonly string[];
+  /** The header in which they write it. */
+  readonly forwardedHeader: "x-forwarded-for" | "forwarded";
   /** Projects that take webhooks which nobody signs, by the secret in their address. */
   readonly secretUrls: readonly string[];
 }
@@ -60,6 +65,8 @@ const settings = [
   "CAPSTAN_DATABASE__POOL_SIZE",
   "CAPSTAN_HTTP__HOST",
   "CAPSTAN_HTTP__PORT",
+  "CAPSTAN_HTTP__TRUSTED_PROXIES",
+  "CAPSTAN_HTTP__FORWARDED_HEADER",
   "CAPSTAN_PUBLIC_URL",
   "CAPSTAN_CONSOLE__URL",
   "CAPSTAN_KEYS_DIR",
@@ -138,6 +145,12 @@ export function readConfig(environment: Environment): Config {
     oidc: readOidc(get),
     ciTrust: readCiTrust(get("CAPSTAN_CI__TRUST")),
     egressAllow: hostList("CAPSTAN_EGRESS__ALLOW", get("CAPSTAN_EGRESS__ALLOW") ?? ""),
+    trustedProxies: networkList("CAPSTAN_HTTP__TRUSTED_PROXIES", get("CAPSTAN_HTTP__TRUSTED_PROXIES") ?? ""),
+    forwardedHeader: oneOf(
+      "CAPSTAN_HTTP__FORWARDED_HEADER",
+      get("CAPSTAN_HTTP__FORWARDED_HEADER")?.toLowerCase() ?? "x-forwarded-for",
+      ["x-forwarded-for", "forwarded"],
+    ),
     secretUrls: (get("CAPSTAN_WEBHOOKS__SECRET_URLS") ?? "").split(",").flatMap((one) => one.trim() || []),
   };
 }
@@ -210,6 +223,13 @@ function hostList(name: Setting, text: string): readonly string[] {
   if (wrong !== undefined)
     throw invalid(name, `must list hosts, such as idp.corp.example or 10.0.0.5:8443; got ${wrong}`);
   return hosts;
+}
+
+function networkList(name: Setting, text: string): readonly string[] {
+  const networks = text.split(",").flatMap((part) => part.trim() || []);
+  const wrong = networks.find((network) => !isNetwork(network));
+  if (wrong !== undefined) throw invalid(name, `must list networks, such as 10.0.0.0/8 or 127.0.0.1/32; got ${wrong}`);
+  return networks;
 }
 
 const allRoles: readonly ServerRole[] = ["api", "gateway", "loops"];

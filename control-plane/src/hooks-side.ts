@@ -25,9 +25,9 @@ export function makeHooksSide(parts: {
   readonly log: Logger;
 }): HooksSide {
   const { webhooks, egress, signals, log } = parts;
-  const { sealKey, newId } = webhooks;
+  const { sealKey, newId, publicUrl } = webhooks;
   const incoming = makeWebhookSide(webhooks);
-  const outgoing = makeEndpointSide({ store: parts.endpoints, egress, sealKey, newId, log });
+  const outgoing = makeEndpointSide({ store: parts.endpoints, egress, sealKey, publicUrl, newId, log });
   return {
     loops: [outgoing.loop, relayLoop(parts.relay, signals, () => outgoing.loop.wake(), log)],
     controllers: [...incoming.controllers, ...outgoing.controllers],

@@ -43,7 +43,7 @@ export async function startServer({ config, log, version, signal }: ServerOption
     });
     // The adapter's instance is Fastify's, under another generic.
     const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-    prepareFrontDoor(fastify, site, stages.rim);
+    prepareFrontDoor(fastify, site, stages.rim, { proxies: config.trustedProxies, header: config.forwardedHeader });
     const closeConsole = registerConsole(fastify, {
       consoleUrl: config.consoleUrl,
       auth: stages.auth,

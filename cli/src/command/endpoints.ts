@@ -1,4 +1,13 @@
-import { endpointEvents, type EndpointEvent, type EndpointView, type MessageView } from "@capstan/proto";
+import {
+  AppError,
+  endpointEvents,
+  endpointFormats,
+  type ChangeEndpointBody,
+  type EndpointEvent,
+  type EndpointFormat,
+  type EndpointView,
+  type MessageView,
+} from "@capstan/proto";
 import { InvalidArgumentError, type Command } from "commander";
 import { collect } from "../collect.ts";
 import { confirmName } from "../confirm.ts";
@@ -12,6 +21,7 @@ const columns: readonly Column<EndpointView>[] = [
   { title: "STATE", key: "state", value: (one) => one.state },
   { title: "WORKFLOWS", key: "workflows", value: (one) => one.workflows?.join(" ") ?? "all" },
   { title: "TYPES", key: "types", value: (one) => one.types.join(" ") },
+  { title: "FORMAT", key: "format", value: (one) => one.format, isWide: true },
   { title: "WHY", key: "reason", value: (one) => one.reason ?? "" },
 ];
 
@@ -36,6 +46,37 @@ function type(text: string, before: readonly EndpointEvent[]): EndpointEvent[] {
   return [...before, text];
 }
 
+function format(text: string): EndpointFormat {
+  const found = endpointFormats.find((known) => known === text);
+  if (found === undefined) throw new InvalidArgumentError(`one of ${endpointFormats.join(", ")}`);
+  return found;
+}
+
+interface ChangeFlags {
+  readonly url?: string;
+  readonly type: readonly EndpointEvent[];
+  readonly workflow: readonly string[];
+  readonly allWorkflows?: boolean;
+  readonly description?: string;
+  readonly format?: EndpointFormat;
+  readonly disable?: boolean;
+}
+
+/** What is to be changed. @throws usage where nothing is */
+function changeOf(flags: ChangeFlags): ChangeEndpointBody {
+  const body: ChangeEndpointBody = {
+    ...(flags.url === undefined ? {} : { url: flags.url }),
+    ...(flags.type.length === 0 ? {} : { types: [...flags.type] }),
+    ...(flags.allWorkflows === true ? { workflows: null } : {}),
+    ...(flags.workflow.length === 0 ? {} : { workflows: [...flags.workflow] }),
+    ...(flags.description === undefined ? {} : { description: flags.description }),
+    ...(flags.format === undefined ? {} : { format: flags.format }),
+    ...(flags.disable === true ? { enabled: false } : {}),
+  };
+  if (Object.keys(body).length === 0) throw new AppError("usage", "say what to change, such as --type run.failed");
+  return body;
+}
+
 /** `capstan endpoints`: addresses that are told what happens to runs. */
 export function registerEndpoints(program: Command, context: (command: Command) => Context): void {
   const endpoints = program.command("endpoints").summary("addresses that are told what happens to runs");
@@ -54,6 +95,7 @@ export function registerEndpoints(program: Command, context: (command: Command) 
     .option("--type <type>", "run.failed, run.succeeded …; may be repeated", type, [])
     .option("--workflow <name>", "of this workflow alone; may be repeated", collect, [])
     .option("--description <text>", "what it is for")
+    .option("--format <format>", "standard (Standard Webhooks) or cloudevents", format)
     .addHelpText(
       "before",
       "Examples:\n  capstan endpoints create https://ops.example.com/capstan --type run.failed > secret\n",
@@ -65,6 +107,7 @@ export function registerEndpoints(program: Command, context: (command: Command) 
           readonly type: readonly EndpointEvent[];
           readonly workflow: readonly string[];
           readonly description?: string;
+          readonly format?: EndpointFormat;
         },
         command: Command,
       ) => {
@@ -74,6 +117,7 @@ export function registerEndpoints(program: Command, context: (command: Command) 
           types: [...(flags.type.length === 0 ? (["run.failed", "run.timed_out"] as const) : flags.type)],
           ...(flags.workflow.length === 0 ? {} : { workflows: [...flags.workflow] }),
           ...(flags.description === undefined ? {} : { description: flags.description }),
+          ...(flags.format === undefined ? {} : { format: flags.format }),
         };
         const made = await ctx.client().call("endpointCreate", { body });
         ctx.out.one(made, made.endpoint.id, () => `${made.secret}\n`);
@@ -82,6 +126,26 @@ export function registerEndpoints(program: Command, context: (command: Command) 
         );
       },
     );
+  endpoints
+    .command("change")
+    .summary("change an endpoint; what is not named stays, its secret too")
+    .argument("<endpoint>", "ep_…")
+    .option("--url <url>", "https://…")
+    .option("--type <type>", "these types instead of those before; may be repeated", type, [])
+    .option("--workflow <name>", "of these workflows alone; may be repeated", collect, [])
+    .option("--all-workflows", "of every workflow")
+    .option("--description <text>", "what it is for")
+    .option("--format <format>", "standard (Standard Webhooks) or cloudevents", format)
+    .option("--disable", "send nothing until `capstan endpoints enable`")
+    .addHelpText("before", "Examples:\n  capstan endpoints change ep_… --type run.failed --type run.late\n")
+    .action(async (endpoint: string, flags: ChangeFlags, command: Command) => {
+      const ctx = context(command);
+      const body = changeOf(flags);
+      const client = ctx.client();
+      const params = { endpoint };
+      const seen = await client.seen("endpointGet", { params });
+      ctx.out.list([await client.call("endpointChange", { params, body, seen })], columns, (one) => one.id);
+    });
   endpoints
     .command("rotate")
     .summary("sign with a new secret, and for a day with the one before it as well; it is printed once")

@@ -20,13 +20,22 @@ export function makeEndpointSide(parts: {
   readonly store: EndpointStore;
   readonly egress: DirectEgress;
   readonly sealKey: Buffer;
+  readonly publicUrl: () => string;
   readonly newId: () => string;
   readonly log: Logger;
 }): EndpointSide {
-  const { store, egress, newId, log } = parts;
+  const { store, egress, publicUrl, newId, log } = parts;
   const secrets = new EndpointSecrets(new Seal(parts.sealKey, "capstan endpoint secret v1"));
   // What senders sign is compared with the receiver's own clock, not with the database's.
-  const loop = sendLoop({ store, egress, secrets, nowMs: () => Date.now(), random: () => Math.random(), log });
+  const loop = sendLoop({
+    store,
+    egress,
+    secrets,
+    publicUrl,
+    nowMs: () => Date.now(),
+    random: () => Math.random(),
+    log,
+  });
   const checkAddress = (url: string): void => egress.check(url, { tls: true });
   const service = new EndpointService({ store, secrets, newId, checkAddress, wake: () => loop.wake() });
   return {

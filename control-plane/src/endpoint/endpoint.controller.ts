@@ -33,6 +33,13 @@ export class EndpointController {
     return tagged("endpointGet", call, endpointTag(endpoint), endpoint);
   }
 
+  @Handles("endpointChange")
+  async change(@Call("endpointChange") call: CallOf<"endpointChange">): Promise<EndpointView | undefined> {
+    const { project, params, body, actor, precondition } = call;
+    const changed = await this.endpoints.change(project, params.endpoint, { body, actor }, precondition);
+    return tagged("endpointChange", call, endpointTag(changed), changed);
+  }
+
   @Handles("endpointDelete")
   remove(@Call("endpointDelete") { project, params, actor, precondition }: CallOf<"endpointDelete">): Promise<void> {
     return this.endpoints.remove(project, params.endpoint, actor, precondition);

@@ -5,6 +5,7 @@ import pg from "pg";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { cloneDatabase } from "../../../test/support/database.ts";
 import { until } from "../../../test/support/until.ts";
+import { moveAgentState } from "../database/store/agent-state.ts";
 import { serverFixture, type Answer } from "../testing/server-fixture.ts";
 
 interface Got {
@@ -232,3 +233,93 @@ test("an endpoint that does not answer holds up no other, and has a few requests
   expect(silent).toBeGreaterThan(0);
   expect(silent).toBeLessThan(10);
 }, 40_000);
+
+const tagOf = async (path: string): Promise<string> => (await server.call("GET", path)).headers.get("etag") ?? "";
+const change = async (path: string, body: object, tag?: string): Promise<Answer> =>
+  server.call("PATCH", path, body, { "if-match": tag ?? (await tagOf(path)) });
+
+test("an endpoint is changed field by field, of two editors one is refused, and its secret stays", async () => {
+  const path = await made({ types: ["run.started"], description: "ops" });
+  const tag = await tagOf(path);
+  const both = await Promise.all([
+    change(path, { types: ["run.succeeded"] }, tag),
+    change(path, { description: "board" }, tag),
+  ]);
+  expect(both.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 412]);
+  expect(both.find(({ status }) => status === 412)?.headers.get("etag")).toBe(await tagOf(path));
+  await change(path, { types: ["run.succeeded"], description: "board", workflows: ["job"] });
+  expect((await server.call("GET", path)).body).toMatchObject({
+    types: ["run.succeeded"],
+    description: "board",
+    workflows: ["job"],
+    url: `http://${host}/hook`,
+    format: "standard",
+  });
+  await run();
+  expect(await received(1)).toMatchObject([{ type: "run.succeeded", isSigned: true }]);
+  expect(await server.call("PATCH", path, { types: ["run.failed"] })).toMatchObject({ status: 428 });
+  expect(await change(path, { url: "http://10.0.0.1/" })).toMatchObject({
+    status: 422,
+    body: { code: "egress_denied" },
+  });
+  expect(await change(path, { secret: "x" })).toMatchObject({ status: 400 });
+  const trail = await server.call("GET", `${P}/audit?action=webhooks:write&limit=1`);
+  expect(trail.body).toMatchObject({
+    data: [{ detail: { changed: ["description", "types", "workflows"], enabled: true } }],
+  });
+});
+
+test("an endpoint that is switched off is sent nothing, and a failure of its receiver is no edit", async () => {
+  const path = await made({ types: ["run.succeeded"] });
+  answers = [{ status: 500 }];
+  const tag = await tagOf(path);
+  await run();
+  await received(1);
+  await until("it is failing", 10_000, async () =>
+    (await listed()).some(({ state }) => state === "failing") ? true : undefined,
+  );
+  expect(await tagOf(path)).toBe(tag);
+  expect((await change(path, { enabled: false }, tag)).body).toMatchObject({ state: "disabled" });
+  await run();
+  expect((await change(path, { enabled: true })).body).toMatchObject({ state: "active" });
+  await dueNow();
+  // The one that waited comes, under its id; what happened meanwhile is not told.
+  const [first, second] = await received(2);
+  expect(second?.id).toBe(first?.id);
+  expect(await messages(path)).toHaveLength(1);
+});
+
+test("deploys, ends of backfills and drained agents are told, each to those that want it", async () => {
+  await made({ types: ["workflow.deployed", "backfill.finished", "agent.drained"] });
+  await made({ types: ["workflow.deployed", "agent.drained"], workflows: ["job"] });
+  secrets = [];
+  await server.deploy("version: 1\nname: told\ntasks: { a: { wait: 2ms } }\n");
+  // The same again is no other version.
+  await server.deploy("version: 1\nname: told\ntasks: { a: { wait: 2ms } }\n");
+  expect(await server.call("POST", `${P}/backfills`, { workflow: "told", values: [{}, {}] })).toMatchObject({
+    status: 202,
+  });
+  await owner.query(`
+    WITH pool AS (SELECT project_id, id FROM pools LIMIT 1)
+    INSERT INTO agents (project_id, id, pool_id, name, state, key_thumbprint, identity_key, slots)
+    SELECT project_id, gen_random_uuid(), id, 'one', 'draining', 'endpoint-test', '{}', 4 FROM pool`);
+  const { rows } = await owner.query<{ project_id: string; id: string }>("SELECT project_id, id FROM agents");
+  const [agent] = rows;
+  const pool = new pg.Pool({ connectionString: database.url, max: 1 });
+  const moved = await moveAgentState(
+    pool,
+    { projectId: agent?.project_id ?? "", agentId: agent?.id ?? "" },
+    ["draining"],
+    "drained",
+  );
+  await pool.end();
+  expect(moved).toBe(true);
+  const found = await received(3);
+  expect(found.map(({ type }) => type).toSorted()).toEqual(["agent.drained", "backfill.finished", "workflow.deployed"]);
+});
+
+test("as a CloudEvent the same arrives, signed alike", async () => {
+  await made({ types: ["run.succeeded"], format: "cloudevents" });
+  await run();
+  expect(await received(1)).toMatchObject([{ type: "dev.capstan.run.succeeded.v1", isSigned: true }]);
+});

@@ -1,5 +1,13 @@
 // What people see of endpoints and do with them.
-import { AppError, idFromUuid, uuidFromId, type EndpointView, type MessageView, type RouteBody } from "@capstan/proto";
+import {
+  AppError,
+  idFromUuid,
+  uuidFromId,
+  type ChangeEndpointBody,
+  type EndpointView,
+  type MessageView,
+  type RouteBody,
+} from "@capstan/proto";
 import { etagOf, type Precondition } from "../http/etag.ts";
 import type { Once, OnceKey } from "../http/once-key.ts";
 import type { ProjectScope } from "../http/request-context.ts";
@@ -46,7 +54,7 @@ export class EndpointService {
   async create(
     project: ProjectScope,
     actor: string,
-    { url, types, workflows, description = "" }: RouteBody<"endpointCreate">,
+    { url, types, workflows, description = "", format = "standard" }: RouteBody<"endpointCreate">,
     key: OnceKey | undefined,
   ): Promise<Once<Shown>> {
     this.parts.checkAddress(url);
@@ -54,7 +62,7 @@ export class EndpointService {
     const secret = secrets.make(project.id, newId());
     const made = await store.create(
       project.id,
-      { id: newId(), url, types: [...new Set(types)], workflows, description, actor, secret },
+      { id: newId(), url, types: [...new Set(types)], workflows, description, format, actor, secret },
       key,
     );
     const { id, secretId } = made.value;
@@ -68,6 +76,22 @@ export class EndpointService {
     const made = await this.parts.store.rotate(project.id, id, { ...secret, overlapMs, actor }, key);
     if (made === undefined) throw noEndpoint(project, endpoint);
     return { value: await this.shown(project, id, made.value.secretId), isReplayed: made.isReplayed };
+  }
+
+  /** @throws not_found egress_denied precondition_required precondition_failed */
+  async change(
+    project: ProjectScope,
+    endpoint: string,
+    change: { readonly body: ChangeEndpointBody; readonly actor: string },
+    precondition: Precondition,
+  ): Promise<EndpointView> {
+    if (change.body.url !== undefined) this.parts.checkAddress(change.body.url);
+    const changed = await this.parts.store.change(project.id, idOf(project, endpoint), change, (current) =>
+      precondition.check(`the endpoint ${endpoint}`, endpointTag(endpointView(current))),
+    );
+    if (changed === undefined) throw noEndpoint(project, endpoint);
+    this.parts.wake();
+    return endpointView(changed);
   }
 
   /** @throws not_found precondition_required precondition_failed */
@@ -137,8 +161,8 @@ function idOf(project: ProjectScope, endpoint: string): string {
 }
 
 /** Of what people set; whether it takes what is sent changes by itself. */
-export const endpointTag = ({ id, url, description, types, workflows }: EndpointView): string =>
-  etagOf([id, url, description, types, workflows]);
+export const endpointTag = ({ id, url, description, types, workflows, format, state }: EndpointView): string =>
+  etagOf([id, url, description, types, workflows, format, state === "disabled"]);
 
 const noEndpoint = (project: ProjectScope, endpoint: string): AppError =>
   new AppError("not_found", `There is no endpoint ${endpoint} in project ${project.name}.`);
@@ -149,6 +173,7 @@ const endpointView = (one: EndpointRecord): EndpointView => ({
   description: one.description,
   types: [...one.types],
   workflows: one.workflows === undefined ? null : [...one.workflows],
+  format: one.format,
   state: one.disabledReason !== undefined ? "disabled" : one.isFailing ? "failing" : "active",
   reason: one.disabledReason ?? null,
   createdAt: one.createdAt,

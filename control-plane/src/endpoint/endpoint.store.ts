@@ -1,5 +1,5 @@
 // The port of endpoints, and of what is sent to them, to their rows.
-import type { EndpointEvent, JsonObject, JsonValue } from "@capstan/proto";
+import type { ChangeEndpointBody, EndpointEvent, EndpointFormat, JsonObject, JsonValue } from "@capstan/proto";
 import type { CheckEdition } from "../http/etag.ts";
 import type { Once, OnceKey } from "../http/once-key.ts";
 
@@ -9,6 +9,7 @@ export interface EndpointRecord {
   readonly description: string;
   readonly types: readonly EndpointEvent[];
   readonly workflows: readonly string[] | undefined;
+  readonly format: EndpointFormat;
   readonly disabledReason: string | undefined;
   readonly isFailing: boolean;
   readonly createdAt: string;
@@ -38,6 +39,7 @@ export interface NewEndpoint {
   readonly description: string;
   readonly types: readonly string[];
   readonly workflows: readonly string[] | undefined;
+  readonly format: EndpointFormat;
   readonly actor: string;
   readonly secret: NewSecret;
 }
@@ -52,6 +54,8 @@ export interface ClaimedMessage {
   readonly id: string;
   readonly endpointId: string;
   readonly url: string;
+  readonly format: EndpointFormat;
+  readonly subject: string;
   readonly payload: JsonObject;
   /** This try among them, from 1. */
   readonly attempt: number;
@@ -79,6 +83,13 @@ export interface EndpointStore {
   ): Promise<Once<{ readonly id: string; readonly secretId: string }>>;
   /** False where there is none. */
   remove(projectId: string, id: string, actor: string, check: CheckEdition<EndpointRecord>): Promise<boolean>;
+  /** What is left out stays; undefined where there is none. What changes nothing is not written. */
+  change(
+    projectId: string,
+    id: string,
+    change: { readonly body: ChangeEndpointBody; readonly actor: string },
+    check: CheckEdition<EndpointRecord>,
+  ): Promise<EndpointRecord | undefined>;
   /** Undefined where there is none. */
   rotate(
     projectId: string,

@@ -20,6 +20,7 @@ export interface SendParts {
   readonly store: EndpointStore;
   readonly egress: Pick<Egress, "send">;
   readonly secrets: EndpointSecrets;
+  readonly publicUrl: () => string;
   readonly nowMs: () => number;
   readonly random: () => number;
   readonly log: Logger;
@@ -58,7 +59,7 @@ export function sendLoop(parts: SendParts): Loop {
 }
 
 async function carry(
-  { store, egress, secrets, nowMs, random, log }: SendParts,
+  { store, egress, secrets, publicUrl, nowMs, random, log }: SendParts,
   message: ClaimedMessage,
 ): Promise<void> {
   try {
@@ -67,6 +68,7 @@ async function carry(
       egress,
       messageId: idFromUuid("msg", message.id),
       secrets: sealed.map((one) => secrets.open(message.projectId, one)),
+      publicUrl: publicUrl(),
       nowMs: nowMs(),
       random: random(),
     });

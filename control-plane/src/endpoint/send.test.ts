@@ -1,10 +1,18 @@
 import { expect, test } from "vitest";
+import type { EgressRequest } from "../egress/egress.ts";
 import { pausesMs, retryAfterMs, trySend } from "./send.ts";
 
-const message = (attempt: number) => ({ url: "https://example.com", payload: { type: "test" }, attempt });
+const message = (attempt: number) => ({
+  url: "https://example.com",
+  format: "standard" as const,
+  subject: "runs/run_1",
+  payload: { type: "test", timestamp: "2026-11-28T10:04:31.412Z", data: { project: "sales" } },
+  attempt,
+});
 const answering = (status: number, retryAfter?: string) => ({
   egress: { send: async () => ({ status, text: "", ...(retryAfter === undefined ? {} : { retryAfter }) }) },
   messageId: "msg_1",
+  publicUrl: "https://capstan.example.org",
   secrets: ["whsec_AAAA"],
   nowMs: 0,
   random: 0.5,
@@ -43,4 +51,27 @@ test("what cannot be sent is tried again; a redirect is no success", async () =>
   });
   expect((await trySend(message(1), answering(302))).outcome.kind).toBe("again");
   expect((await trySend(message(1), answering(299))).outcome).toEqual({ kind: "delivered" });
+});
+
+test("as a CloudEvent it says what it is, where it is from and about whom, under the id of the message", async () => {
+  const sent: EgressRequest[] = [];
+  const egress = {
+    send: async (_: string, request: EgressRequest = {}) => {
+      sent.push(request);
+      return { status: 200, text: "" };
+    },
+  };
+  await trySend({ ...message(1), format: "cloudevents" }, { ...answering(200), egress });
+  const [request] = sent;
+  expect(request?.headers).toMatchObject({ "content-type": "application/cloudevents+json", "webhook-id": "msg_1" });
+  expect(JSON.parse(String(request?.body))).toEqual({
+    specversion: "1.0",
+    id: "msg_1",
+    type: "dev.capstan.test.v1",
+    source: "https://capstan.example.org/projects/sales",
+    subject: "runs/run_1",
+    time: "2026-11-28T10:04:31.412Z",
+    datacontenttype: "application/json",
+    data: { project: "sales" },
+  });
 });

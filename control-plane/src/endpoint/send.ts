@@ -1,5 +1,6 @@
 // One try to deliver a message, by Standard Webhooks, and what follows from its answer.
 import { createHmac } from "node:crypto";
+import type { JsonObject } from "@capstan/proto";
 import type { Egress, EgressAnswer } from "../egress/egress.ts";
 import type { ClaimedMessage, Try, TryOutcome } from "./endpoint.store.ts";
 
@@ -32,6 +33,29 @@ export function signatures(id: string, timestamp: string, body: string, secrets:
     .join(" ");
 }
 
+/** CloudEvents 1.0, structured: the same event under the same id, as other tools read it. */
+export function cloudEvent(
+  { subject, payload }: Pick<ClaimedMessage, "subject" | "payload">,
+  { messageId, publicUrl }: { readonly messageId: string; readonly publicUrl: string },
+): JsonObject {
+  // Each payload is made by us with these fields.
+  const { type, timestamp, data } = payload as {
+    type: string;
+    timestamp: string;
+    data: JsonObject & { project: string };
+  };
+  return {
+    specversion: "1.0",
+    id: messageId,
+    type: `dev.capstan.${type}.v1`,
+    source: `${publicUrl}/projects/${encodeURIComponent(data.project)}`,
+    subject,
+    time: timestamp,
+    datacontenttype: "application/json",
+    data,
+  };
+}
+
 export interface Tried {
   readonly tried: Try;
   readonly outcome: TryOutcome;
@@ -39,11 +63,13 @@ export interface Tried {
 
 /** Never throws: what goes wrong is what is recorded. */
 export async function trySend(
-  { url, payload, attempt }: Pick<ClaimedMessage, "url" | "payload" | "attempt">,
+  message: Pick<ClaimedMessage, "url" | "format" | "subject" | "payload" | "attempt">,
   given: {
     readonly egress: Pick<Egress, "send">;
     /** `msg_…`, the same in every try. */
     readonly messageId: string;
+    /** Our own address, for `source` of a CloudEvent. */
+    readonly publicUrl: string;
     readonly secrets: readonly string[];
     readonly nowMs: number;
     /** From 0 to 1. */
@@ -51,7 +77,8 @@ export async function trySend(
   },
 ): Promise<Tried> {
   const { egress, messageId, secrets, nowMs, random } = given;
-  const body = JSON.stringify(payload);
+  const { url, attempt, format } = message;
+  const body = JSON.stringify(format === "cloudevents" ? cloudEvent(message, given) : message.payload);
   const timestamp = String(Math.floor(nowMs / 1000));
   const at = new Date(nowMs).toISOString();
   const again = (askedMs: number): TryOutcome => {
@@ -67,7 +94,7 @@ export async function trySend(
     answer = await egress.send(url, {
       method: "POST",
       headers: {
-        "content-type": "application/json",
+        "content-type": format === "cloudevents" ? "application/cloudevents+json" : "application/json",
         "user-agent": "capstan",
         "webhook-id": messageId,
         "webhook-timestamp": timestamp,

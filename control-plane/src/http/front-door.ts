@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { problemMediaType, requestBytesMax } from "@capstan/proto";
 import { checkHost } from "../auth/origin.ts";
 import type { Site } from "../auth/site.ts";
+import { PeerFinder, type ProxyTrust } from "./peer.ts";
 import { problemOf } from "./problem.ts";
 import { sendProblem, type Rim } from "./problem.filter.ts";
 import { keepRaw } from "./raw-body.ts";
@@ -41,8 +42,10 @@ function refuseUnread(error: Error & { readonly code?: string }, socket: Socket)
   );
 }
 
-export function prepareFrontDoor(fastify: FastifyInstance, site: Site, rim: Rim): void {
+export function prepareFrontDoor(fastify: FastifyInstance, site: Site, rim: Rim, trust: ProxyTrust): void {
+  const peers = new PeerFinder(trust);
   fastify.addHook("onRequest", (request, reply, done) => {
+    peers.remember(request.raw);
     void reply.header("x-request-id", request.id);
     void reply.header("x-content-type-options", "nosniff");
     void reply.header("referrer-policy", "no-referrer");

@@ -1,6 +1,6 @@
 // A webhook as it is stored, and where it may come from.
-import { BlockList, isIP } from "node:net";
 import type { CanonicalTrigger, CanonicalWebhook } from "@capstan/proto";
+import { Networks } from "../http/networks.ts";
 
 /** Its own part of a trigger's stored text. */
 export function webhookOf(spec: string): CanonicalWebhook {
@@ -10,13 +10,5 @@ export function webhookOf(spec: string): CanonicalWebhook {
 }
 
 /** True for an address in one of the networks; without any, for all. */
-export function comesFrom(networks: readonly string[] | undefined, address: string): boolean {
-  if (networks === undefined) return true;
-  const list = new BlockList();
-  for (const network of networks) {
-    const [base = "", length] = network.split("/");
-    list.addSubnet(base, Number(length), isIP(base) === 6 ? "ipv6" : "ipv4");
-  }
-  const family = isIP(address);
-  return family !== 0 && list.check(address, family === 6 ? "ipv6" : "ipv4");
-}
+export const comesFrom = (networks: readonly string[] | undefined, address: string): boolean =>
+  networks === undefined || new Networks(networks).holds(address);

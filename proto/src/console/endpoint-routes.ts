@@ -1,6 +1,7 @@
 // Routes of endpoints: a part of the table of `routes.ts`. Their addresses may hold what is not for everybody, so that
 // reading them takes what changing them takes.
 import {
+  changeEndpointBodySchema,
   createEndpointBodySchema,
   endpointSchema,
   endpointSecretSchema,
@@ -43,6 +44,18 @@ export const endpointRoutes = {
     response: endpointSchema,
     etag: "settings",
     errors: ["reauth_required"],
+  },
+  endpointChange: {
+    method: "PATCH",
+    path: E,
+    summary: "Change an endpoint; what is left out stays, its secret too",
+    permission,
+    idempotency: "yes",
+    body: changeEndpointBodySchema,
+    response: endpointSchema,
+    etag: "settings",
+    precondition: "required",
+    errors: ["reauth_required", "egress_denied"],
   },
   endpointDelete: {
     method: "DELETE",

@@ -33,7 +33,15 @@ export * from "./limit.ts";
 export * from "./variable.ts";
 export * from "./live.ts";
 export * from "./delivery.ts";
-export { endpointEvents, type EndpointEvent, type EndpointView, type MessageView } from "./endpoint.ts";
+export {
+  endpointEvents,
+  endpointFormats,
+  type ChangeEndpointBody,
+  type EndpointEvent,
+  type EndpointFormat,
+  type EndpointView,
+  type MessageView,
+} from "./endpoint.ts";
 export {
   type DeliveryDetail,
   type DeliveryView,

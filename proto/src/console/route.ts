@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { ErrorCode } from "../error/catalogue.ts";
 import type { RoutePermission } from "../permissions.ts";
 
-export type RouteMethod = "GET" | "POST" | "PUT" | "DELETE";
+export type RouteMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export interface Route {
   readonly method: RouteMethod;

@@ -25,6 +25,7 @@ import type { ColdReads } from "../cold-reads.ts";
 import { JoinTokenEntity } from "../entity/join-token.entity.ts";
 import { PoolEntity } from "../entity/pool.entity.ts";
 import { inTransaction, withProject } from "../pool.ts";
+import { moveAgentState } from "./agent-state.ts";
 import {
   agentColumns,
   agentTables,
@@ -338,13 +339,8 @@ export class PgAgentStore implements AgentStore {
     };
   }
 
-  async moveState(projectId: string, agentId: string, from: readonly string[], to: string): Promise<boolean> {
-    const { rowCount } = await this.within(
-      projectId,
-      "UPDATE agents SET state = $4 WHERE project_id = $1 AND id = $2 AND state = ANY ($3::text[])",
-      [projectId, agentId, from, to],
-    );
-    return rowCount === 1;
+  moveState(projectId: string, agentId: string, from: readonly string[], to: string): Promise<boolean> {
+    return moveAgentState(this.api, { projectId, agentId }, from, to);
   }
 
   async states(

@@ -1,5 +1,5 @@
 // Backfills in PostgreSQL: asked for by the request role, worked off by the engine's, which sees all projects.
-import { idFromUuid, type BackfillRunOutcome, type BackfillState } from "@capstan/proto";
+import { idFromUuid, type BackfillRunOutcome, type BackfillState, type JsonObject } from "@capstan/proto";
 import type pg from "pg";
 import type {
   BackfillDecision,
@@ -28,6 +28,7 @@ import {
   type StartRow,
 } from "./backfill-rows.ts";
 import { once } from "./once.ts";
+import { tellEndpoints } from "./tell-endpoints.ts";
 
 /** How long a look is good for where no run's end is heard of. */
 const lookAgainMs = 1_000;
@@ -399,5 +400,22 @@ async function write(
       isAtRest,
     ],
   );
+  if (isOver) await tellEnd(client, projectId, id);
   return starts.map(({ runId, body }) => ({ projectId, runId, position: -1, kind: "backfill_start", body }));
+}
+
+async function tellEnd(client: pg.PoolClient, projectId: string, id: string): Promise<void> {
+  const { rows } = await client.query<{ workflow: string; state: string; counts: JsonObject }>(
+    `SELECT w.name AS workflow, b.state, jsonb_build_object('total', b.total, 'succeeded', b.succeeded, 'failed', b.failed,
+              'cancelled', b.cancelled, 'skipped', b.skipped) AS counts
+       FROM backfills b JOIN workflows w ON w.project_id = b.project_id AND w.id = b.workflow_id
+      WHERE b.project_id = $1 AND b.id = $2`,
+    [projectId, id],
+  );
+  const [row] = rows;
+  if (row === undefined) return;
+  const { workflow, state, counts } = row;
+  const backfill = { id: idFromUuid("bf", id), workflow, state, ...counts };
+  const subject = `backfills/${backfill.id}`;
+  await tellEndpoints(client, projectId, { type: "backfill.finished", subject, workflow, data: { backfill } });
 }

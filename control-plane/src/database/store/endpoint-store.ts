@@ -1,5 +1,6 @@
 // Endpoints in PostgreSQL. What is sent to them is found by the loops of all replicas; their secrets only by requests' role.
-import type { EndpointEvent, JsonObject, JsonValue } from "@capstan/proto";
+import { isDeepStrictEqual } from "node:util";
+import type { ChangeEndpointBody, EndpointEvent, EndpointFormat, JsonObject, JsonValue } from "@capstan/proto";
 import type pg from "pg";
 import type {
   ClaimedMessage,
@@ -27,6 +28,7 @@ interface EndpointRow {
   readonly description: string;
   readonly types: EndpointEvent[];
   readonly workflows: string[] | null;
+  readonly format: EndpointFormat;
   readonly reason: string | null;
   readonly failing: boolean;
   readonly created: string;
@@ -46,7 +48,7 @@ interface MessageRow {
 /** After so long without a success an endpoint is switched off. */
 const failingMax = "5 days";
 
-const columns = `id, url, description, types, workflows, disabled ->> 'reason' AS reason, failing_since IS NOT NULL AS failing,
+const columns = `id, url, description, types, workflows, format, disabled ->> 'reason' AS reason, failing_since IS NOT NULL AS failing,
   ${iso("created_at")} AS created, created_by`;
 const endpointOf = (row: EndpointRow): EndpointRecord => ({
   id: row.id,
@@ -54,6 +56,7 @@ const endpointOf = (row: EndpointRow): EndpointRecord => ({
   description: row.description,
   types: row.types,
   workflows: row.workflows ?? undefined,
+  format: row.format,
   disabledReason: row.reason ?? undefined,
   isFailing: row.failing,
   createdAt: row.created,
@@ -86,12 +89,12 @@ export class PgEndpointStore implements EndpointStore {
   ): Promise<Once<{ id: string; secretId: string }>> {
     return withProject(this.api, projectId, (client) =>
       once(client, projectId, key, async () => {
-        const { id, url, description, types, workflows, actor, secret } = endpoint;
+        const { id, url, description, types, workflows, format, actor, secret } = endpoint;
         await listenToLog(client);
         await client.query(
           `INSERT INTO endpoints (project_id, id, url, description, types, workflows, format, created_by)
-           VALUES ($1, $2, $3, $4, $5, $6, 'standard', $7)`,
-          [projectId, id, url, description, [...types], workflows === undefined ? null : [...workflows], actor],
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+          [projectId, id, url, description, [...types], workflows === undefined ? null : [...workflows], format, actor],
         );
         await addSecret(client, projectId, id, secret);
         const detail = { created: true, host: new URL(url).host, types: [...types] };
@@ -99,6 +102,57 @@ export class PgEndpointStore implements EndpointStore {
         return { id, secretId: secret.id };
       }),
     );
+  }
+
+  change(
+    projectId: string,
+    id: string,
+    { body, actor }: { readonly body: ChangeEndpointBody; readonly actor: string },
+    check: CheckEdition<EndpointRecord>,
+  ): Promise<EndpointRecord | undefined> {
+    return withProject(this.api, projectId, async (client) => {
+      // Before the row, as a start of listening takes them: two who wait for each other would wait for ever.
+      if (body.enabled === true) await listenToLog(client);
+      const current = await locked(client, projectId, id);
+      if (current === undefined) return undefined;
+      const { enabled = current.disabledReason === undefined, ...given } = body;
+      const wanted = {
+        url: given.url ?? current.url,
+        description: given.description ?? current.description,
+        types: given.types === undefined ? current.types : [...new Set(given.types)],
+        workflows: given.workflows === undefined ? current.workflows : (given.workflows ?? undefined),
+        format: given.format ?? current.format,
+      };
+      const { url, description, types, workflows, format } = current;
+      const isSame = isDeepStrictEqual(wanted, { url, description, types, workflows, format });
+      if (isSame && enabled === (current.disabledReason === undefined)) return current;
+      check(current);
+      await client.query(
+        `UPDATE endpoints SET url = $3, description = $4, types = $5, workflows = $6, format = $7,
+           failing_since = CASE WHEN $8 AND disabled IS NOT NULL OR url <> $3 THEN NULL ELSE failing_since END,
+           disabled = CASE WHEN NOT $8 THEN coalesce(disabled, jsonb_build_object('actor', $9::text, 'reason', 'switched off by ' || $9)) END
+          WHERE project_id = $1 AND id = $2`,
+        [
+          projectId,
+          id,
+          wanted.url,
+          wanted.description,
+          wanted.types,
+          wanted.workflows ?? null,
+          wanted.format,
+          enabled,
+          actor,
+        ],
+      );
+      const detail = {
+        host: new URL(wanted.url).host,
+        types: [...wanted.types],
+        enabled,
+        changed: Object.keys(body).toSorted(),
+      };
+      await appendAudit(client, projectId, { actor, action: "webhooks:write", subject: id, detail });
+      return locked(client, projectId, id);
+    });
   }
 
   remove(projectId: string, id: string, actor: string, check: CheckEdition<EndpointRecord>): Promise<boolean> {
@@ -230,6 +284,8 @@ export class PgEndpointStore implements EndpointStore {
       id: string;
       endpoint_id: string;
       url: string;
+      format: EndpointFormat;
+      subject: string;
       payload: JsonObject;
       attempts: number;
     }>(statement("claim-messages", [limit, ofOne, [...except]]));
@@ -238,6 +294,8 @@ export class PgEndpointStore implements EndpointStore {
       id: row.id,
       endpointId: row.endpoint_id,
       url: row.url,
+      format: row.format,
+      subject: row.subject,
       payload: row.payload,
       attempt: row.attempts,
     }));

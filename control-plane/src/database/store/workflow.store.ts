@@ -6,6 +6,7 @@ import { appendAudit } from "./audit-append.ts";
 import { editionColumns, editionOf, fromVersions, oneDeploy, type EditionColumns } from "./edition-rows.ts";
 import { retireOne, retireWorkflows } from "./retire.ts";
 import { syncSchedules } from "./schedule-store.ts";
+import { tellEndpoints } from "./tell-endpoints.ts";
 import { syncTriggers } from "./trigger-sync.ts";
 import type {
   DeployOutcome,
@@ -197,6 +198,15 @@ export class PgWorkflowStore implements WorkflowStore {
           ...(deploy.pruned.length === 0 ? {} : { pruned: [...deploy.pruned] }),
         },
       });
+      for (const { workflow, version, digest, result } of answer.workflows) {
+        if (result === "unchanged") continue;
+        await tellEndpoints(client, projectId, {
+          type: "workflow.deployed",
+          subject: `workflows/${workflow}`,
+          workflow,
+          data: { workflow, version, digest, actor: deploy.actor, message: deploy.message ?? null },
+        });
+      }
       return { kind: "deployed", createdMs, ...answer };
     });
   }
