@@ -3,7 +3,6 @@
 import type { Command } from "commander";
 
 const lines: Readonly<Record<string, string>> = {
-  init: "init pipelines",
   "agents list": "agents list --pool onprem",
   "backfills list": "backfills list --workflow report",
   "backfills show": "backfills show bf_01k3… --failed",

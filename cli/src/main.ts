@@ -17,7 +17,7 @@ import { registerDev } from "./command/dev.ts";
 import { registerDiff } from "./command/diff.ts";
 import { registerDoctor } from "./command/doctor.ts";
 import { registerExplain } from "./command/explain.ts";
-import { registerInit } from "./command/init.ts";
+import { registerInit, registerNew } from "./command/init.ts";
 import { registerLimits } from "./command/limits.ts";
 import { registerVars } from "./command/vars.ts";
 import { registerSchedules } from "./command/schedules.ts";
@@ -81,6 +81,7 @@ export function makeProgram(): Command {
   const registrations = [
     registerDev,
     registerInit,
+    registerNew,
     registerValidate,
     registerBackfills,
     registerBuild,

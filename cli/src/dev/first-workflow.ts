@@ -20,10 +20,11 @@ const measureInShell = `    run: |
 /** The workflow that a new folder begins with: two tasks, a value between them, the second in Python where there is some. */
 export const helloWorkflow = (
   hasPython: boolean,
+  name = "hello",
 ): string => `# yaml-language-server: $schema=../.capstan/schema/workflow-v1.json
 # Two tasks. The value travels by outputs, and the reference to it is what puts the second after the first.
 version: 1
-name: hello
+name: ${name}
 title: Say hello, and measure it
 inputs:
   name: { type: string, default: world, maxLength: 60 }
