@@ -265,7 +265,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const variables = new PgVariableStore(pools.api);
   const eventLog = new PgEventLog(pools.engine);
   const operationStore = new PgOperationStore(pools.api, pools.engine);
-  const operating = operationLoop({ store: operationStore, runs, again, log: dispatchLog });
+  const operating = operationLoop({ store: operationStore, runs, again, isUnavailable, log: dispatchLog });
   if (config.roles.has("loops")) loops.push(operating);
   const queue = new QueueService(runStore, picture, limitStore);
   const reader = new EventReader(eventLog, signals, log);

@@ -25,7 +25,7 @@ import { isSettled, taskAt, type Run } from "../engine/snapshot.ts";
 import type { RunGroup } from "../engine/concurrency.ts";
 import { addToBatch, emptyBatch, type BatchRows, type GroupJoin } from "./batch.ts";
 import type { Commit, StartOutcome, StartRun } from "./commit.ts";
-import type { CommitLoopOptions, CommitLoopParts, CommitStatus } from "./commit-parts.ts";
+import { toldOf, type CommitLoopOptions, type CommitLoopParts, type CommitStatus } from "./commit-parts.ts";
 import { entryOf, noHolds, type Decided } from "./decided.ts";
 import { placeReady } from "./direct-offer.ts";
 import { askGroup, groupedOf, refuseStart } from "./grouped-runs.ts";
@@ -436,11 +436,7 @@ export class CommitLoop implements Commit {
       this.cache.drop(one.after.id);
       for (const slot of one.slots) this.parts.sessions.giveBack(slot);
     }
-    const told = unavailable
-      ? new AppError("unavailable", "the database cannot be reached; whether this took effect is not known", {
-          cause: error,
-        })
-      : error;
+    const told = toldOf(error, unavailable);
     for (const pending of pendings) {
       if (pending.runId !== "") this.cache.drop(pending.runId);
       rejectAll(pending, told);

@@ -1,4 +1,5 @@
 // What the commit loop is made of, and what it says of itself.
+import { AppError } from "@capstan/proto";
 import type { Logger } from "pino";
 import type { Backlog } from "../dispatch/backlog.ts";
 import type { DatabaseClock } from "../dispatch/database-clock.ts";
@@ -41,3 +42,20 @@ export interface CommitStatus {
   readonly refused: number;
   readonly errors: number;
 }
+
+/** What those who wait for a statement are told of its failure; a bug stays what it is. */
+export function toldOf(error: unknown, isUnavailable: boolean): unknown {
+  if (isUnavailable)
+    return new AppError("unavailable", "the database cannot be reached; whether this took effect is not known", {
+      cause: error,
+    });
+  if (isRolledBack(error))
+    return new AppError("unavailable", "the database ended this for another change; nothing took effect, try again", {
+      cause: error,
+    });
+  return error;
+}
+
+/** 40001, 40P01 and their like: the database chose this statement as the one to end, and the next try may be through. */
+const isRolledBack = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && typeof error.code === "string" && error.code.startsWith("40");

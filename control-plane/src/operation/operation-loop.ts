@@ -3,6 +3,7 @@
 import type { Logger } from "pino";
 import { AppError, errorEntry, idFromUuid, type Role } from "@capstan/proto";
 import { Loop } from "../dispatch/loop.ts";
+import { realScheduler, type Scheduler } from "../dispatch/scheduler.ts";
 import { requestHash } from "../http/request-hash.ts";
 import type { ProjectScope } from "../http/request-context.ts";
 import type { RunService } from "../run/run.service.ts";
@@ -16,11 +17,15 @@ export interface OperationParts {
   readonly store: OperationStore;
   readonly runs: Pick<RunService, "cancel">;
   readonly again: Pick<AgainService, "retry" | "rerun">;
+  /** True for errors that mean "the database cannot be reached now". */
+  readonly isUnavailable: (error: unknown) => boolean;
   readonly log: Logger;
+  readonly scheduler?: Scheduler;
 }
 
 export const operationLoop = (parts: OperationParts): Loop =>
   new Loop({
+    scheduler: parts.scheduler ?? realScheduler,
     name: "operations",
     everyMs: 1_000,
     log: parts.log,
@@ -43,6 +48,7 @@ async function outcomeOf(parts: OperationParts, run: ClaimedRun): Promise<RunOut
       if (errorEntry(error.code)?.retryable === true) return undefined;
       return { run, outcome: "refused", code: error.code, detail: error.message };
     }
+    if (parts.isUnavailable(error)) return undefined;
     parts.log.error({ err: error, operation: run.operationId, run: run.runId }, "operation failed on a run");
     return { run, outcome: "refused", code: "internal", detail: "an error of the server; its log says more" };
   }

@@ -75,10 +75,13 @@ export class ScheduleRounds {
     );
     const { overlap = "allow" } = spec.schedule;
     let earlier = row.isGoing ? row.lastRunId : undefined;
+    // What an earlier tick was to cancel is cancelled by this one too: that one may never begin.
+    let cancels: readonly string[] = row.isGoing ? row.lastCancels : [];
     const asked = starts.map((tick): AskedStart => {
       const runId = this.parts.newId();
       const before = earlier;
       earlier = runId;
+      if (before !== undefined) cancels = [...cancels, before];
       return {
         runId,
         body: {
@@ -89,7 +92,7 @@ export class ScheduleRounds {
           digest: row.digest,
           ...tick,
           ...(before === undefined || overlap !== "queue" ? {} : { after: before }),
-          ...(before === undefined || overlap !== "cancelRunning" ? {} : { cancels: before }),
+          ...(before === undefined || overlap !== "cancelRunning" ? {} : { cancels }),
         },
       };
     });

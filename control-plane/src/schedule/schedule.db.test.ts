@@ -219,6 +219,24 @@ test("while a run of the schedule goes on, the next is skipped, waits for its en
   expect((await runsOf(replaced)).map(({ state }) => state)).toEqual(["cancelled", "running"]);
 });
 
+test("a tick that takes the place of one that never began cancels what that one was to cancel", async () => {
+  const [one, dying] = [await replica(), await replica(() => true)];
+  const { name } = await deploy(
+    `triggers: [{ schedule: { cron: "0 0 * * *", overlap: cancelRunning } }]\n${waitsForever}`,
+  );
+  await todayIsDue(name);
+  await one.tick();
+  for (const next of [dying, one]) {
+    await todayIsDue(name);
+    await next.tick();
+  }
+  expect((await runsOf(name)).map(({ state }) => state)).toEqual(["cancelled", "running"]);
+  expect(await missesOf(name)).toEqual(["replaced"]);
+  await startsAreDue();
+  await one.fire();
+  expect(await runsOf(name)).toHaveLength(2);
+});
+
 test("a deploy keeps the next tick of a schedule that is as it was, and takes away one that has gone", async () => {
   const server = await serverFixture(await cloneDatabase());
   try {

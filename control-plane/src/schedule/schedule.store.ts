@@ -17,6 +17,8 @@ export interface DueScheduleRow {
   readonly isPaused: boolean;
   readonly isWorkflowPaused: boolean;
   readonly lastRunId: string | undefined;
+  /** Where the run of its last tick is still to be made: the runs that are cancelled for it. */
+  readonly lastCancels: readonly string[];
   readonly isGoing: boolean;
   readonly waiting: number;
 }
@@ -38,8 +40,8 @@ export type StartBody = {
   readonly windowStartMs: number;
   /** It waits for the end of this run. */
   readonly after?: string;
-  /** This run is cancelled for it. */
-  readonly cancels?: string;
+  /** These runs are cancelled for it. */
+  readonly cancels?: readonly string[];
 };
 
 export interface DecidedSchedule extends Pick<TickDecision, "missed" | "nextTickMs" | "nextDueMs"> {

@@ -54,7 +54,7 @@ export class TickStarter {
     const before = await this.early.prepare({ edition, runId, tick: body });
     const asked = askedByTick(edition, trigger, { kind: "schedule", tick: body, before });
     const frozen = await frozenChildren(this.editions, project, edition.document);
-    if (body.cancels !== undefined) await this.cancel(timer, body, body.cancels);
+    for (const earlier of body.cancels ?? []) await this.cancel(timer, body, earlier);
     const outcome = await this.commit.start({
       edition,
       ...asked,

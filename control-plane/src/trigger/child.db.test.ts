@@ -75,6 +75,13 @@ test("a child that is asked for twice, by two replicas or after a crash, is made
   expect((await startChild(parent)).kind).toBe("unclaimed");
 });
 
+test("a start that comes late takes no row away that asks for the next child of the same task", async () => {
+  const parent = await parentWithTimer();
+  const late = { ...parent, childId: "00000000-0000-7000-8000-000000000001" };
+  expect((await startChild(late)).kind).toBe("unclaimed");
+  expect((await startChild(parent)).kind).toBe("started");
+});
+
 test("a child that is asked for twice is not refused by the place in its group that it takes itself", async () => {
   for (const onLimit of ["skip", "queue"] as const) {
     const edition = deployNap({ concurrency: { limit: 1, onLimit, maxQueued: 0 } });

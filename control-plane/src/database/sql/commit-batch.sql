@@ -16,7 +16,8 @@
 --      alone reads are not MATERIALIZED: that would be one more copy of each.
 --  B6. A live attempt is a row of live_attempts; its end moves it to attempts, which is written once.
 --  B7. What an attempt takes of limits is taken under their locks (limit-lock.sql) and freed by the batch that ends it.
---  B8. A start with a claim deletes the row that asked for it; where another has deleted it, the run is not made.
+--  B8. A start with a claim deletes the row that asked for it; where another has deleted it, or where it asks for another
+--      run by now (the next child of the same task), the run is not made.
 --  B9. A number that was reserved is the run's; the others of the batch are counted on from the workflow's row.
 --  B10. A key of the cache is freed by the batch that ends its holder; who waits for it is told by a row in the same one.
 WITH
@@ -68,6 +69,7 @@ claimed AS (
   DELETE FROM timers x USING start n
   WHERE n.cw IS NOT NULL AND n.r NOT IN (SELECT r FROM refused)
     AND x.project_id = n.p AND x.run_id = n.cw AND x.position = n.co AND x.kind = n.ck
+    AND coalesce(x.body ->> 'runId', n.r::text) = n.r::text
   RETURNING n.r AS r
 ),
 --{/}

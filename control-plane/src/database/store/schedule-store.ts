@@ -31,6 +31,7 @@ interface DueRow {
   readonly paused: boolean;
   readonly workflow_paused: boolean;
   readonly last_run_id: string | null;
+  readonly last_cancels: readonly string[] | null;
   readonly going: boolean;
   readonly waiting: number;
   readonly now_ms: number;
@@ -60,6 +61,7 @@ const dueRow = (row: DueRow): DueScheduleRow => ({
   isPaused: row.paused,
   isWorkflowPaused: row.workflow_paused,
   lastRunId: row.last_run_id ?? undefined,
+  lastCancels: row.last_cancels ?? [],
   isGoing: row.going,
   waiting: row.waiting,
 });
