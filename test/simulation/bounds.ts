@@ -66,6 +66,9 @@ export class Bounds {
     }
     for (const { runId } of database.admissibleRuns(1000)) waits("I11", `run ${runId} may go on`);
     for (const event of database.events) if (!event.told) waits("I15", `event ${event.id} was not told`);
+    for (const { workflow, trigger, dueMs = Infinity, isGone } of database.schedules.all)
+      if (!isGone && dueMs <= nowMs) waits("I6", `tick of ${workflow}.${trigger}, due ${dueMs}, is due`);
+    if (database.triggers.isBehind) waits("I15", `the end of run ${database.triggers.next} was not read`);
     this.since = since;
   }
 }

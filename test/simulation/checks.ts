@@ -16,6 +16,7 @@ import { laneOf } from "../../control-plane/src/commit/lane.ts";
 import type { HistoryItem } from "../../control-plane/src/engine/event.ts";
 import type { Run } from "../../control-plane/src/engine/snapshot.ts";
 import type { ReportingSession } from "../../control-plane/src/result/report.service.ts";
+import type { AutomationChecks } from "./automation-checks.ts";
 import { joinSays } from "./final-check.ts";
 import type { Execution, Ledger } from "./ledger.ts";
 import { planTaskOf } from "./places.ts";
@@ -32,6 +33,8 @@ interface Report {
 
 /** A jump of the database's clock and the wait for a commit, both between a decision and its row. */
 const clockAgeMs = 30_000;
+/** Longer than any statement takes. */
+const underWayMs = 20_000;
 const reported: ReadonlySet<string> = new Set(["succeeded", "failed", "timed_out", "cancelled", "rejected"]);
 
 export class Checks implements WriteWatcher {
@@ -48,11 +51,21 @@ export class Checks implements WriteWatcher {
   private readonly progress = new Map<string, number>();
   readonly stoppedTasks = new Set<string>();
   readonly markedTasks = new Set<string>();
-  private readonly hurriedTasks = new Set<string>();
+  /** How many have asked not to wait for a next try, and may still be heard. */
+  private readonly hurriedTasks = new Map<string, number>();
   private readonly pools: ReadonlyMap<string, string>;
+  /** Where there is anything that runs by itself. */
+  private readonly automation: AutomationChecks | undefined;
 
-  constructor(world: World, database: SimDatabase, ledger: Ledger, pools: ReadonlyMap<string, string>) {
+  constructor(
+    world: World,
+    database: SimDatabase,
+    ledger: Ledger,
+    pools: ReadonlyMap<string, string>,
+    automation: AutomationChecks | undefined,
+  ) {
     this.pools = pools;
+    this.automation = automation;
     this.world = world;
     this.database = database;
     this.ledger = ledger;
@@ -92,13 +105,17 @@ export class Checks implements WriteWatcher {
     this.cancelled = new Set(
       this.made.map((row) => row.r).filter((id) => this.database.runs.get(id)?.cancel !== undefined),
     );
-    for (const row of rows.starts as StartRow[])
-      if (accepted.has(row.r)) this.checkHistory(row.r, 0, 1, row.it.length, row.es);
+    for (const row of rows.starts as StartRow[]) {
+      if (!accepted.has(row.r)) continue;
+      this.checkHistory(row.r, 0, 1, row.it.length, row.es);
+      this.automation?.onMade(row);
+    }
     for (const row of rows.advances as AdvanceRow[]) {
       const run = this.database.runs.get(row.r);
       if (run === undefined || !accepted.has(row.r)) continue;
       this.checkHistory(row.r, run.eventSeq, row.fs, row.it?.length ?? 0, row.es);
       this.checkRun(run, row);
+      this.automation?.beforeAdvance(run, row);
       this.checkProgress(row.it ?? []);
     }
     for (const row of rows.tasks as TaskRow[]) if (accepted.has(row.r)) this.checkTask(row, rows);
@@ -109,6 +126,7 @@ export class Checks implements WriteWatcher {
     for (const runId of accepted) {
       const run = this.database.runs.get(runId);
       if (run !== undefined) checkRows(this.world, this.database, run);
+      this.automation?.afterWrite(runId);
     }
     if (this.database.holds.size + this.database.groups.size > 0) checkLimits(this.world, this.database);
     for (const row of this.made) if (accepted.has(row.r)) this.checkMade(row);
@@ -149,7 +167,14 @@ export class Checks implements WriteWatcher {
 
   /** Somebody does not want to wait for the next try. */
   onRetryAsked(runId: string, position: number): void {
-    this.hurriedTasks.add(`${runId} ${position}`);
+    const key = `${runId} ${position}`;
+    this.hurriedTasks.set(key, (this.hurriedTasks.get(key) ?? 0) + 1);
+  }
+
+  /** What was asked for is decided; a statement that was under way may come a little later. */
+  onRetryAnswered(runId: string, position: number): void {
+    const key = `${runId} ${position}`;
+    this.world.after(underWayMs, () => this.hurriedTasks.set(key, (this.hurriedTasks.get(key) ?? 1) - 1));
   }
 
   /** I14: numbers of events have no gap. */
@@ -192,7 +217,7 @@ export class Checks implements WriteWatcher {
     if (row.c?.stopping === "timeout" && before.c?.stopping === undefined) this.checkStopped(row, before);
     if (row.e < before.e) this.world.violate("I4", `the epoch of task run ${row.r} ${row.o} went back`);
     // I12, I13: the wait before another try is over when it is made ready.
-    const isHurried = this.hurriedTasks.has(`${row.r} ${row.o}`);
+    const isHurried = (this.hurriedTasks.get(`${row.r} ${row.o}`) ?? 0) > 0;
     if (
       before.s === "retrying" &&
       !isHurried &&
@@ -282,6 +307,7 @@ export class Checks implements WriteWatcher {
 
   /** I10, I11: what a task needs before it may run. */
   private onStart(execution: Execution): void {
+    this.automation?.onStart(execution);
     const run = this.database.runs.get(execution.runId);
     if (run === undefined) return this.world.violate("I9", `run ${execution.runId} is executed and does not exist`);
     const position = run.plan.positionOf.get(execution.taskKey);

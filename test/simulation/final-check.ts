@@ -161,7 +161,8 @@ function checkAttempts(
   const won = attempts.filter((attempt) => attempt.state === "succeeded");
   if (won.length > 1) world.violate("I2", `${where} has ${won.length} successful attempts`);
   const [winner] = won;
-  if (task.s === "succeeded" && !controlPlaneActions.has(planTask.executor)) {
+  const isCached = task.c?.flags?.cached !== undefined;
+  if (task.s === "succeeded" && !controlPlaneActions.has(planTask.executor) && !isCached) {
     const execution = winner === undefined ? undefined : ledger.of(winner.id);
     if (execution?.outcome !== "succeeded") world.violate("I2", `${where} succeeded, and no program of it did`);
     const declared = planTask.task.outputs !== undefined;
@@ -230,6 +231,8 @@ const childEndsMs = 400_000;
 /** A child is what its parent's task says, and ends with it. */
 function checkChildren(world: World, database: SimDatabase, run: StoredRun, task: StoredTask): void {
   const children = [...database.runs.values()].filter((one) => {
+    // A child that somebody ran again by hand is nobody's.
+    if (one.origin !== undefined) return false;
     const parent = one.trigger["parent"] as { runId?: string; position?: number } | undefined;
     return parent?.runId === run.id && parent.position === task.o;
   });
@@ -278,7 +281,7 @@ function checkHooks(world: World, run: StoredRun): void {
   for (const planTask of run.plan.tasks.slice(run.plan.graphSize)) {
     const isWanted =
       planTask.hook !== undefined &&
-      wanted[run.state]?.includes(planTask.hook) === true &&
+      (wanted[run.state]?.includes(planTask.hook) === true || (planTask.hook === "onLate" && run.late !== undefined)) &&
       // A run that never began is told of its end alone.
       (planTask.hook !== "onStart" || run.startedMs !== undefined);
     const isMade = run.tasks[planTask.position] !== undefined;

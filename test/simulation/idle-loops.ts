@@ -8,7 +8,17 @@ import type { SimDatabase } from "./sim-database.ts";
 import type { World } from "./world.ts";
 
 /** What a loop looks for. */
-export const lookKinds = ["lanes", "leases", "timers", "admission", "events", "deadlines"] as const;
+export const lookKinds = [
+  "lanes",
+  "leases",
+  "timers",
+  "admission",
+  "events",
+  "deadlines",
+  "schedules",
+  "relay",
+  "operations",
+] as const;
 export type LookKind = (typeof lookKinds)[number];
 
 interface Sleeper {
@@ -97,6 +107,8 @@ export class IdleLoops {
         return database.groups.size > 0 && database.admissibleRuns(1).length > 0;
       case "events":
         return database.events.some((event) => !event.told);
+      case "relay":
+        return database.triggers.isBehind;
       default:
         return this.nextInMs(kind) <= 0;
     }
@@ -107,6 +119,8 @@ export class IdleLoops {
     const { database } = this;
     const nowMs = database.nowMs();
     let next = Number.POSITIVE_INFINITY;
+    if (kind === "schedules") return database.schedules.nextInMs();
+    if (kind === "operations") return database.operations.nextInMs();
     if (kind === "timers") {
       for (const { dueMs } of database.timers.values()) next = Math.min(next, dueMs - nowMs);
     } else if (kind === "deadlines") {

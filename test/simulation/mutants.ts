@@ -2,8 +2,15 @@
 // stale and the run says so. Each must be killed by some seed, or stands here with the reason why nothing can show it.
 import type { Mutant } from "./mutant.ts";
 import { agentMutants } from "./mutants-agent.ts";
+import { automationMutants } from "./mutants-automation.ts";
 import { commitMutants } from "./mutants-commit.ts";
 import { dispatchMutants } from "./mutants-dispatch.ts";
 import { engineMutants } from "./mutants-engine.ts";
 
-export const mutants: readonly Mutant[] = [...commitMutants, ...engineMutants, ...dispatchMutants, ...agentMutants];
+export const mutants: readonly Mutant[] = [
+  ...commitMutants,
+  ...engineMutants,
+  ...dispatchMutants,
+  ...agentMutants,
+  ...automationMutants,
+];

@@ -76,21 +76,24 @@ export class Operators {
         checks.onTaskStopped(run.id, position);
         this.submit(run, task, { kind: "cancel_task", position, actor: "user:ana", reason: "seen" });
       }
-    } else if (code === "retry_backoff" && task.s === "retrying" && random.chance(0.05)) {
+    } else if ((code === "retry_backoff" || code === "limit_reached") && task.s === "retrying" && random.chance(0.15)) {
       checks.onRetryAsked(run.id, position);
-      this.submit(run, task, { kind: "retry_now", position, actor: "user:ana" });
+      this.submit(run, task, { kind: "retry_now", position, actor: "user:ana" }, () =>
+        checks.onRetryAnswered(run.id, position),
+      );
     }
   }
 
-  private submit(run: StoredRun, task: StoredTask, event: RunEvent): void {
+  private submit(run: StoredRun, task: StoredTask, event: RunEvent, answered = (): void => undefined): void {
     const { requests, projectId } = this.parts;
     const key = `${run.id} ${task.o}`;
-    if (this.asked.has(key)) return;
+    if (this.asked.has(key)) return answered();
     this.asked.add(key);
     requests.open++;
     const over = (): void => {
       this.asked.delete(key);
       requests.open--;
+      answered();
     };
     requests.ask<EventOutcome>((replica) => replica.commit?.submit(projectId, run.id, event), over, true);
   }
@@ -139,7 +142,7 @@ export class Operators {
           edition: { projectId, project: "default", ...workflow },
           inputs,
           labels: {},
-          trigger: { kind: "simulation" },
+          trigger: { kind: "simulation", ...(earlier.trigger["vars"] === undefined ? {} : { vars: varsOf(earlier) }) },
           idempotency: { caller: "user", key, requestSha256: key },
           again: {
             origin: { kind: "retry", runId: run.id, name: key, actor: "user:ana", mode, attempt: 2 },

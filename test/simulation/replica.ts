@@ -24,6 +24,8 @@ import { ReportService, type ReportingSession } from "../../control-plane/src/re
 import { ChildStarter } from "../../control-plane/src/trigger/child-starter.ts";
 import { EarlyRuns } from "../../control-plane/src/trigger/early-run.ts";
 import type { WorkflowEditions } from "../../control-plane/src/workflow/editions.ts";
+import { automationOf } from "./automation.ts";
+import { AutomationStores } from "./automation-stores.ts";
 import type { IdleLoops, LookKind } from "./idle-loops.ts";
 import type { Connection } from "./link.ts";
 import { schedulerOf, SimProcess } from "./sim-process.ts";
@@ -39,6 +41,8 @@ export interface ReplicaParts extends Omit<StoreParts, "process"> {
   readonly sessionAgeMs: number;
   readonly project: { readonly projectId: string; readonly poolId: string };
   readonly editions: WorkflowEditions;
+  /** Whether what asks for runs by itself, the cache, variables and operations are there. */
+  readonly isAutomated: boolean;
   /** Items of reports that are being applied, so that a check can tell by whom a row was moved. */
   readonly onReport: (session: ReportingSession, items: readonly ReportItem[]) => void;
 }
@@ -50,6 +54,7 @@ export class Replica {
   /** What the rim uses beside the commit. */
   events: { readonly put: (event: NewEvent) => Promise<unknown>; readonly wake: () => void } | undefined;
   snapshots: Pick<CommitStore, "loadRuns"> | undefined;
+  early: EarlyRuns | undefined;
   private services: SessionServices | undefined;
   private sessions = new Set<AgentSession>();
   private connections = new Set<Connection>();
@@ -84,10 +89,9 @@ export class Replica {
       { store: stores, commit, sessions: registry, backlog, log },
       { scheduler: looks("lanes", () => backlog.all().length > 0) },
     );
-    // No simulated workflow reads variables or asks for its number before it is made.
-    const never = (): Promise<never> => Promise.reject(new Error("not simulated"));
+    const more = new AutomationStores({ ...parts, process });
     const early = new EarlyRuns({
-      store: { variables: never, reserveNumbers: never },
+      store: more.early,
       nowMs: () => clock.nowMs(),
       newId: parts.newId,
       publicUrl: () => "http://127.0.0.1:7420",
@@ -96,6 +100,11 @@ export class Replica {
     const telling = tellLoop(stores, signals, log, looks("events"));
     this.events = { put: (event) => stores.put(parts.project.projectId, event), wake: () => telling.wake() };
     this.snapshots = stores;
+    this.early = early;
+    const { newId, editions } = parts;
+    const automation = parts.isAutomated
+      ? automationOf({ database, commit, snapshots: stores, stores: more, editions, early, signals, newId, log, looks })
+      : { loops: [], special: [] };
     const loops = [
       leaseClockLoop(stores, clock, log, scheduler),
       dispatch.loop,
@@ -109,11 +118,13 @@ export class Replica {
         special: new Map<string, SpecialTimer>([
           ["event:look", (timer) => lookBack(stores, timer)],
           ["child_start", (timer) => children.start(timer)],
+          ...automation.special,
         ]),
       }),
       admissionLoop(stores, commit, signals, log, looks("admission")),
       telling,
       deadlineLoop(stores, commit, log, looks("deadlines")),
+      ...automation.loops,
     ];
     for (const loop of loops) loop.start();
     const inventory = new InventoryService(stores, commit, `replica ${parts.replica}`, (error) =>
@@ -144,6 +155,7 @@ export class Replica {
     this.commit = undefined;
     this.events = undefined;
     this.snapshots = undefined;
+    this.early = undefined;
     for (const connection of this.connections) connection.close("control", 1006);
     this.connections = new Set();
     this.sessions = new Set();

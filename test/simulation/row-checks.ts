@@ -52,7 +52,10 @@ function checkTask(world: World, database: SimDatabase, run: StoredRun, task: St
     case "queued": {
       const backs = code === "dispatch_backoff" && database.timers.has(`${run.id} ${task.o} dispatch_backoff`);
       const held = run.state === "paused" && code === "run_paused";
-      if (!queued && code !== "parked" && !backs && !held) world.violate("I1", `${where} is queued and in no queue`);
+      const { suspension } = task.c ?? {};
+      const asks = suspension?.kind === "cache" && !suspension.held && database.timers.has(`${run.id} ${task.o} cache`);
+      if (!queued && code !== "parked" && !backs && !held && !asks)
+        world.violate("I1", `${where} is queued and in no queue`);
       if (queued && code === "run_paused") world.violate("I1", `${where} is held by a pause and in the queue`);
       break;
     }

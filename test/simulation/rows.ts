@@ -161,6 +161,16 @@ export interface GroupLeftRow {
   readonly r: string;
 }
 
+export interface CacheEndRow {
+  readonly p: string;
+  readonly r: string;
+  readonly o: number;
+  readonly k: string;
+  readonly ou?: JsonObject;
+  readonly tt?: number;
+  readonly rn?: string;
+}
+
 export interface LaneRow {
   readonly p: string;
   readonly l: string;

@@ -19,6 +19,8 @@ export interface Settings {
   readonly unmasked: boolean;
   /** Tasks of every kind, limits and groups; the other worlds have scripts alone. */
   readonly isWide: boolean;
+  /** Schedules, triggers, the cache, variables, marks of lateness and operations besides. */
+  readonly isAutomated: boolean;
   readonly pace: number;
   readonly sessionAgeMs: number;
 }
@@ -29,9 +31,11 @@ export function settingsOf(seed: number, overrides: Overrides = {}): Settings {
   const random = new Random(seed, 1_000_003);
   const unmasked = random.chance(0.1);
   const isLong = random.chance(0.05);
+  // Of its own, so that the other worlds stay as they were.
+  const mayBeAutomated = new Random(seed, 1_000_005).chance(0.22);
   const isSwarm = new Random(seed, 1_000_004).chance(0.35);
   const horizonMs = Math.floor(isLong ? random.between(400_000, 1_200_000) : random.between(60_000, 240_000));
-  return {
+  const settings = {
     seed,
     replicas: 1 + random.int(3),
     agents: 1 + random.int(4),
@@ -50,6 +54,9 @@ export function settingsOf(seed: number, overrides: Overrides = {}): Settings {
     isWide: random.chance(0.6),
     pace: random.pick([1, 2, 3, 4]),
     sessionAgeMs: random.chance(0.3) ? 60_000 : 3_600_000,
-    ...overrides,
   };
+  const isAutomated = settings.isWide && mayBeAutomated;
+  // There runs come of themselves.
+  const runs = isAutomated ? Math.ceil(settings.runs / 2) : settings.runs;
+  return { ...settings, isAutomated, runs, ...overrides };
 }

@@ -5,10 +5,13 @@
 //  S2. A key that is there already is an error of the statement, as in PostgreSQL; here it is a violation besides,
 //      because no decision of the product may ever come to that.
 //  S3. A part of a batch that this file does not know is an error: a new one is added here in the same change.
+import type { RunState } from "@capstan/proto";
 import type { BatchRows } from "../../control-plane/src/commit/batch.ts";
+import type { HistoryItem } from "../../control-plane/src/engine/event.ts";
 import type {
   AdvanceRow,
   AttemptRow,
+  CacheEndRow,
   FreeRow,
   GroupLeftRow,
   GroupRow,
@@ -29,6 +32,7 @@ export interface WriteWatcher {
   afterWrite(accepted: ReadonlySet<string>): void;
 }
 
+const ended = /^run\.(succeeded|failed|cancelled|timed_out)$/;
 const knownParts = [
   "starts",
   "advances",
@@ -43,6 +47,7 @@ const knownParts = [
   "frees",
   "groups",
   "groupsLeft",
+  "cacheEnds",
   "kinds",
   // For the loop of timers, which is woken by it; not written.
   "isDue",
@@ -129,8 +134,7 @@ export class SimDatabase extends SimReads {
     const started: StartRow[] = [];
     for (const start of rows.starts as StartRow[]) {
       if (snapshot.refused.has(start.r)) continue;
-      // B8: of two that claim one row, one deletes it.
-      if (start.cw !== undefined && !this.timers.delete(`${start.cw} ${start.co} ${start.ck}`)) continue;
+      if (start.cw !== undefined && !this.takeClaimed(start)) continue;
       if (start.ke !== undefined) {
         const key = `${start.p} ${start.ca} ${start.ke}`;
         if (this.keys.has(key)) continue;
@@ -141,6 +145,7 @@ export class SimDatabase extends SimReads {
     for (const start of started) accepted.set(start.r, this.makeRun(start));
     const ok = new Set(accepted.keys());
     this.writes++;
+    const cacheEnds = (rows.cacheEnds as CacheEndRow[]).map((row) => ({ row, waiting: this.cache.waiting(row.k) }));
     this.watcher?.beforeWrite(rows, ok, snapshot);
     for (const advance of advances) if (ok.has(advance.r)) this.moveRun(advance);
     for (const row of rows.tasks as TaskRow[]) if (ok.has(row.r)) this.writeTask(row);
@@ -151,6 +156,7 @@ export class SimDatabase extends SimReads {
     for (const row of rows.frees as FreeRow[]) if (ok.has(row.r)) this.freeHolds(row);
     this.writeGroups((rows.groups as GroupRow[]).filter((row) => ok.has(row.r)));
     for (const row of rows.groupsLeft as GroupLeftRow[]) if (ok.has(row.r)) this.groups.delete(row.r);
+    for (const { row, waiting } of cacheEnds) if (ok.has(row.r)) this.cache.end(row, waiting);
     for (const { p, l, po, se } of rows.lanes as LaneRow[]) {
       if (!this.lanes.has(l)) this.lanes.set(l, { projectId: p, laneId: l, poolId: po, ...se });
     }
@@ -158,6 +164,13 @@ export class SimDatabase extends SimReads {
     this.watcher?.afterWrite(ok);
     if (ok.size > 0) this.onChange();
     return accepted;
+  }
+
+  /** B8: of two that claim one row, one deletes it; one that asks for another run by now is nobody's. */
+  private takeClaimed({ r, cw, co, ck }: StartRow): boolean {
+    const key = `${cw} ${co} ${ck}`;
+    const asked = this.timers.get(key)?.body?.["runId"] ?? r;
+    return asked === r && this.timers.delete(key);
   }
 
   private makeRun(row: StartRow): number {
@@ -192,6 +205,7 @@ export class SimDatabase extends SimReads {
       tasks: plan.tasks.map(() => undefined),
       groups: [],
     });
+    this.logEnds(row.r, row.it);
     return number;
   }
 
@@ -209,6 +223,15 @@ export class SimDatabase extends SimReads {
     run.deadlineMs = row.dl ?? run.deadlineMs;
     run.outputs = row.ou;
     run.failure = row.f;
+    this.logEnds(row.r, row.it ?? []);
+  }
+
+  /** What the relay reads of `run_events`. */
+  private logEnds(runId: string, items: readonly HistoryItem[]): void {
+    for (const { type } of items) {
+      const state = ended.exec(type)?.[1];
+      if (state !== undefined) this.triggers.ends.push({ runId, state: state as RunState }); // by the expression
+    }
   }
 
   private writeTask(row: TaskRow): void {

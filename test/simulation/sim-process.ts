@@ -49,9 +49,13 @@ export class SimProcess {
     for (const work of held) this.world.after(0, work);
   }
 
-  /** Work that belongs to the process as it lives now. */
-  bind(work: () => void): () => void {
-    const { generation } = this;
+  /** Which of its lives it is in. */
+  get life(): number {
+    return this.generation;
+  }
+
+  /** Work that belongs to one life of the process, the present one unless said. */
+  bind(work: () => void, generation = this.generation): () => void {
     const bound = (): void => {
       if (generation !== this.generation || !this.isUp) return;
       if (this.isPaused) this.held.push(bound);
@@ -60,8 +64,8 @@ export class SimProcess {
     return bound;
   }
 
-  after(ms: number, work: () => void): () => void {
-    return this.world.after(ms, this.bind(work));
+  after(ms: number, work: () => void, life = this.generation): () => void {
+    return this.world.after(ms, this.bind(work, life));
   }
 }
 
@@ -73,9 +77,13 @@ export const schedulerOf = (
   world: World,
   process: SimProcess,
   options: { readonly random: Random; readonly rate: number; readonly pace: number },
-): Scheduler => ({
-  nowMs: () => world.nowMs * options.rate,
-  endOfTurn: (work) => void process.after(0, work),
-  after: (ms, work) => process.after((ms >= 200 ? ms * options.pace : ms) / options.rate, work),
-  random: () => options.random.next(),
-});
+): Scheduler => {
+  // Somebody may still hold what belonged to an earlier life, and call it: nothing comes of that.
+  const { life } = process;
+  return {
+    nowMs: () => world.nowMs * options.rate,
+    endOfTurn: (work) => void process.after(0, work, life),
+    after: (ms, work) => process.after((ms >= 200 ? ms * options.pace : ms) / options.rate, work, life),
+    random: () => options.random.next(),
+  };
+};

@@ -12,9 +12,18 @@ import type { Renewal } from "../../control-plane/src/dispatch/leases.ts";
 import { limitNameOf, limitRefKey, type LimitRef, type LimitStates } from "../../control-plane/src/engine/limit.ts";
 import type { HeldRow } from "../../control-plane/src/result/inventory.store.ts";
 import type { StoredLive } from "./rows.ts";
+import { SimCache } from "./sim-cache.ts";
+import { SimOperations } from "./sim-operations.ts";
+import { SimSchedules } from "./sim-schedules.ts";
 import { SimTables } from "./sim-tables.ts";
+import { SimTriggers } from "./sim-triggers.ts";
 
 export class SimReads extends SimTables {
+  readonly cache = new SimCache(this);
+  readonly schedules = new SimSchedules(this);
+  readonly triggers = new SimTriggers(this);
+  readonly operations = new SimOperations(this);
+
   /** lanes-with-work.sql */
   lanesWithWork(): WaitingLane[] {
     const found = new Map<string, number>();
@@ -213,6 +222,7 @@ export class SimReads extends SimTables {
     const untold = this.events.filter((event) => !event.told).slice(0, limit);
     for (const event of untold) {
       event.told = true;
+      this.triggers.fireByEvent(event);
       for (const timer of [...this.timers.values()]) {
         if (timer.awaits !== `event:${event.type}`) continue;
         const key = `${timer.runId} ${timer.position} event:${event.id}`;

@@ -52,6 +52,8 @@ export class SimTables {
   /** Concurrency groups, by run. */
   readonly groups = new Map<string, StoredGroup>();
   readonly events: StoredEvent[] = [];
+  /** Variables of the project by name. */
+  readonly variables = new Map<string, string>();
   /** Told of every change that may give a loop something to find. */
   onChange: () => void = () => undefined;
   readonly world: World;

@@ -1,6 +1,8 @@
 // One seed: builds the world, lets it run, heals it, waits until everything has ended, and checks the ends.
 import { uuidFromId, uuidV7, type OfferedAttempt } from "@capstan/proto";
 import { SimAgent } from "./agent.ts";
+import { AutomationChecks } from "./automation-checks.ts";
+import { AutomationUsers } from "./automation-users.ts";
 import { Bounds } from "./bounds.ts";
 import { Checks } from "./checks.ts";
 import { checkEnded, checkFaultless } from "./final-check.ts";
@@ -18,6 +20,7 @@ import { Requests } from "./requests.ts";
 import { Users } from "./users.ts";
 import type { NumberedEdition, WorkflowEditions } from "../../control-plane/src/workflow/editions.ts";
 import { limitsOf, makeWorkflow, programOf, type Deployed } from "./workload.ts";
+import { automated } from "./workload-automation.ts";
 import { World, type Violation } from "./world.ts";
 
 export interface SimulationResult {
@@ -53,13 +56,15 @@ export async function simulate(
   const ledger = new Ledger(world);
   const project = { projectId: newId(), poolId: newId() };
   const pools = new Map([["default", project.poolId]]);
-  const checks = new Checks(world, database, ledger, pools);
+  database.triggers.newId = newId;
+  const automation = settings.isAutomated ? new AutomationChecks(world, database, ledger) : undefined;
+  const checks = new Checks(world, database, ledger, pools, automation);
   database.watcher = checks;
   const weather: Weather = { slowMs: 0, lost: 0, conflict: 0, renewalLost: 0 };
 
   const documents = world.random();
   const zones = settings.agents > 1 ? ["a", "b"] : ["a"];
-  const workflows = Array.from({ length: settings.workflows }, (_, index) =>
+  const plain = Array.from({ length: settings.workflows }, (_, index) =>
     makeWorkflow(documents, index, newId, {
       leasesMs: settings.leasesMs,
       tasksMax: settings.tasksMax,
@@ -68,6 +73,9 @@ export async function simulate(
       workflows: settings.workflows,
     }),
   );
+  const more = settings.isAutomated ? world.random() : undefined;
+  const { horizonMs } = settings;
+  const workflows = more === undefined ? plain : plain.map((one, index) => automated(more, one, { index, horizonMs }));
   for (const [name, limit] of limitsOf(documents)) database.limits.set(name, limit);
   const byDigest = new Map(workflows.map((workflow) => [workflow.digest, workflow]));
 
@@ -91,6 +99,7 @@ export async function simulate(
       sessionAgeMs: settings.sessionAgeMs,
       project,
       editions,
+      isAutomated: settings.isAutomated,
       onReport: (session, items) => checks.onReport(session, items),
     });
   });
@@ -165,6 +174,12 @@ export async function simulate(
   for (const { agent } of places) agent.start();
   users.begin();
   if (settings.isWide) operators.begin();
+  if (automation !== undefined) {
+    const { projectId } = project;
+    const random = world.random();
+    const parts = { world, random, database, workflows, checks: automation, projectId, newId, horizonMs };
+    new AutomationUsers(parts).begin();
+  }
   nemesis.begin();
   new Bounds(world, database, replicas, weather).begin();
 
@@ -175,6 +190,7 @@ export async function simulate(
       if (run.endedMs === undefined) return false;
       for (const task of run.tasks) if (task !== undefined && task.en === undefined) return false;
     }
+    if (database.triggers.isBehind || database.operations.hasOpen) return false;
     return places.every(({ agent }) => agent.heldCount === 0);
   };
   const limitMs = Math.max(...settings.leasesMs) * 1.01 + 15_000 + idleMs;
@@ -189,6 +205,7 @@ export async function simulate(
   if (world.violation === undefined) {
     for (const run of database.runs.values()) checkEnded({ world, database, ledger, checks }, run);
     if (settings.faults === 0) checkFaultless(world, database);
+    automation?.atEnd(settings.faults === 0);
     if (database.live.size > 0) world.violate("I11", `${database.live.size} attempts live after everything has ended`);
     if (database.queue.size > 0) world.violate("I11", `${database.queue.size} rows wait after everything has ended`);
     if (database.timers.size > 0)

@@ -1,6 +1,7 @@
 // People and programs that start and cancel runs. They use their key again when they do not know what became of it, also
 // at another replica, and keep everybody to what was answered.
 import type { StartOutcome } from "../../control-plane/src/commit/commit.ts";
+import type { JsonObject } from "@capstan/proto";
 import type { Checks } from "./checks.ts";
 import type { Random } from "./random.ts";
 import type { Requests } from "./requests.ts";
@@ -49,14 +50,22 @@ export class Users {
     const { projectId } = this.parts;
     const { document, digest, workflowId } = workflow;
     this.parts.requests.ask<StartOutcome>(
-      (replica) =>
-        replica.commit?.start({
-          edition: { projectId, project: "default", workflowId, digest, document },
-          inputs,
-          labels: {},
-          trigger: { kind: "simulation" },
-          ...(key === undefined ? {} : { idempotency: { caller: "user", key, requestSha256: "same" } }),
-        }),
+      (replica) => {
+        const edition = { projectId, project: "default", workflowId, digest, document };
+        const start = (kept: JsonObject) =>
+          replica.commit?.start({
+            edition,
+            inputs,
+            labels: {},
+            trigger: { kind: "simulation", ...kept },
+            ...(key === undefined ? {} : { idempotency: { caller: "user", key, requestSha256: "same" } }),
+          });
+        if (document.vars === undefined) return start({});
+        const { name } = document;
+        return replica.early
+          ?.prepare({ edition: { ...edition, name, number: 1 } })
+          .then(({ kept }) => start({ ...kept }) ?? Promise.reject(new Error("its process is gone")));
+      },
       (outcome) => this.answered(outcome, key, cancels, document.concurrency !== undefined),
       // Without a key nobody can ask again.
       key !== undefined,
