@@ -204,7 +204,7 @@ export async function simulate(
   });
   if (world.violation === undefined) {
     for (const run of database.runs.values()) checkEnded({ world, database, ledger, checks }, run);
-    if (settings.faults === 0) checkFaultless(world, database);
+    if (settings.faults === 0) checkFaultless(world, database, ledger, settings.sessionAgeMs < settings.horizonMs * 3);
     automation?.atEnd(settings.faults === 0);
     if (database.live.size > 0) world.violate("I11", `${database.live.size} attempts live after everything has ended`);
     if (database.queue.size > 0) world.violate("I11", `${database.queue.size} rows wait after everything has ended`);
