@@ -62,6 +62,22 @@ function parseText(text: string, file: string): JsonValue {
   }
 }
 
+/**
+ * `--set /tasks/load/timeout=20m`: a place of the workflow and a value, written as in its file.
+ * @throws usage, and inputs_invalid for a value that is no YAML
+ */
+export function readOverrides(pairs: readonly string[]): NonNullable<RouteBody<"runStart">["overrides"]> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf("=");
+      if (at <= 0 || !pair.startsWith("/"))
+        throw new AppError("usage", `--set ${pair} is not written /tasks/TASK/KEY=VALUE`);
+      const pointer = pair.slice(0, at);
+      return [pointer, parseText(pair.slice(at + 1), `the value of ${pointer}`)];
+    }),
+  ) as NonNullable<RouteBody<"runStart">["overrides"]>; // the same values; the schema of the contract only lacks the word readonly
+}
+
 /** A map of names and values from a file, YAML or JSON; `-` is standard input. @throws file_unreadable inputs_invalid */
 export function readMap(file: string, of: "inputs" | "outputs"): JsonObject {
   const given = parseText(readText(file), file);

@@ -120,6 +120,7 @@ import { RunRequestController } from "./trigger/run-request.controller.ts";
 import { DeployController } from "./workflow/deploy.controller.ts";
 import { DeployService } from "./workflow/deploy.service.ts";
 import { WorkflowEditions } from "./workflow/editions.ts";
+import { RunVersions } from "./workflow/run-versions.ts";
 import { STORE_PATHS, StorePaths } from "./workflow/store-paths.ts";
 import { WorkflowController } from "./workflow/workflow.controller.ts";
 import { WORKFLOW_STORE } from "./workflow/workflow.store.ts";
@@ -202,7 +203,12 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const audit = new PgAudit(pools.api);
   const runs = new RunService(runStore, editions, commit, audit);
   const paths = new StorePaths(config.dataDir);
-  const again = new AgainService({ runs, editions, commit, snapshots: commitStore, paths, audit, early });
+  const picture = new PgAgentPicture(pools.api);
+  const limitStore = new PgLimitStore(pools.api);
+  const variables = new PgVariableStore(pools.api);
+  const deploys = new DeployService(workflowStore, editions, picture, paths, { limits: limitStore, variables });
+  const versions = new RunVersions({ store: workflowStore, editions, deploys, audit });
+  const again = new AgainService({ runs, editions, commit, snapshots: commitStore, paths, audit, early, versions });
   const store = new PgBackfillStore(pools.engine, pools.api);
   const nowMs = (): number => clock.nowMs();
   const schedules = new ScheduleService(scheduleStore, nowMs);
@@ -260,9 +266,6 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
     },
   });
   const { auth } = authSide;
-  const picture = new PgAgentPicture(pools.api);
-  const limitStore = new PgLimitStore(pools.api);
-  const variables = new PgVariableStore(pools.api);
   const eventLog = new PgEventLog(pools.engine);
   const operationStore = new PgOperationStore(pools.api, pools.engine);
   const operating = operationLoop({ store: operationStore, runs, again, isUnavailable, log: dispatchLog });
@@ -384,13 +387,8 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: WORKFLOW_STORE, useValue: workflowStore },
       { provide: STORE_PATHS, useValue: paths },
       { provide: WorkflowEditions, useValue: editions },
-      {
-        provide: DeployService,
-        useValue: new DeployService(workflowStore, editions, picture, paths, {
-          limits: limitStore,
-          variables,
-        }),
-      },
+      { provide: DeployService, useValue: deploys },
+      { provide: RunVersions, useValue: versions },
       { provide: RunService, useValue: runs },
       { provide: SteerService, useValue: new SteerService(runs, commit, audit) },
       { provide: AgainService, useValue: again },

@@ -15,6 +15,7 @@ import type { RunService } from "../../control-plane/src/run/run.service.ts";
 import { scheduleLoop } from "../../control-plane/src/schedule-loop.ts";
 import type { ScheduleStore } from "../../control-plane/src/schedule/schedule.store.ts";
 import { TickStarter } from "../../control-plane/src/schedule/tick-starter.ts";
+import { unchangedVersions } from "../../control-plane/src/testing/unchanged-versions.ts";
 import { AgainService } from "../../control-plane/src/trigger/again.service.ts";
 import type { EarlyRuns } from "../../control-plane/src/trigger/early-run.ts";
 import { TriggerStarter } from "../../control-plane/src/trigger/trigger-starter.ts";
@@ -58,6 +59,7 @@ export function automationOf(parts: AutomationParts): Automation {
     paths: {} as unknown as StorePaths, // no simulated output is a file
     audit: { append: () => Promise.resolve() },
     early,
+    versions: unchangedVersions,
   });
   return {
     loops: [

@@ -41,6 +41,7 @@ export function runOf(name: string): RunView {
     endedAt: state === "running" ? null : at(73.4),
     failure: state === "failed" ? failure : null,
     version: 3,
+    overrides: null,
     deadlineAt: null,
     inputs: { url: "http://127.0.0.1:8099/seattle-weather.csv" },
     outputs: null,

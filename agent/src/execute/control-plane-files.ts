@@ -11,6 +11,7 @@ import {
   AppError,
   attemptHeader,
   bundleBytesMax,
+  deriveWorkflow,
   digestOf,
   specAnswerSchema,
   type CanonicalWorkflow,
@@ -50,7 +51,7 @@ export class ControlPlaneFiles {
     return this.#known.get(digest);
   }
 
-  /** A version by digest, from the cache or the control plane. @throws spec_unavailable */
+  /** A version by digest, from the cache or the control plane. @throws spec_unavailable, policy_denied for one that changes more than it may */
   spec(digest: string): Promise<FetchedSpec> {
     const known = this.#specs.get(digest);
     if (known !== undefined) return known;
@@ -113,12 +114,30 @@ export class ControlPlaneFiles {
       throw new AppError("spec_unavailable", `the control plane answered with another version than ${digest}`);
     }
     const { document, bundle } = parsed.data;
+    if (document.derived !== undefined) await this.#checkDerived(document, digest);
     await writeWhole(path, JSON.stringify(document));
     await writeWhole(`${path}.answer`, JSON.stringify(parsed.data));
     if (bundle === undefined) return { document, documentPath: path, bundle: undefined };
     const bundlePath = `${this.#options.folder}/bundles/${bundle}`;
     await this.#downloadTo(agentPaths.bundle(bundle), bundlePath, bundle, bundleBytesMax);
     return { document, documentPath: path, bundle: { path: bundlePath, sha256: bundle } };
+  }
+
+  /**
+   * A version that was made for a run is the one that it comes from with nothing changed but what that lets a run change.
+   * Made again here from that one, so a control plane that changed more is not believed.
+   * @throws policy_denied spec_unavailable
+   */
+  async #checkDerived({ derived }: CanonicalWorkflow, digest: string): Promise<void> {
+    if (derived === undefined) return;
+    const parent = await this.spec(derived.from);
+    const made = deriveWorkflow(parent.document, derived.from, derived.set);
+    if (made.kind === "derived" && digestOf(made.document) === digest) return;
+    const why = made.kind === "refused" ? made.problems[0]?.detail : undefined;
+    throw new AppError(
+      "policy_denied",
+      `${digest} is not what version ${derived.from} lets a run change${why === undefined ? "" : `: ${why}`}`,
+    );
   }
 
   async #getJson(path: string): Promise<unknown> {
@@ -191,6 +210,10 @@ export class ControlPlaneFiles {
     return { authorization: `Bearer ${assertion}`, ...(attempt === undefined ? {} : { [attemptHeader]: attempt }) };
   }
 }
+
+/** Why this agent does not take a version, where that is what kept it from fetching it. */
+export const refusalIn = (error: unknown): string | undefined =>
+  error instanceof AppError && error.code === "policy_denied" ? error.message : undefined;
 
 async function writeWhole(path: string, text: string): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;

@@ -28,7 +28,7 @@ import { runnerFoldersOf } from "../runner/runner-paths.ts";
 import { killTree } from "../runner/tree.ts";
 import type { LocalStore } from "../workspace/local-store.ts";
 import { inventoryItemOf, isSent, newAttempt, type HeldAttempt } from "./attempt.ts";
-import type { ControlPlaneFiles, FetchedSpec } from "./control-plane-files.ts";
+import { refusalIn, type ControlPlaneFiles, type FetchedSpec } from "./control-plane-files.ts";
 import type { Finished } from "./executor.ts";
 import { moveFile } from "./move-file.ts";
 import type { RunnerLink } from "./runner-link.ts";
@@ -297,8 +297,9 @@ export class HeldAttempts {
       const spec = await this.#options.files.spec(offer.specDigest);
       if (held.phase === "taken") this.#begin(held, offer, base, spec);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#failSetup(held, "spec_unavailable", message);
+      const refusal = held.phase === "taken" ? refusalIn(error) : undefined;
+      if (refusal !== undefined) this.#refuse(held, refusal);
+      else this.#failSetup(held, "spec_unavailable", error instanceof Error ? error.message : String(error));
     }
   }
 

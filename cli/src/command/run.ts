@@ -16,6 +16,7 @@ interface RunFlags {
   readonly timeout?: string;
   readonly label: readonly string[];
   readonly version?: string;
+  readonly set: readonly string[];
   readonly idempotencyKey?: string;
   readonly open?: boolean;
   readonly fromRun?: string;
@@ -45,6 +46,7 @@ export function registerRun(program: Command, context: (command: Command) => Con
     .option("--timeout <duration>", "stop watching after this time (exit 124); the run goes on", duration)
     .option("--label <key=value>", "a label of the run; may be repeated", collect, [])
     .option("--version <v>", "number or digest of a version; the deployed one unless said")
+    .option("--set <pointer=value>", "change what the workflow lists as overridable; may be repeated", collect, [])
     .option("--idempotency-key <key>", "the same key starts the same run once")
     .option("--from-run <run>", "with the inputs of another run; -i changes single ones")
     .option("--fail-on-wait", "with --wait: stop where the run waits for a person (exit 9)")
@@ -96,7 +98,7 @@ async function inputsOf(client: Client, workflow: string, text: string): Promise
 
 async function start(ctx: Context, workflow: string, flags: RunFlags): Promise<number> {
   const client = ctx.client();
-  const { readInputs } = await import("../inputs.ts");
+  const { readInputs, readOverrides } = await import("../inputs.ts");
   const found = await findWorkflow(client, workflow);
   const before = flags.fromRun === undefined ? {} : await inputsOf(client, workflow, flags.fromRun);
   const inputs = { ...before, ...readInputs(flags.input, flags.inputs, found.inputs) };
@@ -108,7 +110,12 @@ async function start(ctx: Context, workflow: string, flags: RunFlags): Promise<n
   const stays = flags.watch === true || flags.wait !== undefined || flags.logs === true;
   const run = await client.call("runStart", {
     params: { workflow },
-    body: { inputs, ...(flags.label.length === 0 ? {} : { labels }), ...version },
+    body: {
+      inputs,
+      ...(flags.set.length === 0 ? {} : { overrides: readOverrides(flags.set) }),
+      ...(flags.label.length === 0 ? {} : { labels }),
+      ...version,
+    },
     ...(flags.idempotencyKey === undefined ? {} : { idempotencyKey: flags.idempotencyKey }),
   });
   const page = client.page(`/runs/${run.name}`);

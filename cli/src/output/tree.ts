@@ -104,6 +104,9 @@ export function runTree(
             `  ${printable(`${run.failure.task === undefined ? "" : `${run.failure.task}: `}${failureText(run.failure)}`)}`,
           ),
         ];
+  const changed = Object.entries(run.overrides?.set ?? {}).map(([pointer, value]) =>
+    out.tone("grey", printable(`  ${pointer} ${shortValue(value)}`)),
+  );
   const total = `${out.isAscii ? "--" : "──"} ${since(run.createdAt, run.endedAt, now)}`;
-  return [head, ...lines, ...failure, total].join("\n") + "\n";
+  return [head, ...changed, ...lines, ...failure, total].join("\n") + "\n";
 }

@@ -37,7 +37,15 @@ const server = createServer((request, response) => {
   response.end(
     JSON.stringify(
       isVersion
-        ? { ...version, bundleSha256: deployed.bundle, createdAt: at, createdBy: "me", document, source: deployed.text }
+        ? {
+            ...version,
+            bundleSha256: deployed.bundle,
+            createdAt: at,
+            createdBy: "me",
+            derivedFrom: null,
+            document,
+            source: deployed.text,
+          }
         : {
             ...workflow,
             deployedAt: at,

@@ -18,6 +18,7 @@ import { RunService } from "../run/run.service.ts";
 import { commitFixture, newId } from "../testing/commit-fixture.ts";
 import { deploySource } from "../testing/deploy-source.ts";
 import { serverFixture, type Answer } from "../testing/server-fixture.ts";
+import { unchangedVersions } from "../testing/unchanged-versions.ts";
 import { AgainService } from "../trigger/again.service.ts";
 import { EarlyRuns } from "../trigger/early-run.ts";
 import { WorkflowEditions } from "../workflow/editions.ts";
@@ -55,7 +56,16 @@ async function replica(dies: () => boolean = () => false) {
   const silent: Audit = { append: async () => undefined };
   const runs = new RunService(new PgRunStore(pools.api, pools.engine), editions, commit, silent);
   const paths = new StorePaths("/nowhere");
-  const again = new AgainService({ runs, editions, commit, snapshots: fixture.store, paths, audit: silent, early });
+  const again = new AgainService({
+    runs,
+    editions,
+    commit,
+    snapshots: fixture.store,
+    paths,
+    audit: silent,
+    early,
+    versions: unchangedVersions,
+  });
   const starter = new BackfillStarter({ commit, store, editions: new WorkflowEditions(workflows), early, again });
   const start = async (timer: DueTimer): Promise<void> => {
     if (dies()) throw new Error("the process has died");

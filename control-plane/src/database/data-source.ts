@@ -20,6 +20,7 @@ import { Operations0016 } from "./migration/0016-operations.ts";
 import { Hooks0017 } from "./migration/0017-hooks.ts";
 import { BackfillsSearch0018 } from "./migration/0018-backfills-search.ts";
 import { AllowedData0019 } from "./migration/0019-allowed-data.ts";
+import { DerivedVersions0021 } from "./migration/0021-derived-versions.ts";
 import { ownerSettings, rolePassword, type RuntimeRole } from "./pool.ts";
 
 /** All migrations in order; the length is the schema's number. */
@@ -41,6 +42,7 @@ export const migrations = [
   Hooks0017,
   BackfillsSearch0018,
   AllowedData0019,
+  DerivedVersions0021,
 ] as const;
 export const schemaVersion = migrations.length;
 

@@ -26,6 +26,7 @@ import { failureView } from "../run/view.ts";
 import type { AgentPicture, PicturedAgent } from "./agent-picture.ts";
 import { funnelOf } from "./funnel.ts";
 import { exhausted, suspendedAdvice, waitsFor } from "./suspended.ts";
+import { withChanges } from "./changed.ts";
 import { cacheReason } from "./cache-reason.ts";
 import { groupReason } from "./group-reason.ts";
 import type { LimitPicture, PicturedLimit } from "./limit-picture.ts";
@@ -63,11 +64,15 @@ export class ExplainService {
     const unbegun = await this.unbegun(project, run, key);
     if (unbegun !== undefined) return unbegun;
     const { record, task } = await this.runs.findTask(project, run, key);
-    return explainTask(await this.scene(project, record, [task]), task);
+    return withChanges(explainTask(await this.scene(project, record, [task]), task), record);
   }
 
   async run(project: ProjectScope, run: string): Promise<RunExplanation> {
     const record = await this.runs.find(project, run);
+    return withChanges(await this.ofRun(project, record), record);
+  }
+
+  private async ofRun(project: ProjectScope, record: RunRecord): Promise<RunExplanation> {
     const scene = await this.scene(project, record);
     const name = runName(record.workflow, record.number);
     const telling = scene.tasks.filter((task) =>

@@ -1,5 +1,5 @@
 // The port of reading runs to their rows. Nothing here changes a run.
-import type { AttemptState, Failure, JsonObject, JsonValue, RunState, TaskRunState } from "@capstan/proto";
+import type { AttemptState, Derived, Failure, JsonObject, JsonValue, RunState, TaskRunState } from "@capstan/proto";
 import type { RunOrigin } from "../engine/again.ts";
 import type { HistoryItem } from "../engine/event.ts";
 import type { RunPause } from "../engine/pause.ts";
@@ -31,6 +31,8 @@ export interface RunRecord {
   /** Only where one run is read. */
   readonly taskCounts: Readonly<Partial<Record<TaskRunState, number>>> | null;
   readonly version: number | null;
+  /** What its request changed in its version. */
+  readonly overrides: Derived | null;
 }
 
 export interface TaskRecord {

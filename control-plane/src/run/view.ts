@@ -75,6 +75,7 @@ const tickView = (scheduledMs: number, windowStartMs: JsonValue | undefined): Js
 export const runView = (run: RunRecord): RunView => ({
   ...runSummary(run),
   version: run.version ?? 0,
+  overrides: json(run.overrides),
   deadlineAt: run.deadline,
   inputs: json(run.inputs),
   outputs: json(run.outputs),

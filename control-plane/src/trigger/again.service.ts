@@ -13,6 +13,7 @@ import type { Run } from "../engine/snapshot.ts";
 import type { ProjectScope } from "../http/request-context.ts";
 import type { RunService } from "../run/run.service.ts";
 import type { RunRecord } from "../run/run.store.ts";
+import type { RunVersions } from "../workflow/run-versions.ts";
 import type { NumberedEdition, WorkflowEditions } from "../workflow/editions.ts";
 import type { StorePaths } from "../workflow/store-paths.ts";
 import type { EarlyRuns } from "./early-run.ts";
@@ -27,6 +28,7 @@ export interface AgainParts {
   readonly paths: StorePaths;
   readonly audit: Audit;
   readonly early: Pick<EarlyRuns, "prepare">;
+  readonly versions: Pick<RunVersions, "changed" | "tell">;
 }
 
 export interface RetryRequest {
@@ -74,7 +76,7 @@ export class AgainService {
         { evidence: { state: record.state } },
       );
     }
-    const edition = await this.edition(project, record, request.version);
+    const edition = await this.edition(project, record, request.version, actor);
     const [earlier] = await this.parts.snapshots.loadRuns([{ projectId: project.id, runId: record.id }]);
     if (earlier === undefined) throw new AppError("not_found", `There is no run ${run} in project ${project.name}.`);
     const plan = compilePlan(edition.digest, edition.document);
@@ -118,6 +120,7 @@ export class AgainService {
       attempt,
       scheduledMs,
     };
+    await this.parts.versions.tell(project, edition, actor);
     const outcome = await this.parts.commit.start({
       edition,
       inputs,
@@ -151,7 +154,7 @@ export class AgainService {
     idempotency: Idempotency,
   ): Promise<StartedAgain> {
     const record = await this.parts.runs.find(project, run);
-    const edition = await this.edition(project, record, version);
+    const edition = await this.edition(project, record, version, by.actor);
     const before = await this.parts.early.prepare({ edition });
     const inputs = completeInputs(edition.document, record.inputs, before);
     const { actor, kind } = by;
@@ -162,6 +165,7 @@ export class AgainService {
       actor,
       attempt: 1,
     };
+    await this.parts.versions.tell(project, edition, actor);
     const outcome = await this.parts.commit.start({
       edition,
       inputs,
@@ -174,19 +178,19 @@ export class AgainService {
     return { edition, outcome };
   }
 
+  /** The version that was run, or the one that is deployed with what the run changed in it. @throws not_overridable spec_invalid */
   private async edition(
     project: ProjectScope,
     record: RunRecord,
     version: "same" | "latest",
+    actor: string,
   ): Promise<NumberedEdition> {
-    const { editions } = this.parts;
-    const edition =
-      version === "same"
-        ? await editions.byId(project, record.workflowId, record.digest)
-        : await editions.active(project, record.workflow);
+    const { editions, versions } = this.parts;
+    const ran = await editions.byId(project, record.workflowId, record.digest);
+    const edition = version === "same" ? ran : await editions.active(project, record.workflow);
     if (edition === undefined)
       throw new AppError("not_found", `There is no workflow ${record.workflow} in project ${project.name} any more.`);
-    return edition;
+    return version === "same" ? edition : versions.changed(project, edition, ran?.document.derived?.set, actor);
   }
 
   /** Files that the earlier run's tasks made and that are not stored here any more. */

@@ -19,6 +19,7 @@ import { requestHash } from "../http/request-hash.ts";
 import { RunEnd } from "../run/run-end.ts";
 import { RunService } from "../run/run.service.ts";
 import { WorkflowEditions, type NumberedEdition } from "../workflow/editions.ts";
+import { RunVersions } from "../workflow/run-versions.ts";
 import { frozenChildren } from "./children.ts";
 import { EarlyRuns } from "./early-run.ts";
 import { completeInputs } from "./inputs.ts";
@@ -36,6 +37,7 @@ export class RunRequestController {
   private readonly end: RunEnd;
   private readonly limits: StartLimits;
   private readonly early: EarlyRuns;
+  private readonly versions: RunVersions;
 
   constructor(
     @Inject(WorkflowEditions) editions: WorkflowEditions,
@@ -44,7 +46,9 @@ export class RunRequestController {
     @Inject(COMMIT_SIGNALS) signals: CommitSignals,
     @Inject(StartLimits) limits: StartLimits,
     @Inject(EarlyRuns) early: EarlyRuns,
+    @Inject(RunVersions) versions: RunVersions,
   ) {
+    this.versions = versions;
     this.early = early;
     this.editions = editions;
     this.commit = commit;
@@ -57,15 +61,8 @@ export class RunRequestController {
   async start(@Call("runStart") call: CallOf<"runStart">): Promise<RunView> {
     const { project, params, body, reply } = call;
     const waitMs = waitOf(call.query.wait, call.request.headers["prefer"]);
-    const edition =
-      body.version === undefined
-        ? await this.editions.active(project, params.workflow)
-        : await this.editions.version(project, params.workflow, body.version);
-    if (edition === undefined) {
-      const what =
-        body.version === undefined ? `workflow ${params.workflow}` : `version ${body.version} of ${params.workflow}`;
-      throw new AppError("not_found", `There is no ${what} in project ${project.name}.`);
-    }
+    const asked = await this.edition(project, params.workflow, body.version);
+    const edition = await this.versions.changed(project, asked, body.overrides, call.actor);
     const before = await this.early.prepare({ edition, labels: body.labels });
     const inputs = completeInputs(edition.document, body.inputs ?? {}, before);
     const labels = completeLabels(edition.document, inputs, before, body.labels);
@@ -73,6 +70,7 @@ export class RunRequestController {
     this.limits.admit(project, call.principal, 1, (headers) => void reply.headers(headers));
     const kind = call.request.headers["x-capstan-trigger"] === "manual" ? "manual" : "api";
     const frozen = await frozenChildren(this.editions, project, edition.document);
+    await this.versions.tell(project, edition, call.actor);
     const outcome = await this.commit.start({
       edition,
       inputs,
@@ -187,6 +185,7 @@ function startedView(
     number: outcome.number,
     digest: edition.digest,
     version: edition.number,
+    overrides: structuredClone(edition.document.derived ?? null) as RunView["overrides"], // JSON; readonly to us alone
     state: "queued",
     trigger: asked.trigger,
     labels: asked.labels,

@@ -92,12 +92,8 @@ export class DeployService {
   async deploy(project: ProjectScope, body: DeployBody, by: DeployedBy): Promise<Deployed> {
     const read = readDocuments(body.documents);
     refuseErrors(read);
-    await this.refuseMissingBundles(project, read.documents);
-    await this.refuseMissingCode(project, read);
     const pruned = body.prune === true ? await this.toPrune(project, read) : [];
-    await this.refuseBadStarts(project, read, pruned);
-    await this.refuseUnknownVars(project, read);
-    const limited = await this.checkLimits(project, read);
+    const limited = await this.check(project, read, pruned);
     const planned = await this.plan(project, read.documents, limited);
     if (body.dryRun === true) {
       return {
@@ -153,6 +149,15 @@ export class DeployService {
     return { view: deployView(record), replayed: false };
   }
 
+  /** What a project has to say about documents that are right in themselves: warnings. @throws spec_invalid bundle_missing */
+  async check(project: ProjectScope, read: ReadDocuments, pruned: readonly string[] = []): Promise<readonly Problem[]> {
+    await this.refuseMissingBundles(project, read.documents);
+    await this.refuseMissingCode(project, read);
+    await this.refuseBadStarts(project, read, pruned);
+    await this.refuseUnknownVars(project, read);
+    return this.checkLimits(project, read);
+  }
+
   /**
    * Deploys an earlier version again, from its own source: checked as any other, since limits, variables and the workflows
    * that it starts may have changed meanwhile. It keeps its number.
@@ -167,6 +172,10 @@ export class DeployService {
     const wanted = typeof to.version === "string" && /^\d{1,9}$/.test(to.version) ? Number(to.version) : to.version;
     const version = await this.store.version(project.id, name, wanted);
     if (version === undefined) throw new AppError("not_found", `There is no version ${to.version} of ${name}.`);
+    if (version.derivedFrom !== undefined) {
+      const detail = `${to.version} was made for a run of ${name}, out of version ${version.number}; only deployed versions can be deployed again.`;
+      throw new AppError("state_conflict", detail, { evidence: { from: version.derivedFrom } });
+    }
     const document: SourceDocument = {
       file: version.sourceFile,
       source: version.source,

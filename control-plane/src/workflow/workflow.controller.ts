@@ -118,6 +118,7 @@ export class WorkflowController {
     }
     return {
       ...versionRow(record),
+      derivedFrom: record.derivedFrom ?? null,
       document: JSON.parse(record.canonical) as VersionDetail["document"], // canonical JSON
       source: record.source,
     };

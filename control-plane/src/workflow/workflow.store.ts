@@ -53,6 +53,16 @@ export interface VersionRecord extends EditionRow {
   readonly sourceFile: string;
   readonly createdMs: number;
   readonly createdBy: string;
+  /** Digest of the deployed version that it was made from for a run. */
+  readonly derivedFrom: string | undefined;
+}
+
+/** A version for one run, with the number of the deployed version that it comes from. */
+export interface DerivedVersion extends EditionRow {
+  readonly derivedFrom: string;
+  readonly source: string;
+  readonly sourceFile: string;
+  readonly actor: string;
 }
 
 export interface DeployRecord {
@@ -92,6 +102,7 @@ export type DeployOutcome =
 
 export interface WorkflowStore {
   active(projectId: string, name: string): Promise<EditionRow | undefined>;
+  /** By number, of those that were deployed; or by digest, of all. */
   version(projectId: string, name: string, version: number | string): Promise<VersionRecord | undefined>;
   edition(projectId: string, workflowId: string, digest: string): Promise<EditionRow | undefined>;
   list(
@@ -103,11 +114,14 @@ export interface WorkflowStore {
       readonly name: string | undefined;
     },
   ): Promise<readonly WorkflowRow[]>;
+  /** Those that were deployed, newest first. */
   versions(
     projectId: string,
     name: string,
     page: { readonly limit: number; readonly before: number | undefined },
   ): Promise<readonly VersionRecord[]>;
+  /** Kept once, however often it is made. It becomes nobody's active version. */
+  addDerived(projectId: string, version: DerivedVersion): Promise<void>;
   /** One transaction: versions that are new are added and made active, all or none. */
   deploy(projectId: string, deploy: NewDeploy): Promise<DeployOutcome>;
   /**

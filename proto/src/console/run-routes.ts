@@ -38,7 +38,7 @@ export const runRoutes = {
     response: runSchema,
     status: 202,
     otherStatus: 200,
-    errors: ["inputs_invalid", "limit_reached", "queue_full"],
+    errors: ["inputs_invalid", "not_overridable", "spec_invalid", "limit_reached", "queue_full"],
   },
   runStartBatch: {
     method: "POST",

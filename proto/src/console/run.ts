@@ -2,6 +2,7 @@ import { z } from "zod";
 import { attemptStates } from "../state/attempt.ts";
 import { runStates } from "../state/run.ts";
 import { taskRunStates } from "../state/task-run.ts";
+import { overridesMax } from "../workflow/override.ts";
 import {
   givenTime,
   int32Max,
@@ -53,6 +54,8 @@ export type RunSummary = z.infer<typeof runSummarySchema>;
 export const runSchema = runSummarySchema.extend({
   /** Number of the workflow version. */
   version: z.number().int(),
+  /** What this run changed in that version, by JSON pointer, and the version's digest; `digest` is that of the changed one. */
+  overrides: z.object({ from: z.string(), set: z.record(z.string(), z.json()) }).nullable(),
   deadlineAt: timeSchema.nullable(),
   inputs: z.record(z.string(), z.json()),
   outputs: z.record(z.string(), z.json()).nullable(),
@@ -185,6 +188,11 @@ export const startRunBodySchema = z.strictObject({
   labels: z.record(z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/), z.string().max(255)).optional(),
   /** Number or digest of a version; the active one unless said. */
   version: z.union([z.number().int().min(1).max(int32Max), z.string().regex(/^sha256:[0-9a-f]{64}$/)]).optional(),
+  /** By JSON pointer, what this run changes in its version, of what that lists as `overridable`; null takes a key away. */
+  overrides: z
+    .record(z.string().max(1000), z.json())
+    .refine((given) => Object.keys(given).length <= overridesMax, { error: `at most ${overridesMax} places` })
+    .optional(),
 });
 export type StartRunBody = z.infer<typeof startRunBodySchema>;
 

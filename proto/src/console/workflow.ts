@@ -60,6 +60,8 @@ export const versionRowSchema = z.object({
 export type VersionRow = z.infer<typeof versionRowSchema>;
 
 export const versionDetailSchema = versionRowSchema.extend({
+  /** Of a version that was made for a run: digest of the deployed one that it comes from. */
+  derivedFrom: z.string().nullable(),
   /** The canonical document. */
   document: z.json(),
   /** The file as it was deployed. */

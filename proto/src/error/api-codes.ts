@@ -163,6 +163,14 @@ export const apiCodes = errorEntries({
     meaning: "At least one file cannot be deployed; nothing was changed. Each problem has its file, line and code.",
     do: "Correct the places that `errors` names. `capstan validate` checks without deploying.",
   },
+  not_overridable: {
+    title: "The workflow does not let a run change this",
+    status: 422,
+    retryable: false,
+    meaning:
+      "A request for a run may change what its version lists under `overridable`, by values. It names another place, or gives an expression.",
+    do: "See what the version lists, or deploy a version that lists the place.",
+  },
   inputs_invalid: {
     title: "The inputs do not match the workflow",
     status: 422,

@@ -7,6 +7,7 @@
 import type { JsonValue } from "../json.ts";
 import type { CanonicalCache, CanonicalPoll, CanonicalRetry } from "./canonical-repeat.ts";
 import type { CanonicalCalendar } from "../schedule/calendar.ts";
+import type { Derived } from "./derived.ts";
 import type { CanonicalTrigger } from "./triggers.ts";
 
 /** One CEL expression, white space outside strings reduced to single blanks. Keeps the type of its value. */
@@ -412,20 +413,12 @@ export interface CanonicalWorkflow {
   readonly outputs?: Readonly<Record<string, CanonicalRunOutput>>;
   readonly hooks?: Readonly<Partial<Record<RunHookName, readonly CanonicalHook[]>>>;
   readonly sla?: RunSla;
+  /** JSON pointers of what a request for a run may change, sorted; each with all that is below it. */
+  readonly overridable?: readonly string[];
+  /** Of a version that was made for a run. No file has it. */
+  readonly derived?: Derived;
 }
 
-/** A file value as JSON carries it; `path` only on the agent, where the file is on local disk. */
-export interface FileValue {
-  readonly $file: {
-    readonly name: string;
-    readonly size: number;
-    readonly sha256: string;
-    readonly mediaType: string;
-    readonly path?: string;
-    /** The store of agents that alone has its bytes; absent where the control plane has them. */
-    readonly store?: string;
-  };
-}
 /** What `secrets.NAME` evaluates to: a mark that only an agent replaces by the value. */
 export interface SecretMark {
   readonly $secret: string;

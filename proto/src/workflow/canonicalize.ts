@@ -222,6 +222,9 @@ export function canonicalize(source: WorkflowSource): CanonicalWorkflow {
     ),
     priority: typeof source.priority === "string" ? canonicalText(source.priority) : source.priority,
     fairnessKey: optional(source.fairnessKey, dynamicText),
+    overridable: optional(source.overridable, (pointers) =>
+      pointers.length === 0 ? undefined : [...new Set(pointers)].toSorted(),
+    ),
     timeoutMs: optional(source.timeout, ms),
     cleanupTimeoutMs: optional(source.cleanupTimeout, ms),
     tasks,

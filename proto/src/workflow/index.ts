@@ -1,6 +1,8 @@
 export * from "./canonical.ts";
 export * from "./canonical-repeat.ts";
 export * from "./defaults.ts";
+export type { Derived } from "./derived.ts";
+export type { FileValue } from "./file-value.ts";
 export * from "./task-of.ts";
 export * from "./gives.ts";
 export {
@@ -42,6 +44,7 @@ export {
 } from "./inputs.ts";
 export { checkValue, hasFormat, type ValueProblem } from "./values.ts";
 export { sureAtEnd } from "./sure.ts";
+export { deriveWorkflow, overridesMax, type Derivation, type Overrides } from "./override.ts";
 export { sourceOfCanonical } from "./to-source.ts";
 export type { DataRules } from "./check-data.ts";
 export { mayKeepFiles, residencyOf, type Residency } from "./residency.ts";

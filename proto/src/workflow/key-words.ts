@@ -17,7 +17,7 @@ export const topLevelWords = {
   code: "Which files go to the agents: `root`, `include`, `exclude`.",
   environment: "Part of the task's identity.",
   permissions: "For whom a task may ask an identity token.",
-  overridable: "JSON pointers to what a run request may change.",
+  overridable: "JSON pointers to what a request for a run may change.",
   protected: "Runs need inputs that their submitter signed.",
   labels: "Search labels of its runs; may be expressions.",
   concurrency: "How many runs with the same key at once.",

@@ -12,7 +12,6 @@ export const unsupportedKeys = [
   "calendars.*.file",
   "environment",
   "permissions",
-  "overridable",
   "protected",
   "sla.calendar",
   "assets",

@@ -34,7 +34,7 @@ export interface ParsedDocument {
   readonly problems: ProblemList;
 }
 
-const reservedKeys = new Set(["__proto__", "constructor", "prototype"]);
+export const reservedKeys = new Set(["__proto__", "constructor", "prototype"]);
 
 /** Reads the text of a workflow. `value` is undefined where the text is too broken to be looked at any further. */
 export function parseDocument(text: string, file: string | undefined): ParsedDocument {

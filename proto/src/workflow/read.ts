@@ -5,6 +5,7 @@ import type { CanonicalWorkflow } from "./canonical.ts";
 import { checkDeclarations, checkSecretReferences } from "./check-declarations.ts";
 import { checkData } from "./check-data.ts";
 import { ExpressionChecker } from "./check-expressions.ts";
+import { checkOverridable } from "./check-overridable.ts";
 import { checkGraph } from "./check-graph.ts";
 import { checkTriggers } from "./check-triggers.ts";
 import { digestOf } from "./digest.ts";
@@ -81,6 +82,7 @@ export function readWorkflow({ text, file }: WorkflowText): ReadWorkflow {
 
 function check(source: WorkflowSource, problems: ProblemList): CanonicalWorkflow {
   reportUnsupported(source, problems);
+  checkOverridable(source, problems);
   const document = canonicalize(source);
   checkGraph(source, document, problems);
   checkTriggers(source, document, problems);

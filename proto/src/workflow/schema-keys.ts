@@ -8,12 +8,27 @@ export function knownKeysAt(schema: z.core.$ZodType, path: readonly (string | nu
   return at.flatMap((one) => unwrapped(one)).flatMap((one) => Object.keys(shapeOf(one) ?? {}));
 }
 
+/** Whether a value can stand at a path, by its keys alone. */
+export function isKnownPath(schema: z.core.$ZodType, path: readonly string[]): boolean {
+  let at: readonly z.core.$ZodType[] = [schema];
+  for (const name of path) {
+    const maps = at.flatMap((one) => unwrapped(one));
+    // Below what may hold any JSON there may be anything.
+    if (maps.some((one) => isOpen(one))) return true;
+    at = maps.flatMap((one) => partOf(one, name));
+  }
+  return at.length > 0;
+}
+
+const isOpen = (schema: z.core.$ZodType): boolean => ["any", "unknown", "custom"].includes(definitionOf(schema).type);
+
 /** Narrowed by hand, because the library's public types hide what a schema is made of. */
 type Definition = z.core.$ZodTypeDef & {
   readonly innerType?: z.core.$ZodType;
   readonly options?: readonly z.core.$ZodType[];
   readonly getter?: () => z.core.$ZodType;
   readonly shape?: Readonly<Record<string, z.core.$ZodType>>;
+  readonly catchall?: z.core.$ZodType;
   readonly valueType?: z.core.$ZodType;
   readonly element?: z.core.$ZodType;
 };
@@ -43,11 +58,14 @@ function partOf(schema: z.core.$ZodType, name: string | number): readonly z.core
   const definition = definitionOf(schema);
   const part =
     definition.type === "object"
-      ? definition.shape?.[String(name)]
+      ? (ownOf(definition.shape, String(name)) ?? definition.catchall)
       : definition.type === "record"
         ? definition.valueType
         : definition.type === "array"
           ? definition.element
           : undefined;
-  return part === undefined ? [] : [part];
+  return part === undefined || definitionOf(part).type === "never" ? [] : [part];
 }
+
+const ownOf = <T>(map: Readonly<Record<string, T>> | undefined, name: string): T | undefined =>
+  map !== undefined && Object.hasOwn(map, name) ? map[name] : undefined;

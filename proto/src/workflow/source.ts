@@ -18,6 +18,15 @@ export interface Position {
 export const pointerOf = (path: readonly (string | number)[]): string =>
   path.map((name) => `/${String(name).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 
+/** The names on the path of a JSON pointer; undefined for text that is none. */
+export function pathOfPointer(pointer: string): readonly string[] | undefined {
+  if (!/^(?:\/(?:[^~/]|~[01])*)+$/.test(pointer)) return undefined;
+  return pointer
+    .slice(1)
+    .split("/")
+    .map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
 export class SourceText {
   readonly text: string;
   readonly #lineStarts: number[] = [0];

@@ -1,5 +1,6 @@
 // From a canonical document back to one that an author could have written: `canonicalize` of it gives the same document.
-//  R1. What the deploy wrote (the digest of the code) is left out; what follows from references (`needs`) is too.
+//  R1. What the deploy wrote (the digest of the code) or a request for a run (what it derives from) is left out; what
+//      follows from references (`needs`) is too.
 //  R2. Maps whose keys are the author's are told from ours, so that an input called `delayMs` stays one.
 import type { JsonValue } from "../json.ts";
 import { shortField } from "./canonical-action.ts";
@@ -180,7 +181,7 @@ const trigger = ({ inputs, webhook, ...rest }: Tree): Source => ({
 
 /** A document that reads as this one, with the same digest where its code has the same. */
 export function sourceOfCanonical(document: CanonicalWorkflow): JsonValue {
-  const { version, name, inputs, secrets: references, code, tasks, outputs, triggers, ...rest } = document;
+  const { version, name, inputs, secrets: references, code, tasks, outputs, triggers, derived: _d, ...rest } = document;
   const { bundle: _, ...ownCode } = code ?? {};
   const { hooks: afterwards, ...before } = ours(rest);
   const source: Source = {

@@ -14,7 +14,6 @@ const values: Readonly<Record<(typeof unsupportedKeys)[number], unknown>> = {
   "calendars.*.file": "holidays.txt",
   environment: "production",
   permissions: { idToken: ["sts"] },
-  overridable: ["/timeout"],
   protected: true,
   "sla.calendar": "bank",
   assets: [{ uri: "s3://lake/orders" }],

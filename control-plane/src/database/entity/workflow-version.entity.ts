@@ -27,6 +27,10 @@ export class WorkflowVersionEntity {
   @Column({ name: "bundle_sha256", type: "text", nullable: true })
   bundleSha256!: string | null;
 
+  /** Digest of the deployed version; null for one that was deployed itself. */
+  @Column({ name: "derived_from", type: "text", nullable: true })
+  derivedFrom!: string | null;
+
   @Column({ name: "created_at", type: "timestamptz" })
   createdAt!: Date;
 

@@ -11,6 +11,7 @@ import { syncTriggers } from "./trigger-sync.ts";
 import type {
   DeployOutcome,
   DeployRecord,
+  DerivedVersion,
   EditionRow,
   NewDeploy,
   PauseChange,
@@ -31,6 +32,7 @@ interface VersionColumns extends EditionColumns {
   readonly source_file: string;
   readonly created_ms: number;
   readonly created_by: string;
+  readonly derived_from: string | null;
 }
 interface WorkflowColumns extends EditionColumns {
   readonly created_ms: number;
@@ -57,6 +59,7 @@ const versionOf = (row: VersionColumns): VersionRecord => ({
   sourceFile: row.source_file,
   createdMs: row.created_ms,
   createdBy: row.created_by,
+  derivedFrom: row.derived_from ?? undefined,
 });
 const deployOf = (row: DeployColumns): DeployRecord => ({
   id: row.id,
@@ -68,7 +71,7 @@ const deployOf = (row: DeployColumns): DeployRecord => ({
 });
 
 const versionColumns = `${editionColumns}, v.digest = w.active_digest AS active, v.source, v.source_file,
-  ${msOf("v.created_at")} AS created_ms, v.created_by`;
+  ${msOf("v.created_at")} AS created_ms, v.created_by, v.derived_from`;
 
 export class PgWorkflowStore implements WorkflowStore {
   private readonly pool: pg.Pool;
@@ -93,7 +96,7 @@ export class PgWorkflowStore implements WorkflowStore {
     const rows = await this.rows<VersionColumns>(
       projectId,
       `SELECT ${versionColumns} ${fromVersions}
-        WHERE w.project_id = $1 AND w.name = $2 AND ${typeof version === "number" ? "v.number = $3" : "v.digest = $3"}`,
+        WHERE w.project_id = $1 AND w.name = $2 AND ${typeof version === "number" ? "v.number = $3 AND v.derived_from IS NULL" : "v.digest = $3"}`,
       [projectId, name, version],
     );
     return rows[0] === undefined ? undefined : versionOf(rows[0]);
@@ -158,10 +161,22 @@ export class PgWorkflowStore implements WorkflowStore {
     const rows = await this.rows<VersionColumns>(
       projectId,
       `SELECT ${versionColumns} ${fromVersions}
-        WHERE w.project_id = $1 AND w.name = $2 AND ($3::int IS NULL OR v.number < $3) ORDER BY v.number DESC LIMIT $4`,
+        WHERE w.project_id = $1 AND w.name = $2 AND v.derived_from IS NULL AND ($3::int IS NULL OR v.number < $3)
+        ORDER BY v.number DESC LIMIT $4`,
       [projectId, name, page.before ?? null, page.limit],
     );
     return rows.map(versionOf);
+  }
+
+  async addDerived(projectId: string, version: DerivedVersion): Promise<void> {
+    const { workflowId, digest, number, canonical, source, sourceFile, bundleSha256, actor, derivedFrom } = version;
+    await this.rows(
+      projectId,
+      `INSERT INTO workflow_versions
+         (project_id, workflow_id, digest, number, canonical, source, source_file, bundle_sha256, created_by, derived_from)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (project_id, workflow_id, digest) DO NOTHING`,
+      [projectId, workflowId, digest, number, canonical, source, sourceFile, bundleSha256 ?? null, actor, derivedFrom],
+    );
   }
 
   deploy(projectId: string, deploy: NewDeploy): Promise<DeployOutcome> {

@@ -59,6 +59,11 @@ export function RunHeader({
         <Fact name="Workflow">
           {run.workflow} <span className="text-ink-soft">version {run.version}</span>
         </Fact>
+        {run.overrides === null ? null : (
+          <Fact name="Changed for this run">
+            <span className="font-mono text-xs break-all">{Object.keys(run.overrides.set).join(", ")}</span>
+          </Fact>
+        )}
         {run.origin === null ? null : (
           <Fact name={run.origin.kind === "retry" ? "Retry of" : "Inputs of"}>
             <Link href={runPath(project, run.origin.name)} className="underline-offset-2 hover:underline">
