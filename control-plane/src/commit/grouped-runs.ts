@@ -2,7 +2,7 @@
 // they belong to, what becomes of them there, and what a refusal is told.
 import { admitNew, groupOf, heldGroup, mayGoOn, type RunGroup } from "../engine/concurrency.ts";
 import type { Run } from "../engine/snapshot.ts";
-import { valuesOf } from "../engine/vars.ts";
+import { orderValuesOf } from "../engine/vars.ts";
 import type { CommitStore, HeldGroup } from "./commit.store.ts";
 import type { GroupJoin } from "./batch.ts";
 import type { PendingRun } from "./pending.ts";
@@ -25,13 +25,13 @@ export function groupedOf(
 function groupOfPending(pending: PendingRun, run: Run | undefined, isHeld: boolean): RunGroup | undefined {
   if (pending.start !== undefined) {
     const { edition, claim } = pending.start.request;
-    const group = groupOf(edition.document, edition.workflowId, valuesOf(pending.start.request));
+    const group = groupOf(edition.document, edition.workflowId, orderValuesOf(pending.start.request));
     // What a backfill asks for stands in nobody's way: it waits outside of the group, as a row that is looked at again.
     if (group !== undefined && claim?.kind === "backfill_start") return { ...group, onLimit: "skip" };
     return group ?? (isHeld ? heldGroup(edition.workflowId) : undefined);
   }
   if (run === undefined || !pending.events.some(({ event }) => event.kind === "admit")) return undefined;
-  return groupOf(run.plan.document, run.workflowId, valuesOf(run)) ?? heldGroup(run.workflowId);
+  return groupOf(run.plan.document, run.workflowId, orderValuesOf(run)) ?? heldGroup(run.workflowId);
 }
 
 export type GroupAnswer =

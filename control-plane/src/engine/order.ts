@@ -11,7 +11,7 @@ import {
 } from "@capstan/proto";
 import { backfillPriority } from "./backfill.ts";
 import type { Run } from "./snapshot.ts";
-import { valuesOf, type RunValues } from "./vars.ts";
+import { orderValuesOf, type RunValues } from "./vars.ts";
 
 export type RunOrder =
   | { readonly kind: "order"; readonly priority: number; readonly fairnessKey: string }
@@ -39,9 +39,9 @@ export function orderOf(document: CanonicalWorkflow, values: RunValues): RunOrde
  * The same for a run, whatever asked for it. Runs of a backfill, and what they start, come behind everything else and take
  * turns among themselves, whatever their workflow says: they make up for what has been and must not keep back what is due.
  */
-export function orderOfRun(document: CanonicalWorkflow, run: Pick<Run, "inputs" | "trigger">): RunOrder {
+export function orderOfRun(document: CanonicalWorkflow, run: Pick<Run, "inputs" | "trigger" | "labels">): RunOrder {
   const { backfill } = run.trigger;
-  if (typeof backfill !== "string") return orderOf(document, valuesOf(run));
+  if (typeof backfill !== "string") return orderOf(document, orderValuesOf(run));
   return { kind: "order", priority: backfillPriority, fairnessKey: `backfill:${backfill}` };
 }
 

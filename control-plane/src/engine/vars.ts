@@ -14,6 +14,14 @@ export function varsOf({ trigger }: { readonly trigger: JsonObject }): JsonObjec
 export interface RunValues {
   readonly inputs: JsonObject;
   readonly vars: JsonObject;
+  /** The run as it was when it was asked for, where its priority or a key asks about it. */
+  readonly run?: JsonObject;
+}
+
+/** What a run is ordered by. */
+export function orderValuesOf(run: Pick<Run, "inputs" | "trigger" | "labels">): RunValues {
+  const { early } = run.trigger;
+  return isObject(early) ? { ...valuesOf(run), run: { ...early, labels: run.labels } } : valuesOf(run);
 }
 
 export const valuesOf = (run: Pick<Run, "inputs" | "trigger">): RunValues => ({

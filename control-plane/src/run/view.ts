@@ -48,6 +48,7 @@ function triggerView({
   parent,
   children: _children,
   vars: _vars,
+  early: _early,
   scheduledMs,
   windowStartMs,
   chain: _chain,

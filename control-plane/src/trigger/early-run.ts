@@ -24,10 +24,10 @@ export interface EarlyParts {
 
 export interface EarlyRun {
   readonly vars: JsonObject;
-  /** `run` as defaults and labels see it; empty where none of them asks. */
+  /** `run` as defaults, labels and keys see it; empty where none of them asks. */
   readonly run: JsonObject;
   /** For the trigger of the run. */
-  readonly kept: { readonly vars?: JsonObject };
+  readonly kept: { readonly vars?: JsonObject; readonly early?: JsonObject };
   /** For its start. */
   readonly start: {
     readonly runId?: string;
@@ -75,11 +75,15 @@ export class EarlyRuns {
     const number = asked.number
       ? await this.parts.store.reserveNumbers(edition.projectId, edition.workflowId, requests.length)
       : undefined;
-    return requests.map((request, at) => ({
-      ...this.runOf(request, asked.run, number === undefined ? undefined : number + at),
-      vars,
-      kept: Object.keys(vars).length === 0 ? {} : { vars },
-    }));
+    return requests.map((request, at) => {
+      const made = this.runOf(request, asked.run, number === undefined ? undefined : number + at);
+      const { labels: _, ...early } = made.run; // those are kept with the run itself
+      return {
+        ...made,
+        vars,
+        kept: { ...(Object.keys(vars).length === 0 ? {} : { vars }), ...(asked.order ? { early } : {}) },
+      };
+    });
   }
 
   private async variables({ edition, repeats }: EarlyRequest): Promise<JsonObject> {

@@ -66,7 +66,7 @@ export class RunRequestController {
     const before = await this.early.prepare({ edition, labels: body.labels });
     const inputs = completeInputs(edition.document, body.inputs ?? {}, before);
     const labels = completeLabels(edition.document, inputs, before, body.labels);
-    const priority = priorityOfRun(edition.document, { inputs, vars: before.vars });
+    const priority = priorityOfRun(edition.document, { inputs, vars: before.vars, run: { ...before.run, labels } });
     this.limits.admit(project, call.principal, 1, (headers) => void reply.headers(headers));
     const kind = call.request.headers["x-capstan-trigger"] === "manual" ? "manual" : "api";
     const frozen = await frozenChildren(this.editions, project, edition.document);
@@ -109,8 +109,9 @@ export class RunRequestController {
     const asked = before.map((early, i) => {
       const { inputs: given = {}, labels } = body.runs[i] ?? {};
       const inputs = completeInputs(edition.document, given, early, `/runs/${i}`);
-      priorityOfRun(edition.document, { inputs, vars: early.vars });
-      return { early, inputs, labels: completeLabels(edition.document, inputs, early, labels) };
+      const complete = completeLabels(edition.document, inputs, early, labels);
+      priorityOfRun(edition.document, { inputs, vars: early.vars, run: { ...early.run, labels: complete } });
+      return { early, inputs, labels: complete };
     });
     this.limits.admit(project, call.principal, asked.length, (headers) => void call.reply.headers(headers));
     const frozen = await frozenChildren(this.editions, project, edition.document);

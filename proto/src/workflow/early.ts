@@ -1,12 +1,14 @@
-// What has to be known before a run exists: its defaults and labels are evaluated then, and its first conditions in the
-// commit that makes it.
+// What has to be known before a run exists: its defaults, labels, priority and keys are evaluated then, and its first
+// conditions in the commit that makes it.
 import { referencesOf } from "../expression/references.ts";
 import type { CanonicalWorkflow } from "./canonical.ts";
 import { forEachExpression } from "./context-names.ts";
 
 export interface Early {
-  /** A default or a label asks about the run. */
+  /** A default, a label, the priority or a key asks about the run. */
   readonly run: boolean;
+  /** The priority or a key does: they are asked again as long as the run waits, so what they saw is kept with it. */
+  readonly order: boolean;
   /** One of them, or something that may be decided with the first commit, asks for its number (or its address, which has it). */
   readonly number: boolean;
 }
@@ -17,8 +19,13 @@ const known = new WeakMap<CanonicalWorkflow, Early>();
 export function early(document: CanonicalWorkflow): Early {
   let found = known.get(document);
   if (found === undefined) {
-    const before = [document.labels, Object.values(document.inputs ?? {}).map((input) => input.default)];
-    found = { run: asks(before, () => true), number: asks([before, ...decidedEarly(document)], isNumber) };
+    const order = [document.priority, document.fairnessKey, document.concurrency?.key];
+    const before = [document.labels, Object.values(document.inputs ?? {}).map((input) => input.default), order];
+    found = {
+      run: asks(before, () => true),
+      order: asks(order, () => true),
+      number: asks([before, ...decidedEarly(document)], isNumber),
+    };
     known.set(document, found);
   }
   return found;

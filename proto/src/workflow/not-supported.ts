@@ -1,7 +1,4 @@
 // What the language knows and this release does not run: refused at its place, so that nothing is silently ignored.
-import { referencesOf } from "../expression/references.ts";
-import { forEachExpression } from "./context-names.ts";
-import { dynamicJson } from "./present.ts";
 import type { ProblemList } from "./problems.ts";
 import type { WorkflowSource } from "./schema.ts";
 
@@ -88,7 +85,6 @@ export function reportUnsupported(source: WorkflowSource, problems: ProblemList)
   }
   for (const path of ["tasks.*.sql.url", "hooks.*.*.sql.url"])
     for (const found of at(source, path.split("."), [])) reportDatabase(found, problems);
-  reportEarly(source, problems);
   reportClasses(source, problems);
 }
 
@@ -117,31 +113,6 @@ function reportDatabase({ value, path }: Found, problems: ProblemList): void {
     hint: "use a postgres: or sqlite: database, or python with a driver of its own",
     path,
   });
-}
-
-/** Frozen with the run and asked again for each that waits: what the language lets these know of the run is not known to them yet. */
-function reportEarly(source: WorkflowSource, problems: ProblemList): void {
-  const early: { readonly value: unknown; readonly path: readonly string[] }[] = [
-    { value: source.priority, path: ["priority"] },
-    { value: source.fairnessKey, path: ["fairnessKey"] },
-    { value: source.concurrency?.key, path: ["concurrency", "key"] },
-  ];
-  for (const { value, path } of early) {
-    if (value === undefined) continue;
-    forEachExpression(dynamicJson(value), ({ $expr }) => {
-      if (!rootsOf($expr).has("run")) return;
-      problems.add({ code: "not_supported", detail: `run in ${path.join(".")} is not supported yet`, path });
-    });
-  }
-}
-
-/** Names at the beginning of what an expression refers to. Text that does not parse refers to nothing. */
-function rootsOf(text: string): ReadonlySet<string> {
-  try {
-    return new Set(referencesOf(text).map((reference) => reference.root));
-  } catch {
-    return new Set();
-  }
 }
 
 function reportDeclaration(declaration: unknown, path: readonly string[], problems: ProblemList): void {

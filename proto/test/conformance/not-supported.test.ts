@@ -43,9 +43,6 @@ const rows: [string, unknown][] = [
   ["tasks.*.outputs.*.properties.id.sealed", true],
   ["tasks.*.sql.url", "mysql://db/shop"],
   ["hooks.*.*.sql.url", "mssql://db/shop"],
-  ["priority", "${{ run.number }}"],
-  ["fairnessKey", "${{ run.id }}"],
-  ["concurrency.key", "${{ run.id }}"],
   ["secrets", ["PASSWORD"]],
   ["secrets.PASSWORD", "k8s:main/db#password"],
 ];
