@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { cpus, release, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { PropertiesResult } from "./run-properties.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const kept = join(root, "test/evidence/simulation");
@@ -32,6 +33,7 @@ export interface MutantResult {
 }
 
 export interface Evidence {
+  readonly properties?: PropertiesResult;
   readonly seeds?: SeedsResult;
   readonly mutants?: readonly MutantResult[];
 }
@@ -57,7 +59,7 @@ export function codeDigest(): string {
   return `sha256:${hash.digest("hex")}`;
 }
 
-export function writeEvidence(file: string, { seeds, mutants }: Evidence): void {
+export function writeEvidence(file: string, { seeds, mutants, properties }: Evidence): void {
   const [cpu] = cpus();
   const count = (outcome: MutantResult["outcome"]): number =>
     (mutants ?? []).filter((one) => one.outcome === outcome).length;
@@ -98,6 +100,7 @@ export function writeEvidence(file: string, { seeds, mutants }: Evidence): void 
             list: mutants,
           },
         }),
+    ...(properties === undefined ? {} : { properties: { ...properties, replay: "npm run sim -- --properties" } }),
   };
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(record, undefined, 2)}\n`);

@@ -1,6 +1,7 @@
 // `npm run sim`: many seeds, or one with its trace; planted bugs; shrinking. A failing seed prints what replays it.
 import { readFileSync } from "node:fs";
 import { writeEvidence, type MutantResult, type SeedsResult } from "./evidence.ts";
+import { runProperties, type PropertiesResult } from "./run-properties.ts";
 import { runMutants } from "./run-mutants.ts";
 import { runSeeds, type Job } from "./run-seeds.ts";
 import type { Overrides } from "./settings.ts";
@@ -13,7 +14,8 @@ npm run sim -- --seeds A..B --shrink FILE                 keep the first failure
 npm run sim -- … --mutant M01                             the same with a planted bug
 npm run sim -- --mutants [M01,M02]                        every planted bug until it is killed
                [--sample N --salt TEXT] [--mutant-seeds N] [--seconds N] [--jobs N]
-npm run sim -- … --evidence FILE                          seeds, planted bugs or both, as JSON
+npm run sim -- --properties                                the property tests of what is simulated
+npm run sim -- … --evidence FILE                          seeds, planted bugs and property tests, as JSON
 npm run sim -- --regressions [--proof]                    every kept world; with the bug that each was kept for
 npm run sim -- --engine                                   decisions of the engine alone per second of CPU
 `;
@@ -34,7 +36,7 @@ function readJob(): Job | undefined {
 
 async function runAll(): Promise<number> {
   const job = readJob();
-  if (job === undefined && !has("--mutants")) {
+  if (job === undefined && !has("--mutants") && !has("--properties")) {
     process.stderr.write(usage);
     return 2;
   }
@@ -52,15 +54,17 @@ async function runAll(): Promise<number> {
         write,
       )
     : undefined;
+  const properties: PropertiesResult | undefined = has("--properties") ? runProperties(write) : undefined;
   const evidence = valueOf("--evidence");
   if (evidence !== undefined) {
     writeEvidence(evidence, {
       ...(seeds === undefined ? {} : { seeds }),
       ...(mutants === undefined ? {} : { mutants }),
+      ...(properties === undefined ? {} : { properties }),
     });
   }
   const bad = mutants?.some((one) => one.outcome === "alive" || one.outcome === "stale") === true;
-  return bad || (seeds?.violations.length ?? 0) > 0 ? 1 : 0;
+  return bad || (properties?.failed ?? 0) > 0 || (seeds?.violations.length ?? 0) > 0 ? 1 : 0;
 }
 
 async function runEngine(): Promise<number> {
