@@ -3,26 +3,9 @@
 //  X2. Every secret value is registered with `mask` before the first byte of output can exist.
 //  X3. An executor starts no process and kills none: it says what is to be started, and the runner owns its tree,
 //      its pipes, its log and its end (timeout, cancel, lease).
+import type { FileTransfer } from "../workspace/file-store.ts";
 import type { KeptData } from "../workspace/kept-data.ts";
 import type { CanonicalTask, CanonicalWorkflow, Failure, JsonObject, OfferedAttempt } from "@capstan/proto";
-
-/** Moves files between this host and the control plane. Survives a restart of the agent: it waits for its return. */
-export interface FileTransfer {
-  /**
-   * Brings a file to local disk and checks its digest. Resolves to the path of a read-only copy outside the attempt's
-   * folder; it must not be changed (copy or link it).
-   * @throws AppError where the control plane has no such file
-   */
-  download(file: { readonly sha256: string; readonly size: number }, signal: AbortSignal): Promise<string>;
-  /**
-   * Stores a regular file under its digest; resolves when the control plane has it. `path` must be a copy that no task
-   * can change any more.
-   */
-  upload(
-    file: { readonly path: string; readonly sha256: string; readonly size: number },
-    signal: AbortSignal,
-  ): Promise<void>;
-}
 
 export interface ExecutorContext {
   /** `attempt.inputs` is the expression context `{ inputs, run, tasks, item?, index? }`. */

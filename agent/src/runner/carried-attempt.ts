@@ -18,7 +18,8 @@ import {
   type RunnerReport,
   type StopReason,
 } from "@capstan/proto";
-import type { ExecutorContext, Executors, FileTransfer, Finished, Prepared, ProcessExit } from "../execute/executor.ts";
+import type { ExecutorContext, Executors, Finished, Prepared, ProcessExit } from "../execute/executor.ts";
+import type { FileTransfer } from "../workspace/file-store.ts";
 import type { AttemptFolders, FolderPool } from "./attempt-folders.ts";
 import { keptOf } from "../workspace/kept-data.ts";
 import { AttemptLog } from "./attempt-log.ts";

@@ -2,7 +2,6 @@
 // cgroup v2 hands us its controllers. Where it does not, they are counted only, and the attempt's log says so.
 import { writeFileSync } from "node:fs";
 import type { Takes } from "@capstan/proto";
-import type { Tree } from "./tree.ts";
 
 /** Length of the period that a share of processors is measured by; the kernel's default. */
 const periodUs = 100_000;
@@ -26,7 +25,10 @@ export function delegateControllers(cgroup: string): void {
  * What runs within the runner itself, and what prepares a task, is not limited.
  * @returns what this host cannot limit, in words
  */
-export function limitTree({ cgroup }: Tree, { cpu = 0, memoryBytes = 0 }: Takes = {}): string | undefined {
+export function limitTree(
+  { cgroup }: { readonly cgroup: string },
+  { cpu = 0, memoryBytes = 0 }: Takes = {},
+): string | undefined {
   const failed: ("cpu" | "memory")[] = [];
   if (memoryBytes > 0 && !isWritten(`${cgroup}/memory.max`, String(memoryBytes))) failed.push("memory");
   else if (memoryBytes > 0) {

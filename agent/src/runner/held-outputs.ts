@@ -10,10 +10,10 @@ import {
   type JsonValue,
   type RunnerCommand,
 } from "@capstan/proto";
-import type { FileTransfer, Finished } from "../execute/executor.ts";
+import type { Finished } from "../execute/executor.ts";
 import { maskedJson } from "./attempt-word.ts";
 import type { Masking } from "./redact.ts";
-import { openFileCache } from "../workspace/file-store.ts";
+import { type FileTransfer, openFileCache } from "../workspace/file-store.ts";
 import { heldPath, keptFilesFolder, type LocalStore } from "../workspace/local-store.ts";
 
 /** Takes what is held out of what is told. The values are on disk before the result says that they are held. */

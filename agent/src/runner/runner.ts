@@ -16,7 +16,8 @@ import {
   type RunnerRecord,
   type RunnerReport,
 } from "@capstan/proto";
-import type { Executors, FileTransfer } from "../execute/executor.ts";
+import type { Executors } from "../execute/executor.ts";
+import type { FileTransfer } from "../workspace/file-store.ts";
 import { removeEmptyMemory } from "../workspace/memory-folder.ts";
 import { FolderPool } from "./attempt-folders.ts";
 import { CarriedAttempt } from "./carried-attempt.ts";

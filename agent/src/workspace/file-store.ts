@@ -23,6 +23,24 @@ import { AppError, type FileValue } from "@capstan/proto";
 import { mediaTypeOf } from "./media-type.ts";
 import { openBeneath, type OpenRefusal } from "./open-beneath.ts";
 
+/** Moves files between this host and the control plane. Survives a restart of the agent: it waits for its return. */
+export interface FileTransfer {
+  /**
+   * Brings a file to local disk and checks its digest. Resolves to the path of a read-only copy outside the attempt's
+   * folder; it must not be changed (copy or link it).
+   * @throws AppError where the control plane has no such file
+   */
+  download(file: { readonly sha256: string; readonly size: number }, signal: AbortSignal): Promise<string>;
+  /**
+   * Stores a regular file under its digest; resolves when the control plane has it. `path` must be a copy that no task
+   * can change any more.
+   */
+  upload(
+    file: { readonly path: string; readonly sha256: string; readonly size: number },
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
 /** A file may not be larger than this (5 GiB), in bytes. */
 export const fileBytesMax = 5 * 1024 ** 3;
 /** Above this the least recently used files leave the cache. */

@@ -4,8 +4,7 @@
 //  K2. What came from the store and leaves its class is brought to the control plane then, and not before.
 import { join } from "node:path";
 import { AppError, type FileValue, type JsonObject, type Residency } from "@capstan/proto";
-import type { ExecutorContext } from "../execute/executor.ts";
-import { openFileCache, type FileCache } from "./file-store.ts";
+import { openFileCache, type FileCache, type FileTransfer } from "./file-store.ts";
 import { keptFilesFolder, type LocalStore } from "./local-store.ts";
 
 export interface KeptData {
@@ -15,6 +14,14 @@ export interface KeptData {
   readonly localFiles: ReadonlySet<string>;
   /** Outputs that are not told at all. */
   readonly withheld: ReadonlySet<string>;
+}
+
+/** Where an attempt keeps and tells its files. */
+export interface FilePlaces {
+  /** The agent's cache folder. */
+  readonly cacheDir: string;
+  readonly files: FileTransfer;
+  readonly kept?: KeptData;
 }
 
 const none: ReadonlySet<string> = new Set();
@@ -28,13 +35,13 @@ export const keptOf = (store: LocalStore, project: string, residency: Residency 
 });
 
 /** Where the file of an output is put before it is told. */
-export const cacheOf = (context: ExecutorContext, output: string): FileCache =>
+export const cacheOf = (context: Pick<FilePlaces, "cacheDir" | "kept">, output: string): FileCache =>
   openFileCache(
     context.kept?.localFiles.has(output) === true ? context.kept.folder : join(context.cacheDir, "produced"),
   );
 
 /** The path of a file that stays on an agent. @throws file_unavailable where it is not this one, or is gone */
-export function keptPath({ kept }: Pick<ExecutorContext, "kept">, file: FileValue["$file"]): string {
+export function keptPath({ kept }: Pick<FilePlaces, "kept">, file: FileValue["$file"]): string {
   if (file.store === undefined || file.store !== kept?.store) {
     const here = kept === undefined ? "" : `; this agent has ${kept.store}`;
     throw new AppError("file_unavailable", `the file ${file.name} stays in the store ${file.store ?? ""}${here}`);
@@ -46,7 +53,7 @@ export function keptPath({ kept }: Pick<ExecutorContext, "kept">, file: FileValu
 
 /** Tells a file that is in the cache of its output: by its place where it stays, else with its bytes. */
 export async function tellFile(
-  context: ExecutorContext,
+  context: Pick<FilePlaces, "files" | "kept">,
   output: string,
   path: string,
   { name, size, sha256, mediaType }: FileValue["$file"],
