@@ -58,6 +58,7 @@ import { PgSignInStore } from "./database/store/sign-in.store.ts";
 import { PgScheduleStore } from "./database/store/schedule-store.ts";
 import { PgSweepStore } from "./database/store/sweep-store.ts";
 import { PgInventoryStore } from "./database/store/session-store.ts";
+import { PgJoinTokenStore } from "./database/store/join-token-store.ts";
 import { PgVariableStore } from "./database/store/variable.store.ts";
 import { PgUserStore } from "./database/store/users.store.ts";
 import { PgWorkflowStore } from "./database/store/workflow.store.ts";
@@ -322,10 +323,10 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
     logs: new PgLogStore(pools.engine),
     logReads: new PgLogReadStore(pools.api),
     sessions,
+    joinTokens: new PgJoinTokenStore(pools.api, cold),
     commit,
     reports: new ReportService(commit, commitStore, live),
     leases: new LeaseRenewals(dispatchStore),
-    audit,
     sealKey: keys.sealKey,
     ourUrl: () => site.url(),
     isUnavailable,

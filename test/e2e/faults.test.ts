@@ -212,6 +212,20 @@ describe("at a running product", () => {
       expect((await product.cli(["cancel", name, "--grace", "1s"])).code).toBe(0);
   });
 
+  test("where its agent is revoked the rest goes on, and the next start has another one", async () => {
+    const [before] = (await product.get<{ data: { id: string }[] }>("/agents")).data;
+    const revoked = await product.cli(["agents", "revoke", "laptop", "--reason", "a test", "-y"]);
+    expect(revoked.code, revoked.stderr).toBe(0);
+    await until("the agent has ended", 20_000, () => (product.processes(agent).length === 0 ? true : undefined));
+    expect(product.processes(dev)).toHaveLength(1);
+    expect((await fetch(`${product.url}/readyz`)).ok).toBe(true);
+    expect(await product.stop(10_000)).toBe(0);
+    await product.start();
+    const { data } = await product.get<{ data: { id: string; state: string }[] }>("/agents");
+    expect(data.filter(({ state }) => state === "active").map(({ id }) => id)).not.toContain(before?.id);
+    expect(product.processes(agent)).toHaveLength(1);
+  });
+
   test("a second wish stops at once with exit code 130, and leaves no process of a task", async () => {
     const { pids } = await stubbornRun(product, "twice");
     process.kill(product.pid, "SIGINT");

@@ -122,20 +122,35 @@ export class Stack {
     });
   }
 
+  /** An agent that was revoked has none any more. */
+  #hasIdentity(): boolean {
+    return existsSync(join(this.#options.dataDir, "agent", "identity"));
+  }
+
   #logFile(name: string): string {
     return join(this.#options.dataDir, "log", `${name}.log`);
   }
 
-  /** Starts a part, and starts it again when it ends although nobody asked it to, once it has been ready. */
-  #keep(name: string, make: () => Part, hold: (part: Part) => void): Part {
+  /**
+   * Starts a part, and starts it again when it ends although nobody asked it to, once it has been ready.
+   * @param goesOn where it may end for good: why the rest goes on without it
+   */
+  #keep(
+    name: string,
+    make: () => Part,
+    hold: (part: Part) => void,
+    goesOn = (): string | undefined => undefined,
+  ): Part {
     const part = make();
     hold(part);
     void part.ended.then(({ code, signal }) => {
       if (this.#isStopping) return;
       const how = signal ?? `exit code ${code}`;
+      const without = code === exitMisconfigured && this.#ready.has(name) ? goesOn() : undefined;
+      if (without !== undefined) return this.#options.teller.note(without);
       if (this.#ready.has(name) && code !== exitMisconfigured && this.#mayRestart(name)) {
         this.#options.teller.note(`the ${name} ended (${how}) and is started again`);
-        this.#keep(name, make, hold);
+        this.#keep(name, make, hold, goesOn);
       } else {
         const words = `${name} ended (${how}); ${this.#logFile(name)} ends with:\n${part.lastLines()}`;
         this.#failed(new AppError("part_failed", words));
@@ -159,7 +174,7 @@ export class Stack {
     const services = devFile === undefined ? undefined : startServices(devFile, dataDir, this.#env({}));
     this.#startingServices = services?.catch(() => undefined); // a failure is looked at below, after the database
     const shownHost = host.includes(":") ? `[${host}]` : host;
-    const isNewAgent = this.#options.withAgent && !existsSync(join(dataDir, "agent", "identity"));
+    const isNewAgent = this.#options.withAgent && !this.#hasIdentity();
     if (isNewAgent) this.#joining = this.#startJoining(`http://${shownHost}:${chosen.port}`);
     const databaseUrl = await this.#startDatabase();
     const consoleUrl = this.#options.withConsole ? `http://127.0.0.1:${consolePort}` : undefined;
@@ -292,6 +307,7 @@ export class Stack {
       (part) => {
         this.#agent = part;
       },
+      () => (this.#hasIdentity() ? undefined : "the agent was revoked; another one joins when you start again"),
     );
     const ready = await agent.line((line) => line["event"] === "ready", startTimeoutMs);
     this.#ready.add("agent");

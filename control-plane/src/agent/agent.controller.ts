@@ -2,7 +2,7 @@ import { Controller, Inject } from "@nestjs/common";
 import type { AgentDetail, AgentView, JoinTokenMade, RouteResponse } from "@capstan/proto";
 import { Call, type CallOf } from "../http/call.ts";
 import { Handles } from "../http/handle.ts";
-import { requestHash } from "../http/request-hash.ts";
+import { onceKeyOf } from "../http/once-key.ts";
 import { AgentService } from "./agent.service.ts";
 
 @Controller()
@@ -20,23 +20,12 @@ export class AgentController {
 
   @Handles("joinTokenCreate")
   async makeToken(@Call("joinTokenCreate") call: CallOf<"joinTokenCreate">): Promise<JoinTokenMade> {
-    const { project, params, body, actor, principal, idempotencyKey, reply } = call;
+    const { project, params, body, actor, reply } = call;
     void reply.header("cache-control", "no-store");
-    const { replayed, ...made } = await this.agents.makeToken(
-      project,
-      params.pool,
-      body,
-      actor,
-      idempotencyKey === undefined
-        ? undefined
-        : {
-            caller: principal.userId,
-            key: idempotencyKey,
-            requestSha256: requestHash("POST", `${project.id}/pools/${params.pool}/join-tokens`, body),
-          },
-    );
-    if (replayed) void reply.header("idempotency-replayed", "true");
-    return made;
+    const key = onceKeyOf("joinTokenCreate", call);
+    const { value, isReplayed } = await this.agents.makeToken(project, params.pool, body, actor, key);
+    if (isReplayed) void reply.header("idempotency-replayed", "true");
+    return value;
   }
 
   @Handles("joinTokenList")

@@ -13,53 +13,59 @@ import {
   type JoinTokenView,
   type PoolView,
 } from "@capstan/proto";
-import type { Audit } from "../audit/entry.ts";
 import type { AgentCredentials } from "../auth/agent-credential.ts";
+import type { Once, OnceKey } from "../http/once-key.ts";
 import type { ProjectScope } from "../http/request-context.ts";
 import type { InventoryService } from "../result/inventory.service.ts";
-import type { AgentStore, TokenIdempotency } from "./agent.store.ts";
+import type { AgentStore } from "./agent.store.ts";
+import type { JoinTokenStore } from "./join-token.store.ts";
 
 const tokenMs = 15 * 60_000;
 
-export class AgentService {
-  private readonly store: AgentStore;
-  private readonly credentials: AgentCredentials;
-  private readonly inventory: InventoryService;
-  private readonly audit: Audit;
+export interface AgentServiceParts {
+  readonly agents: AgentStore;
+  readonly joinTokens: JoinTokenStore;
+  readonly credentials: AgentCredentials;
+  readonly inventory: Pick<InventoryService, "revoke">;
+}
 
-  constructor(store: AgentStore, credentials: AgentCredentials, inventory: InventoryService, audit: Audit) {
-    this.store = store;
-    this.credentials = credentials;
-    this.inventory = inventory;
-    this.audit = audit;
+export class AgentService {
+  private readonly parts: AgentServiceParts;
+
+  constructor(parts: AgentServiceParts) {
+    this.parts = parts;
   }
 
   pools(project: ProjectScope): Promise<PoolView[]> {
-    return this.store.pools(project.id);
+    return this.parts.agents.pools(project.id);
   }
 
-  /** The token is in this answer and nowhere else; the same Idempotency-Key answers it again. @throws not_found malformed */
+  /**
+   * The token is in this answer and nowhere else; the same key answers it again.
+   * @throws not_found malformed idempotency_key_reused state_conflict
+   */
   async makeToken(
     project: ProjectScope,
     pool: string,
     body: JoinTokenBody,
     actor: string,
-    idempotency?: TokenIdempotency,
-  ): Promise<JoinTokenMade & { readonly replayed: boolean }> {
+    key?: OnceKey,
+  ): Promise<Once<JoinTokenMade>> {
+    const { credentials, joinTokens } = this.parts;
     const id = uuidV7(Date.now(), randomBytes(10));
     const publicId = idFromUuid("jt", id);
-    const secret = this.credentials.joinSecret(publicId);
+    const secret = credentials.joinSecret(publicId);
     if (body.cidr !== undefined && !/^[0-9a-fA-F.:]{2,45}\/\d{1,3}$/.test(body.cidr)) {
       throw new AppError("malformed", "/cidr: write a network such as 10.0.0.0/8");
     }
-    const made = await this.store
-      .createToken(
+    const { value, isReplayed } = await joinTokens
+      .create(
         project.id,
         {
           id,
           publicId,
           pool,
-          sealedKey: this.credentials.seal(this.credentials.joinKey(publicId, secret), publicId),
+          sealedKey: credentials.seal(credentials.joinKey(publicId, secret), publicId),
           usesMax: body.uses ?? 1,
           labels: body.labels ?? {},
           cidr: body.cidr,
@@ -67,7 +73,7 @@ export class AgentService {
           expiresInMs: body.expiresInMs ?? tokenMs,
           createdBy: actor,
         },
-        idempotency,
+        key,
       )
       .catch((cause: unknown) => {
         const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
@@ -75,43 +81,24 @@ export class AgentService {
           throw new AppError("malformed", "/cidr: that is no network; write one such as 10.0.0.0/8", { cause });
         throw cause;
       });
-    if (made === undefined) throw noPool(project, pool);
-    if (made.kind === "key_reused") {
-      throw new AppError(
-        "idempotency_key_reused",
-        "This Idempotency-Key was used for another request within the last 24 hours.",
-      );
-    }
-    if (made.kind === "taken_back")
+    if (value === "no_pool") throw noPool(project, pool);
+    if (value === "taken_back")
       throw new AppError("state_conflict", "The join token of this Idempotency-Key was taken back.");
-    const { token } = made;
-    if (made.kind === "made") {
-      await this.audit.append(project.id, {
-        actor,
-        action: "agents:enrol",
-        subject: token.id,
-        detail: { pool, uses: token.usesMax, approve: token.approve },
-      });
-    }
-    const text = formatJoinToken({ id: token.id, secret: this.credentials.joinSecret(token.id) });
-    return { ...token, token: text, replayed: made.kind === "replayed" };
+    const token = formatJoinToken({ id: value.id, secret: credentials.joinSecret(value.id) });
+    return { value: { ...value, token }, isReplayed };
   }
 
+  /** @throws not_found */
   async tokens(project: ProjectScope, pool: string): Promise<JoinTokenView[]> {
-    const found = await this.store.tokens(project.id, pool);
+    const found = await this.parts.joinTokens.list(project.id, pool);
     if (found === undefined) throw noPool(project, pool);
     return found;
   }
 
+  /** @throws not_found */
   async deleteToken(project: ProjectScope, pool: string, token: string, actor: string): Promise<void> {
-    if (!(await this.store.deleteToken(project.id, pool, token)))
+    if (!(await this.parts.joinTokens.remove(project.id, pool, token, actor)))
       throw new AppError("not_found", `There is no join token ${token} in pool ${pool}.`);
-    await this.audit.append(project.id, {
-      actor,
-      action: "agents:enrol",
-      subject: token,
-      detail: { pool, deleted: true },
-    });
   }
 
   /** Revoked agents are listed only when asked for. */
@@ -119,7 +106,7 @@ export class AgentService {
     project: ProjectScope,
     filter: { pool?: readonly string[] | undefined; state?: readonly string[] | undefined },
   ): Promise<AgentView[]> {
-    const all = await this.store.list(project.id);
+    const all = await this.parts.agents.list(project.id);
     return all.filter(
       (agent) =>
         (filter.pool === undefined || filter.pool.includes(agent.pool)) &&
@@ -130,7 +117,7 @@ export class AgentService {
   /** By `ag_…` or name. @throws not_found */
   async show(project: ProjectScope, agent: string): Promise<AgentDetail> {
     const id = uuidFromId("ag", agent);
-    const found = await this.store.detail(project.id, id === undefined ? { name: agent } : { id });
+    const found = await this.parts.agents.detail(project.id, id === undefined ? { name: agent } : { id });
     if (found === undefined) throw new AppError("not_found", `There is no agent ${agent} in project ${project.name}.`);
     return found;
   }
@@ -159,22 +146,12 @@ export class AgentService {
   async revoke(project: ProjectScope, agent: string, actor: string, reason: string): Promise<void> {
     const found = await this.show(project, agent);
     const agentId = uuidFromId("ag", found.id) ?? "";
-    if (
-      !(await this.store.moveState(
-        project.id,
-        agentId,
-        ["pending", "active", "draining", "drained", "suspended"],
-        "revoked",
-      ))
-    )
-      return;
-    await this.audit.append(project.id, {
-      actor,
-      action: "agents:revoke",
-      subject: found.id,
-      detail: { name: found.name, reason },
+    const moved = await this.parts.agents.moveState(project.id, agentId, {
+      from: ["pending", "active", "draining", "drained", "suspended"],
+      to: "revoked",
+      audit: { actor, action: "agents:revoke", subject: found.id, detail: { name: found.name, reason } },
     });
-    await this.inventory.revoke({ projectId: project.id, agentId });
+    if (moved) await this.parts.inventory.revoke({ projectId: project.id, agentId });
   }
 
   private async move(
@@ -186,16 +163,12 @@ export class AgentService {
   ): Promise<AgentView> {
     const found = await this.show(project, agent);
     const { session: _session, fingerprint: _fingerprint, attempts: _attempts, ...view } = found;
-    const moved = await this.store.moveState(project.id, uuidFromId("ag", found.id) ?? "", step.from, step.to);
-    if (moved) {
-      await this.audit.append(project.id, {
-        actor,
-        action: "agents:drain",
-        subject: found.id,
-        detail: { action: step.action, reason },
-      });
-      return { ...view, state: step.to };
-    }
+    const moved = await this.parts.agents.moveState(project.id, uuidFromId("ag", found.id) ?? "", {
+      from: step.from,
+      to: step.to,
+      audit: { actor, action: "agents:drain", subject: found.id, detail: { action: step.action, reason } },
+    });
+    if (moved) return { ...view, state: step.to };
     if (step.same.includes(view.state)) return view;
     throw new AppError("state_conflict", `The agent ${view.name} is ${view.state}; it cannot ${step.action}.`, {
       evidence: { state: view.state, allowed: [...step.from] },

@@ -1,5 +1,6 @@
-// Port: agents, pools and join tokens.
-import type { AgentDetail, AgentView, JoinTokenView, PoolView, PublicJwk } from "@capstan/proto";
+// Port: agents and pools, and the use of join tokens.
+import type { AgentDetail, AgentView, PoolView, PublicJwk } from "@capstan/proto";
+import type { AuditEntry } from "../audit/entry.ts";
 
 export const AGENT_STORE = Symbol("AgentStore");
 
@@ -20,30 +21,6 @@ export interface JoinTokenRow {
   readonly sealedKey: Buffer;
   readonly cidrHolds: boolean;
 }
-
-export interface NewJoinToken {
-  readonly id: string;
-  readonly publicId: string;
-  readonly pool: string;
-  readonly sealedKey: Buffer;
-  readonly usesMax: number;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly cidr: string | undefined;
-  readonly approve: boolean;
-  readonly expiresInMs: number;
-  readonly createdBy: string;
-}
-
-export interface TokenIdempotency {
-  readonly caller: string;
-  readonly key: string;
-  readonly requestSha256: string;
-}
-
-export type NewTokenOutcome =
-  | { readonly kind: "made" | "replayed"; readonly token: JoinTokenView }
-  | { readonly kind: "key_reused" }
-  | { readonly kind: "taken_back" };
 
 export interface NewAgent {
   readonly id: string;
@@ -83,18 +60,14 @@ export interface AgentStore {
   isLive(agent: { projectId: string; agentId: string }, attemptId: string): Promise<boolean>;
 
   pools(projectId: string): Promise<PoolView[]>;
-  /** The token, or what the key was used for before; undefined where there is no such pool. */
-  createToken(
-    projectId: string,
-    token: NewJoinToken,
-    idempotency: TokenIdempotency | undefined,
-  ): Promise<NewTokenOutcome | undefined>;
-  tokens(projectId: string, pool: string): Promise<JoinTokenView[] | undefined>;
-  deleteToken(projectId: string, pool: string, publicId: string): Promise<boolean>;
   list(projectId: string): Promise<AgentView[]>;
   detail(projectId: string, ref: { readonly id: string } | { readonly name: string }): Promise<AgentDetail | undefined>;
-  /** Moves the state where it is one of `from`; returns whether it moved. */
-  moveState(projectId: string, agentId: string, from: readonly string[], to: string): Promise<boolean>;
+  /** Moves the state where it is one of `from`, together with its audit record; returns whether it moved. */
+  moveState(
+    projectId: string,
+    agentId: string,
+    move: { readonly from: readonly string[]; readonly to: string; readonly audit?: AuditEntry },
+  ): Promise<boolean>;
   /** State and pinned labels of agents, for the sessions of this replica. */
   states(
     agentIds: readonly string[],

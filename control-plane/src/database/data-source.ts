@@ -21,6 +21,7 @@ import { Hooks0017 } from "./migration/0017-hooks.ts";
 import { BackfillsSearch0018 } from "./migration/0018-backfills-search.ts";
 import { AllowedData0019 } from "./migration/0019-allowed-data.ts";
 import { DerivedVersions0021 } from "./migration/0021-derived-versions.ts";
+import { AgentNames0024 } from "./migration/0024-agent-names.ts";
 import { ownerSettings, rolePassword, type RuntimeRole } from "./pool.ts";
 
 /** All migrations in order; the length is the schema's number. */
@@ -43,6 +44,7 @@ export const migrations = [
   BackfillsSearch0018,
   AllowedData0019,
   DerivedVersions0021,
+  AgentNames0024,
 ] as const;
 export const schemaVersion = migrations.length;
 

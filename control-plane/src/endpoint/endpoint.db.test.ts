@@ -309,8 +309,7 @@ test("deploys, ends of backfills and drained agents are told, each to those that
   const moved = await moveAgentState(
     pool,
     { projectId: agent?.project_id ?? "", agentId: agent?.id ?? "" },
-    ["draining"],
-    "drained",
+    { from: ["draining"], to: "drained" },
   );
   await pool.end();
   expect(moved).toBe(true);

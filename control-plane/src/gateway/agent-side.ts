@@ -7,9 +7,9 @@ import { ADMISSION, AgentAdmission } from "../agent/agent-admission.ts";
 import { AgentController } from "../agent/agent.controller.ts";
 import { AgentService } from "../agent/agent.service.ts";
 import { AGENT_STORE, type AgentStore } from "../agent/agent.store.ts";
+import type { JoinTokenStore } from "../agent/join-token.store.ts";
 import { EnrolController } from "../agent/enrol.controller.ts";
 import { EnrolService } from "../agent/enrol.service.ts";
-import type { Audit } from "../audit/entry.ts";
 import { AgentCredentials } from "../auth/agent-credential.ts";
 import type { Commit } from "../commit/commit.ts";
 import type { Leases } from "../dispatch/leases.ts";
@@ -37,7 +37,7 @@ export interface AgentSideParts {
   readonly commit: Commit;
   readonly reports: SessionServices["reports"];
   readonly leases: Leases;
-  readonly audit: Audit;
+  readonly joinTokens: JoinTokenStore;
   readonly sealKey: Buffer;
   readonly ourUrl: () => string;
   readonly isUnavailable: (error: unknown) => boolean;
@@ -82,7 +82,10 @@ export function makeAgentSide(given: AgentSideParts): AgentSide {
       { provide: ADMISSION, useValue: admission },
       { provide: AGENT_STORE, useValue: given.agents },
       { provide: EnrolService, useValue: new EnrolService(given.agents, credentials, admission) },
-      { provide: AgentService, useValue: new AgentService(given.agents, credentials, inventory, given.audit) },
+      {
+        provide: AgentService,
+        useValue: new AgentService({ agents: given.agents, joinTokens: given.joinTokens, credentials, inventory }),
+      },
       { provide: LogReader, useValue: new LogReader(given.logReads, watch) },
     ],
     adapter: (http) => new AgentSocketAdapter(http, admission),

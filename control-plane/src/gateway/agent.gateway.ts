@@ -81,7 +81,7 @@ export class AgentGateway implements OnModuleDestroy {
         if (row.state === "revoked") session.close(closeCodes.revoked, "revoked");
         else if (row.state === "suspended") session.close(closeCodes.suspended, "suspended");
         else if (row.state === "draining" && row.idle) {
-          await this.parts.store.moveState(row.projectId, row.agentId, ["draining"], "drained");
+          await this.parts.store.moveState(row.projectId, row.agentId, { from: ["draining"], to: "drained" });
         }
         if (session.state !== row.state) {
           session.state = row.state;

@@ -15,6 +15,7 @@ import { LiveIndex } from "../commit/live-index.ts";
 import { ColdReads } from "../database/cold-reads.ts";
 import { isUnavailable } from "../database/pool.ts";
 import { PgAgentStore } from "../database/store/agent-store.ts";
+import { PgJoinTokenStore } from "../database/store/join-token-store.ts";
 import { PgLogReadStore } from "../database/store/log-read-store.ts";
 import { PgLogStore } from "../database/store/log-store.ts";
 import { PgInventoryStore } from "../database/store/session-store.ts";
@@ -52,6 +53,7 @@ const commit = new CommitLoop(
 const dispatch = new DispatchLoop({ store: dispatchStore, commit, sessions: registry, backlog, log });
 const cold = new ColdReads(database);
 const agents = new PgAgentStore(pools.engine, pools.api, cold);
+const joinTokens = new PgJoinTokenStore(pools.api, cold);
 const sealKey = randomBytes(32);
 const credentials = new AgentCredentials(sealKey);
 const inventories = new PgInventoryStore(pools.engine);
@@ -66,7 +68,7 @@ const side = makeAgentSide({
   commit,
   reports: new ReportService(commit, store, live),
   leases: new LeaseRenewals(dispatchStore),
-  audit: { append: async () => undefined },
+  joinTokens,
   sealKey,
   ourUrl: () => origin,
   isUnavailable,
@@ -75,7 +77,12 @@ const side = makeAgentSide({
 const gateway = new AgentGateway(side.parts);
 const admission = new AgentAdmission(agents, credentials, () => origin);
 const enrolments = new EnrolService(agents, credentials, admission);
-const people = new AgentService(agents, credentials, side.parts.services.inventory, { append: async () => undefined });
+const people = new AgentService({
+  agents,
+  joinTokens,
+  credentials,
+  inventory: side.parts.services.inventory,
+});
 const project = { id: projectId, name: "test", role: "project_admin" } as const;
 
 beforeAll(async () => {
@@ -101,7 +108,7 @@ interface Enrolled {
 }
 
 async function enrolAgent(name = `a${randomBytes(4).toString("hex")}`): Promise<Enrolled> {
-  const made = await people.makeToken(project, "default", {}, "local");
+  const { value: made } = await people.makeToken(project, "default", {}, "local");
   const key = testKey("Ed25519");
   const nonce = await enrolments.nonce();
   return { key, answer: await enrolments.enrol(enrolRequest(key, made.token, nonce.nonce, origin, name), "127.0.0.1") };
@@ -135,7 +142,7 @@ const runState = async (runId: string): Promise<string> =>
   "none";
 
 test("a join token enrols once, and the same key again is the same agent", async () => {
-  const made = await people.makeToken(project, "default", { labels: { zone: "lab" } }, "local");
+  const { value: made } = await people.makeToken(project, "default", { labels: { zone: "lab" } }, "local");
   const key = testKey("Ed25519");
   const request = enrolRequest(key, made.token, (await enrolments.nonce()).nonce, origin, "twice");
   const first = await enrolments.enrol(request, "127.0.0.1");
@@ -146,7 +153,7 @@ test("a join token enrols once, and the same key again is the same agent", async
 });
 
 test("a wrong MAC, a foreign network and a taken name are refused", async () => {
-  const made = await people.makeToken(project, "default", { cidr: "10.0.0.0/8", uses: 5 }, "local");
+  const { value: made } = await people.makeToken(project, "default", { cidr: "10.0.0.0/8", uses: 5 }, "local");
   const request = async (name: string) =>
     enrolRequest(testKey("Ed25519"), made.token, (await enrolments.nonce()).nonce, origin, name);
   await expect(enrolments.enrol(await request("far"), "192.168.0.1")).rejects.toMatchObject({
@@ -158,6 +165,22 @@ test("a wrong MAC, a foreign network and a taken name are refused", async () => 
   await expect(enrolments.enrol(await request("taken"), "10.0.0.1")).rejects.toMatchObject({
     code: "agent_name_taken",
   });
+});
+
+test("the name of an agent that was revoked is free, and means the one that has it now", async () => {
+  const { value: made } = await people.makeToken(project, "default", { uses: 5 }, "local");
+  const enrol = async () =>
+    enrolments.enrol(
+      await enrolRequest(testKey("Ed25519"), made.token, (await enrolments.nonce()).nonce, origin, "again"),
+      "10.0.0.1",
+    );
+  const first = await enrol();
+  await expect(enrol()).rejects.toMatchObject({ code: "agent_name_taken" });
+  await people.revoke(project, "again", "a test", "local");
+  const second = await enrol();
+  expect(second.agent).not.toBe(first.agent);
+  expect((await people.show(project, "again")).id).toBe(second.agent);
+  expect((await people.show(project, first.agent)).state).toBe("revoked");
 });
 
 test("the upgrade is refused without an assertion, with a used one, and with any Origin", async () => {

@@ -1,42 +1,12 @@
-// Agents, pools and join tokens in PostgreSQL. What is asked before a project is known runs under the engine's role and
-// returns the project; the rest runs within its project.
+// Agents and pools in PostgreSQL, and the use of join tokens. What is asked before a project is known runs under the
+// engine's role and returns the project; the rest runs within its project.
 import type pg from "pg";
-import { Raw } from "typeorm";
-import {
-  idFromUuid,
-  runName,
-  type AgentDetail,
-  type AgentView,
-  type JoinTokenView,
-  type PoolView,
-  type PublicJwk,
-} from "@capstan/proto";
-import type {
-  AgentRow,
-  AgentStore,
-  EnrolOutcome,
-  JoinTokenRow,
-  NewAgent,
-  NewJoinToken,
-  NewTokenOutcome,
-  TokenIdempotency,
-} from "../../agent/agent.store.ts";
+import { idFromUuid, runName, type AgentDetail, type AgentView, type PoolView, type PublicJwk } from "@capstan/proto";
+import type { AgentRow, AgentStore, EnrolOutcome, JoinTokenRow, NewAgent } from "../../agent/agent.store.ts";
 import type { ColdReads } from "../cold-reads.ts";
-import { JoinTokenEntity } from "../entity/join-token.entity.ts";
-import { PoolEntity } from "../entity/pool.entity.ts";
 import { inTransaction, withProject } from "../pool.ts";
 import { moveAgentState } from "./agent-state.ts";
-import {
-  agentColumns,
-  agentTables,
-  agentView,
-  iso,
-  poolsQuery,
-  tokenColumns,
-  tokenView,
-  type AgentColumns,
-  type TokenColumns,
-} from "./agent-rows.ts";
+import { agentColumns, agentTables, agentView, iso, poolsQuery, type AgentColumns } from "./agent-rows.ts";
 
 export class PgAgentStore implements AgentStore {
   private readonly engine: pg.Pool;
@@ -218,81 +188,10 @@ export class PgAgentStore implements AgentStore {
     }));
   }
 
-  createToken(
-    projectId: string,
-    token: NewJoinToken,
-    idempotency: TokenIdempotency | undefined,
-  ): Promise<NewTokenOutcome | undefined> {
-    return withProject(this.api, projectId, async (client): Promise<NewTokenOutcome | undefined> => {
-      if (idempotency !== undefined) {
-        // Waits for a first request that is still at work, because its row is locked until it commits.
-        const claimed = await client.query(
-          `INSERT INTO idempotency_keys (project_id, caller, key, request_sha256, status, response, created_at)
-           VALUES ($1, $2, $3, $4, 201, $5, clock_timestamp()) ON CONFLICT (project_id, caller, key) DO NOTHING`,
-          [
-            projectId,
-            idempotency.caller,
-            idempotency.key,
-            idempotency.requestSha256,
-            JSON.stringify({ joinToken: token.publicId }),
-          ],
-        );
-        if (claimed.rowCount === 0) return replayedToken(client, projectId, idempotency);
-      }
-      const made = await insertToken(client, projectId, token);
-      if (made !== undefined) return { kind: "made", token: tokenView(made) };
-      if (idempotency !== undefined) {
-        await client.query("DELETE FROM idempotency_keys WHERE project_id = $1 AND caller = $2 AND key = $3", [
-          projectId,
-          idempotency.caller,
-          idempotency.key,
-        ]);
-      }
-      return undefined;
-    });
-  }
-
-  async tokens(projectId: string, pool: string): Promise<JoinTokenView[] | undefined> {
-    return this.cold.within(projectId, async (manager) => {
-      const found = await manager.findOneBy(PoolEntity, { projectId, name: pool });
-      if (found === null) return undefined;
-      const tokens = await manager.find(JoinTokenEntity, {
-        where: {
-          projectId,
-          poolId: found.id,
-          uses: Raw((uses) => `${uses} < uses_max`),
-          expiresAt: Raw((expires) => `${expires} > clock_timestamp()`),
-        },
-        order: { id: "ASC" },
-      });
-      return tokens.map((token) => ({
-        id: token.publicId,
-        pool,
-        uses: token.uses,
-        usesMax: token.usesMax,
-        labels: token.labels as Record<string, string>, // as createToken wrote them
-        approve: token.approve,
-        expiresAt: token.expiresAt.toISOString(),
-        createdBy: token.createdBy,
-        createdAt: token.createdAt.toISOString(),
-      }));
-    });
-  }
-
-  async deleteToken(projectId: string, pool: string, publicId: string): Promise<boolean> {
-    const { rowCount } = await this.within(
-      projectId,
-      `DELETE FROM join_tokens t USING pools p
-        WHERE t.project_id = $1 AND p.project_id = t.project_id AND p.id = t.pool_id AND p.name = $2 AND t.public_id = $3`,
-      [projectId, pool, publicId],
-    );
-    return rowCount === 1;
-  }
-
   async list(projectId: string): Promise<AgentView[]> {
     const { rows } = await this.within<AgentColumns>(
       projectId,
-      `SELECT ${agentColumns} FROM ${agentTables} WHERE a.project_id = $1 ORDER BY a.name`,
+      `SELECT ${agentColumns} FROM ${agentTables} WHERE a.project_id = $1 ORDER BY a.name, a.created_at DESC`,
       [projectId],
     );
     return rows.map(agentView);
@@ -305,7 +204,8 @@ export class PgAgentStore implements AgentStore {
     const [condition, value] = "id" in ref ? ["a.id = $2", ref.id] : ["a.name = $2", ref.name];
     const { rows } = await this.within<AgentColumns>(
       projectId,
-      `SELECT ${agentColumns} FROM ${agentTables} WHERE a.project_id = $1 AND ${condition}`,
+      `SELECT ${agentColumns} FROM ${agentTables} WHERE a.project_id = $1 AND ${condition}
+        ORDER BY a.state = 'revoked', a.created_at DESC LIMIT 1`, // the name of one that was revoked may be another's by now
       [projectId, value],
     );
     const [row] = rows;
@@ -339,8 +239,8 @@ export class PgAgentStore implements AgentStore {
     };
   }
 
-  moveState(projectId: string, agentId: string, from: readonly string[], to: string): Promise<boolean> {
-    return moveAgentState(this.api, { projectId, agentId }, from, to);
+  moveState(projectId: string, agentId: string, move: Parameters<AgentStore["moveState"]>[2]): Promise<boolean> {
+    return moveAgentState(this.api, { projectId, agentId }, move);
   }
 
   async states(
@@ -362,52 +262,6 @@ export class PgAgentStore implements AgentStore {
   ): Promise<pg.QueryResult<R>> {
     return withProject(this.api, projectId, (client) => client.query<R>(text, values));
   }
-}
-
-async function insertToken(
-  client: pg.PoolClient,
-  projectId: string,
-  token: NewJoinToken,
-): Promise<TokenColumns | undefined> {
-  const { rows } = await client.query<TokenColumns>(
-    `WITH p AS (SELECT id, name FROM pools WHERE project_id = $1 AND name = $2),
-     t AS (INSERT INTO join_tokens (project_id, id, public_id, pool_id, mac_key_encrypted, uses_max, labels, cidr, approve, expires_at, created_by)
-           SELECT $1, $3, $4, p.id, $5, $6, $7, $8, $9, clock_timestamp() + $10 * interval '1 millisecond', $11 FROM p RETURNING *)
-     SELECT ${tokenColumns} FROM t, p`,
-    [
-      projectId,
-      token.pool,
-      token.id,
-      token.publicId,
-      token.sealedKey,
-      token.usesMax,
-      JSON.stringify(token.labels),
-      token.cidr ?? null,
-      token.approve,
-      token.expiresInMs,
-      token.createdBy,
-    ],
-  );
-  return rows[0];
-}
-
-async function replayedToken(
-  client: pg.PoolClient,
-  projectId: string,
-  used: TokenIdempotency,
-): Promise<NewTokenOutcome> {
-  const first = await client.query<{ request_sha256: string; response: { joinToken?: string } | null }>(
-    "SELECT request_sha256, response FROM idempotency_keys WHERE project_id = $1 AND caller = $2 AND key = $3",
-    [projectId, used.caller, used.key],
-  );
-  const publicId = first.rows[0]?.response?.joinToken;
-  if (publicId === undefined || first.rows[0]?.request_sha256 !== used.requestSha256) return { kind: "key_reused" };
-  const { rows } = await client.query<TokenColumns>(
-    `SELECT ${tokenColumns} FROM join_tokens t JOIN pools p ON p.project_id = t.project_id AND p.id = t.pool_id
-      WHERE t.project_id = $1 AND t.public_id = $2`,
-    [projectId, publicId],
-  );
-  return rows[0] === undefined ? { kind: "taken_back" } : { kind: "replayed", token: tokenView(rows[0]) };
 }
 
 async function enrolledAs(
