@@ -171,7 +171,7 @@ test("the name of an agent that was revoked is free, and means the one that has 
   const { value: made } = await people.makeToken(project, "default", { uses: 5 }, "local");
   const enrol = async () =>
     enrolments.enrol(
-      await enrolRequest(testKey("Ed25519"), made.token, (await enrolments.nonce()).nonce, origin, "again"),
+      enrolRequest(testKey("Ed25519"), made.token, (await enrolments.nonce()).nonce, origin, "again"),
       "10.0.0.1",
     );
   const first = await enrol();

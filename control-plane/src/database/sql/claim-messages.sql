@@ -1,13 +1,15 @@
 -- Messages to endpoints that are due, for a minute. $1 limit, $2 at most so many of one endpoint, $3 endpoints that have enough
 -- under way. Crosses projects by nature; every join carries project_id.
--- One about a subject waits for those before it about the same, until they are there or have failed three times.
+-- One about a subject waits for those before it about the same, until they are there or have failed three times: one whose
+-- third try is under way has not.
 WITH ready AS (
   SELECT n.project_id, n.id, n.url, n.format, row_number() OVER (PARTITION BY n.endpoint_id ORDER BY n.next_at, n.seq) AS place FROM (
     SELECT d.project_id, d.id, d.endpoint_id, d.next_at, d.seq, e.url, e.format FROM endpoint_deliveries d
     JOIN endpoints e ON e.project_id = d.project_id AND e.id = d.endpoint_id AND e.disabled IS NULL
     WHERE d.outcome IS NULL AND d.next_at <= clock_timestamp() AND d.endpoint_id <> ALL ($3::uuid[])
       AND NOT EXISTS (SELECT 1 FROM endpoint_deliveries b WHERE b.project_id = d.project_id AND b.endpoint_id = d.endpoint_id
-        AND b.subject = d.subject AND b.seq < d.seq AND b.outcome IS NULL AND b.attempts < 3)
+        AND b.subject = d.subject AND b.seq < d.seq AND b.outcome IS NULL
+        AND (b.attempts < 3 OR b.attempts = 3 AND jsonb_array_length(b.tries) < 3))
     ORDER BY d.next_at, d.seq LIMIT 1000) n
 ),
 due AS (
