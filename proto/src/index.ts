@@ -1,5 +1,6 @@
 // The contract's public face. Nothing else of this package is importable.
 export * from "./json.ts";
+export * from "./plain-value.ts";
 export * from "./size.ts";
 export * from "./canonical-json.ts";
 export * from "./sha256.ts";

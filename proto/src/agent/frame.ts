@@ -3,6 +3,7 @@
 //  F2. Known fields are checked, unknown ones dropped; an unknown type is answered, not punished (a newer peer).
 //  F3. Broken frames (no JSON, too deep, dangerous keys) close the connection with 4400 and change nothing.
 import type { z } from "zod";
+import { isReservedKey, valueDepthMax } from "../plain-value.ts";
 import { frameBytesMax } from "../size.ts";
 import { cancelAckSchema, cancelSchema } from "./cancel.ts";
 import { confirmAckSchema, confirmSchema } from "./confirm.ts";
@@ -92,10 +93,12 @@ export interface RefusedItem {
   readonly path: string;
 }
 
-export const frameDepthMax = 64;
+export const frameDepthMax = valueDepthMax;
 export const frameKeysMax = 10_000;
 /** Frames of the control plane: an offer may carry the results of ten thousand indexes; `frameBytesMax` bounds it too. */
 export const controlFrameKeysMax = 100_000;
+/** A value that came in a body or by an expression may have `valueDepthMax` levels, in a place of a document that has as many. */
+const controlFrameDepthMax = 160;
 
 /** Text of a frame. The body is trusted: it was made by our own typed code. */
 export const encodeFrame = (frame: AgentFrame | ControlFrame): string => JSON.stringify(frame);
@@ -114,7 +117,7 @@ export function decodeFrame<D extends Direction>(text: string, direction: D): De
     return { kind: "broken", detail: "frame is not JSON" };
   }
   if (!isRecord(value)) return { kind: "broken", detail: "frame is not an object" };
-  const danger = dangerIn(value, direction === "control" ? controlFrameKeysMax : frameKeysMax);
+  const danger = direction === "control" ? dangerIn(value, controlFrameKeysMax, controlFrameDepthMax) : dangerIn(value);
   if (danger !== undefined) return { kind: "broken", detail: danger };
   const { t, id, re, b } = value;
   if (typeof t !== "string" || t.length > 64) return { kind: "broken", detail: "t is not a text" };
@@ -202,16 +205,18 @@ const pointerOf = (error: z.ZodError): string =>
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-const tooDeep = `frame is deeper than ${frameDepthMax}`;
-
 /**
  * Why JSON may not travel in a frame, or undefined: too deep, too many keys, or a key that could reach a prototype.
  * Whoever puts foreign values into a frame (outputs, events) asks first, so that they cannot break the connection.
  */
-export function dangerIn(root: unknown, keysMax: number = frameKeysMax): string | undefined {
+export function dangerIn(
+  root: unknown,
+  keysMax: number = frameKeysMax,
+  depthMax: number = frameDepthMax,
+): string | undefined {
   let keys = 0;
   const visit = (value: object, depth: number): string | undefined => {
-    if (depth > frameDepthMax) return tooDeep;
+    if (depth > depthMax) return `frame is deeper than ${depthMax}`;
     if (Array.isArray(value)) {
       for (const item of value) {
         if (typeof item === "object" && item !== null) {
@@ -223,7 +228,7 @@ export function dangerIn(root: unknown, keysMax: number = frameKeysMax): string 
     }
     for (const key in value) {
       if (++keys > keysMax) return `frame has more than ${keysMax} keys`;
-      if (key === "__proto__" || key === "constructor" || key === "prototype") return `frame has the key ${key}`;
+      if (isReservedKey(key)) return `frame has the key ${key}`;
       const item: unknown = (value as Record<string, unknown>)[key]; // every object of JSON is a record
       if (typeof item === "object" && item !== null) {
         const danger = visit(item, depth + 1);

@@ -2,6 +2,7 @@
 import { Optional } from "@marcbachmann/cel-js";
 import { Duration, UnsignedInt } from "@marcbachmann/cel-js/evaluator";
 import type { JsonValue } from "../json.ts";
+import { isReservedKey, valueDepthMax } from "../plain-value.ts";
 import { durationText } from "./time-format.ts";
 
 /** A file inside an expression: four fields, no operator, passed on whole. */
@@ -53,9 +54,11 @@ export function valueOfJson(value: JsonValue): unknown {
 
 /**
  * The JSON of an evaluated value. Times leave as ISO 8601 UTC, durations as `2m5s`, an absent optional as null.
- * @throws Error for what has no JSON: an integer beyond ±(2^53 − 1), NaN, a type
+ * @throws Error for what has no JSON: an integer beyond ±(2^53 − 1), NaN, a type; and for what no frame may carry, a
+ * reserved key and more than 64 levels
  */
-export function jsonOf(value: unknown): JsonValue {
+export function jsonOf(value: unknown, depth = 0): JsonValue {
+  if (depth > valueDepthMax) throw new Error(`the value is nested deeper than ${valueDepthMax} levels`);
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -66,7 +69,7 @@ export function jsonOf(value: unknown): JsonValue {
     case "bigint":
       return safeInteger(value);
     case "object":
-      return value === null ? null : jsonOfObject(value);
+      return value === null ? null : jsonOfObject(value, depth + 1);
     default:
       throw new Error(`a ${typeof value} has no JSON`);
   }
@@ -79,8 +82,8 @@ function safeInteger(value: bigint): number {
   return number;
 }
 
-function jsonOfObject(value: object): JsonValue {
-  if (Array.isArray(value)) return value.map(jsonOf);
+function jsonOfObject(value: object, depth: number): JsonValue {
+  if (Array.isArray(value)) return value.map((item) => jsonOf(item, depth));
   if (value instanceof FileRef) return value.json;
   if (value instanceof SecretRef) return value.mark;
   if (value instanceof Date) {
@@ -89,14 +92,18 @@ function jsonOfObject(value: object): JsonValue {
   }
   if (value instanceof Duration) return durationText(Number(value.valueOf()));
   if (value instanceof UnsignedInt) return safeInteger(BigInt(String(value)));
-  if (value instanceof Optional) return value.hasValue() ? jsonOf(value.value()) : null;
-  if (value instanceof Set) return [...value].map(jsonOf);
+  if (value instanceof Optional) return value.hasValue() ? jsonOf(value.value(), depth) : null;
+  if (value instanceof Set) return [...value].map((item) => jsonOf(item, depth));
   if (value instanceof Uint8Array || Object.prototype.toString.call(value).startsWith("[object Type<")) {
     throw new Error("bytes and types have no JSON");
   }
   const entries: Iterable<[string, unknown]> = value instanceof Map ? value.entries() : Object.entries(value);
   const object: Record<string, JsonValue> = {};
-  for (const [key, item] of entries) if (item !== undefined) object[String(key)] = jsonOf(item);
+  for (const [given, item] of entries) {
+    const key = String(given);
+    if (isReservedKey(key)) throw new Error(`${key} cannot be a key`);
+    if (item !== undefined) object[key] = jsonOf(item, depth);
+  }
   return object;
 }
 

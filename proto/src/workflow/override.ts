@@ -6,11 +6,11 @@
 import type { JsonValue } from "../json.ts";
 import type { Problem } from "../error/app-error.ts";
 import { guess } from "../expression/nearest.ts";
+import { isReservedKey } from "../plain-value.ts";
 import { shortField } from "./canonical-action.ts";
 import type { CanonicalWorkflow } from "./canonical.ts";
 import { isCovered } from "./check-overridable.ts";
 import { canonicalJsonOf, withBundle } from "./digest.ts";
-import { reservedKeys } from "./parse.ts";
 import { readWorkflow } from "./read.ts";
 import { pathOfPointer } from "./source.ts";
 import { sourceOfCanonical } from "./to-source.ts";
@@ -89,7 +89,7 @@ function refusalOf(
       `the version does not let a run change ${pointer}`,
       guess(pointer, overridable) ?? `it may change ${overridable.join(", ")}`,
     );
-  if (path.some((name) => reservedKeys.has(name)) || holds(value, (_, key) => reservedKeys.has(key)))
+  if (path.some((name) => isReservedKey(name)) || holds(value, (_, key) => isReservedKey(key)))
     return refused("it holds a key that machines keep for themselves");
   if (holds(value, (text) => text.includes("${{"))) return refused("a run gives values, no expressions");
   return undefined;

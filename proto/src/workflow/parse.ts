@@ -15,6 +15,7 @@ import {
   type YAMLError,
 } from "yaml";
 import type { JsonValue } from "../json.ts";
+import { isReservedKey } from "../plain-value.ts";
 import { workflowBytesMax } from "../size.ts";
 import { isPlainText } from "./plain-text.ts";
 import { ProblemList } from "./problems.ts";
@@ -33,8 +34,6 @@ export interface ParsedDocument {
   readonly source: SourceText;
   readonly problems: ProblemList;
 }
-
-export const reservedKeys = new Set(["__proto__", "constructor", "prototype"]);
 
 /** Reads the text of a workflow. `value` is undefined where the text is too broken to be looked at any further. */
 export function parseDocument(text: string, file: string | undefined): ParsedDocument {
@@ -204,7 +203,7 @@ class Walk {
         });
         continue;
       }
-      if (reservedKeys.has(name) || name.startsWith("$") || !isPlainText(name)) {
+      if (isReservedKey(name) || name.startsWith("$") || !isPlainText(name)) {
         this.#problems.addAt(keyAt, {
           code: "reserved_key",
           detail: `${name.toWellFormed().replaceAll("\0", "NUL")} cannot be a key`,
