@@ -328,7 +328,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
     reports: new ReportService(commit, commitStore, live),
     leases: new LeaseRenewals(dispatchStore),
     sealKey: keys.sealKey,
-    ourUrl: () => site.url(),
+    site,
     isUnavailable,
     log,
   });

@@ -10,7 +10,7 @@ const ruleSchema = z.strictObject({
   issuer: z
     .url()
     .max(1024)
-    .refine((text) => isSafe(new URL(text)), "must begin with https:// off this machine"),
+    .refine((text) => URL.canParse(text) && isSafe(new URL(text)), "must begin with https:// off this machine"),
   /** Each must be in the token with exactly this value. */
   claims: z
     .record(z.string().min(1).max(128), z.string().min(1).max(1024))

@@ -12,7 +12,7 @@ const keysMs = 600_000;
 /** Keys that are not known are looked for again, but not more often. */
 const keysAgainMs = 30_000;
 
-export const safeAddress = z.url().refine((text) => isSafe(new URL(text)), "must be https");
+export const safeAddress = z.url().refine((text) => URL.canParse(text) && isSafe(new URL(text)), "must be https");
 
 /** What is needed to check the tokens of a provider. */
 export const discoverySchema = z.looseObject({ issuer: z.string(), jwks_uri: safeAddress });

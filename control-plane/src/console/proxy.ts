@@ -2,6 +2,7 @@
 //  C1. GET and HEAD without a body only, and headers by an allow-list: no server action can be reached, whatever a
 //      dependency of the console enables.
 //  C2. Pages need a sign-in; static files do not. The console gets the visitor's cookie and no right of its own.
+//  C3. The console sees the path that was judged here: one that a reader of addresses would tidy up is none.
 import { randomBytes } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Agent, request as send } from "undici";
@@ -72,8 +73,8 @@ async function handle(
 ): Promise<void> {
   const path = request.url.split("?", 1)[0] ?? "/";
   // A request line may name a whole URL; only a path may be put behind the console's address.
-  if (!path.startsWith("/") || isOurs(path)) throw new AppError("not_found", "There is nothing at this path.");
-  if (!path.startsWith("/_next/static/") && path !== "/favicon.ico" && path !== "/icon.svg") {
+  if (!isTidy(path) || isOurs(path)) throw new AppError("not_found", "There is nothing at this path.");
+  if (!isAsset(path)) {
     const principal = await authenticateRequest(request, parts.auth, parts.site.cookie);
     if (principal === undefined) {
       if (!(request.headers.accept ?? "").includes("text/html"))
@@ -84,6 +85,16 @@ async function handle(
   }
   await forward(request, reply, parts, dispatcher);
 }
+
+/** False for `/_next/static/../../runs`, `//elsewhere` and their likes, which end somewhere else than they begin. */
+const isTidy = (path: string): boolean =>
+  path.startsWith("/") &&
+  URL.canParse(path, "http://console.invalid") &&
+  new URL(path, "http://console.invalid").href === `http://console.invalid${path}`;
+
+/** Static files: of their paths only the brackets of a route's folder stand in disguise. */
+const isAsset = (path: string): boolean =>
+  path === "/favicon.ico" || path === "/icon.svg" || /^\/_next\/static\/(?:[\w.~@()+,=/-]|%5[bd])+$/i.test(path);
 
 async function forward(
   request: FastifyRequest,

@@ -23,19 +23,15 @@ for (const [network, prefix] of [
   ["240.0.0.0", 4],
 ] as const)
   refused4.addSubnet(network, prefix, "ipv4");
+// All that is in use on the internet is in 2000::/3. Outside it are this machine, IPv4 in disguise (mapped, translated,
+// NAT64), unique local, link-local and multicast addresses.
+const unicast6 = new BlockList();
+unicast6.addSubnet("2000::", 3, "ipv6");
 for (const [network, prefix] of [
-  ["::", 96], // unspecified, loopback, IPv4-compatible
-  ["::ffff:0:0", 96], // IPv4-mapped
-  ["64:ff9b::", 96], // NAT64
-  ["64:ff9b:1::", 48],
-  ["100::", 64],
   ["2001::", 23], // Teredo and others
   ["2001:db8::", 32],
   ["2002::", 16], // 6to4
-  ["fc00::", 7],
-  ["fe80::", 10],
-  ["fec0::", 10],
-  ["ff00::", 8],
+  ["3fff::", 20], // documentation
 ] as const)
   refused6.addSubnet(network, prefix, "ipv6");
 
@@ -44,5 +40,5 @@ export function isPublicAddress(address: string): boolean {
   const plain = address.replace(/^\[|\]$/g, "").replace(/%.*$/, "");
   const family = isIP(plain);
   if (family === 4) return !refused4.check(plain, "ipv4");
-  return family === 6 && !refused6.check(plain, "ipv6");
+  return family === 6 && unicast6.check(plain, "ipv6") && !refused6.check(plain, "ipv6");
 }

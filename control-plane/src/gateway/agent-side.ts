@@ -11,6 +11,7 @@ import type { JoinTokenStore } from "../agent/join-token.store.ts";
 import { EnrolController } from "../agent/enrol.controller.ts";
 import { EnrolService } from "../agent/enrol.service.ts";
 import { AgentCredentials } from "../auth/agent-credential.ts";
+import type { Site } from "../auth/site.ts";
 import type { Commit } from "../commit/commit.ts";
 import type { Leases } from "../dispatch/leases.ts";
 import { LogController } from "../log/log.controller.ts";
@@ -39,7 +40,7 @@ export interface AgentSideParts {
   readonly leases: Leases;
   readonly joinTokens: JoinTokenStore;
   readonly sealKey: Buffer;
-  readonly ourUrl: () => string;
+  readonly site: Pick<Site, "url" | "origins">;
   readonly isUnavailable: (error: unknown) => boolean;
   readonly log: Log;
   readonly settings?: Partial<SessionSettings>;
@@ -58,7 +59,7 @@ export function makeAgentSide(given: AgentSideParts): AgentSide {
   const onError = (error: unknown): void => log.warn({ err: error }, "work for an agent failed");
   const settings = { ...sessionDefaults, ...given.settings };
   const credentials = new AgentCredentials(given.sealKey);
-  const admission = new AgentAdmission(given.agents, credentials, given.ourUrl);
+  const admission = new AgentAdmission(given.agents, credentials, () => given.site.url());
   const inventory = new InventoryService(given.inventories, given.commit, randomBytes(6).toString("hex"), onError);
   const watch = new LogWatch();
   const { isUnavailable } = given;
@@ -88,6 +89,6 @@ export function makeAgentSide(given: AgentSideParts): AgentSide {
       },
       { provide: LogReader, useValue: new LogReader(given.logReads, watch) },
     ],
-    adapter: (http) => new AgentSocketAdapter(http, admission),
+    adapter: (http) => new AgentSocketAdapter(http, admission, given.site.origins),
   };
 }

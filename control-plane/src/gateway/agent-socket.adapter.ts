@@ -1,4 +1,4 @@
-// The agents' socket before it is one: path, Origin, sub-protocol and assertion are checked on the upgrade request, so
+// The agents' socket before it is one: Host, path, Origin, sub-protocol and assertion are checked on the upgrade request, so
 // that nothing unproved ever holds a WebSocket. Nest's own adapter would answer every upgrade and parse every message.
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
@@ -6,6 +6,7 @@ import { AbstractWsAdapter } from "@nestjs/websockets";
 import { WebSocketServer } from "ws";
 import { agentPaths, agentSubprotocol, AppError, frameBytesMax } from "@capstan/proto";
 import type { AgentAdmission } from "../agent/agent-admission.ts";
+import { checkHost, type Origins } from "../auth/origin.ts";
 
 const helloPerSecond = 200;
 /** Upgrades of one agent a minute; more is a loop. */
@@ -14,15 +15,17 @@ const perAgentMinute = 60;
 export class AgentSocketAdapter extends AbstractWsAdapter {
   private readonly http: Server;
   private readonly admission: AgentAdmission;
+  private readonly origins: Origins;
   private readonly agents = new Map<string, number>();
   private second = 0;
   private inSecond = 0;
   private minute = 0;
 
-  constructor(http: Server, admission: AgentAdmission) {
+  constructor(http: Server, admission: AgentAdmission, origins: Origins) {
     super(http);
     this.http = http;
     this.admission = admission;
+    this.origins = origins;
   }
 
   override create(): WebSocketServer {
@@ -51,6 +54,7 @@ export class AgentSocketAdapter extends AbstractWsAdapter {
     socket: Duplex,
     head: Buffer,
   ): Promise<void> {
+    checkHost(request, this.origins);
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     if (path !== agentPaths.socket) return refuse(socket, 404, "not_found");
     if (request.headers.origin !== undefined) return refuse(socket, 403, "origin_refused");
@@ -90,6 +94,7 @@ const texts: Readonly<Record<number, string>> = {
   401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
+  421: "Misdirected Request",
   429: "Too Many Requests",
   503: "Service Unavailable",
 };

@@ -70,7 +70,7 @@ const side = makeAgentSide({
   leases: new LeaseRenewals(dispatchStore),
   joinTokens,
   sealKey,
-  ourUrl: () => origin,
+  site: { url: () => origin, origins: { publicUrl: undefined } },
   isUnavailable,
   log,
 });

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { FastifyAdapter } from "@nestjs/platform-fastify";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { problemMediaType, requestBytesMax } from "@capstan/proto";
+import { AppError, problemMediaType, requestBytesMax, routes, type Route } from "@capstan/proto";
 import { checkHost } from "../auth/origin.ts";
 import type { Site } from "../auth/site.ts";
 import { PeerFinder, type ProxyTrust } from "./peer.ts";
@@ -42,6 +42,26 @@ function refuseUnread(error: Error & { readonly code?: string }, socket: Socket)
   );
 }
 
+/** Routes whose body is a stream of bytes; every other takes JSON or nothing. */
+const ofBytes = new Set(
+  Object.values<Route>(routes)
+    .filter((route) => route.rawBody !== undefined)
+    .map((route) => route.path.replace(/\{(\w+)\}/g, ":$1")),
+);
+
+/** A stream is no JSON and JSON no stream: each has a parser, so a type that is not the route's own stops here. */
+function checkMediaType(request: FastifyRequest): void {
+  const type = request.headers["content-type"];
+  if (type === undefined || request.method === "GET" || request.method === "HEAD") return;
+  const { url = "" } = request.routeOptions;
+  const wanted = ofBytes.has(url) || url.startsWith("/agent/v1/files/");
+  if (wanted === /^application\/octet-stream\s*(?:;|$)/i.test(type)) return;
+  throw new AppError(
+    "media_type_refused",
+    `The body must be ${wanted ? "application/octet-stream" : "application/json"}.`,
+  );
+}
+
 export function prepareFrontDoor(fastify: FastifyInstance, site: Site, rim: Rim, trust: ProxyTrust): void {
   const peers = new PeerFinder(trust);
   fastify.addHook("onRequest", (request, reply, done) => {
@@ -54,6 +74,9 @@ export function prepareFrontDoor(fastify: FastifyInstance, site: Site, rim: Rim,
     if (request.url.startsWith("/hooks/")) keepRaw(request);
     try {
       checkHost(request.raw, site.origins);
+      // No text of the database holds it, so nothing has a name or a filter with it.
+      if (/%00/.test(request.url)) throw new AppError("malformed", "The address holds NUL (%00).");
+      checkMediaType(request);
       done();
     } catch (error) {
       sendProblem(request, reply, error, rim);

@@ -116,6 +116,11 @@ export class AgentClient {
   }
 
   send<T extends AgentFrameType>(t: T, b: AgentBody<T>): void {
+    this.sendAny(t, b);
+  }
+
+  /** A frame in its turn whose body may be anything. */
+  sendAny(t: string, b: unknown): void {
     this.socket.send(JSON.stringify({ t, id: ++this.sent, b }));
   }
 
