@@ -1,8 +1,8 @@
 import { Controller, Inject } from "@nestjs/common";
 import { agentStates, idFromUuid, type LiveFrame } from "@capstan/proto";
 import { AuthService } from "../auth/auth.service.ts";
-import { authenticateRequest, allows } from "../auth/permission.guard.ts";
 import { SITE, type Site } from "../auth/site.ts";
+import { watchRights } from "../auth/stream-watch.ts";
 import { AGENT_PICTURE, type AgentPicture, type PicturedAgent } from "../explain/agent-picture.ts";
 import { QueueService } from "../explain/queue.service.ts";
 import { Call, type CallOf } from "../http/call.ts";
@@ -21,7 +21,6 @@ import { EventReader } from "./event-reader.ts";
 import { framesOf } from "./frames.ts";
 import { parseTopics, wants, type Topics } from "./topic.ts";
 
-const checkMs = 4_000;
 const lookMs = 1_000;
 const replayBatch = 500;
 
@@ -76,7 +75,8 @@ export class LiveController {
       }
     };
     stream.onClose(this.reader.subscribe(deliver));
-    this.watchSession(call, stream);
+    const watched = { request: call.request, project: call.project, route: "eventStream" } as const;
+    stream.onClose(watchRights(watched, { auth: this.auth, site: this.site }, () => stream.close()));
     if (topics.agents || topics.queue) this.watchStates(call.project.id, topics, stream);
     try {
       for (;;) {
@@ -95,18 +95,6 @@ export class LiveController {
     const late = held;
     held = undefined;
     deliver(late);
-  }
-
-  /** A sign-out, a lost role or a revoked token ends the stream within five seconds. */
-  private watchSession(call: CallOf<"eventStream">, stream: SseStream): void {
-    const look = async (): Promise<void> => {
-      const principal = await authenticateRequest(call.request, this.auth, this.site.cookie);
-      const scope = principal === undefined ? undefined : await this.auth.scope(principal, call.project.name);
-      if (scope === undefined || !allows(scope, "eventStream")) stream.close();
-    };
-    // While the database is away nobody's rights can have changed; the next look decides.
-    const timer = setInterval(() => void look().catch(() => undefined), checkMs);
-    stream.onClose(() => clearInterval(timer));
   }
 
   /** Agents and the queue have no event log: their state is compared each second, and what changed is told. */

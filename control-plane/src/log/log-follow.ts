@@ -1,6 +1,7 @@
 // Following logs as server-sent events: `lines` and `stream` frames, then one `end`.
 //  F1. The id of a frame says how far each attempt was told; a client that comes back with it misses and repeats nothing.
 //  F2. What is told was read from storage. News only say when to look; a poll finds what another replica stored.
+//  F3. Whoever may not read logs any more is told none, and the answer ends.
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { idFromUuid, type LogLine } from "@capstan/proto";
 import type { ProjectScope } from "../http/request-context.ts";
@@ -20,6 +21,8 @@ export interface FollowOptions {
   readonly attempt: number | undefined;
   /** Of a client that comes back: lines told by attempt. */
   readonly told: Map<string, number>;
+  /** Calls back when the client may not have them any more; gives what stops the watch. */
+  readonly watchRights: (end: () => void) => () => void;
 }
 
 /** Position of a client: `att_…:lines` of each attempt, joined by commas. Anything else starts at the beginning. */
@@ -54,10 +57,12 @@ export async function followLogs(
   let gone = false;
   let wake: (() => void) | undefined;
   let saidMs = Date.now();
-  request.raw.on("close", () => {
+  const leave = (): void => {
     gone = true;
     wake?.();
-  });
+  };
+  request.raw.on("close", leave);
+  const unwatch = options.watchRights(leave);
   out.on("error", () => {
     gone = true;
   });
@@ -119,6 +124,7 @@ export async function followLogs(
       wake = undefined;
     }
   } finally {
+    unwatch();
     for (const end of watches.values()) end();
     out.end();
   }

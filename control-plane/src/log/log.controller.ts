@@ -2,6 +2,9 @@ import { Readable } from "node:stream";
 import { Controller, Inject } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { LogLine, LogWindow } from "@capstan/proto";
+import { AuthService } from "../auth/auth.service.ts";
+import { SITE, type Site } from "../auth/site.ts";
+import { watchRights } from "../auth/stream-watch.ts";
 import { Call, type CallOf } from "../http/call.ts";
 import { makeCursor, readCursor } from "../http/cursor.ts";
 import { Handles } from "../http/handle.ts";
@@ -27,8 +30,13 @@ const linesDefault = 2000;
 export class LogController {
   private readonly reader: LogReader;
 
-  constructor(@Inject(LogReader) reader: LogReader) {
+  private readonly auth: AuthService;
+  private readonly site: Site;
+
+  constructor(@Inject(LogReader) reader: LogReader, @Inject(AuthService) auth: AuthService, @Inject(SITE) site: Site) {
     this.reader = reader;
+    this.auth = auth;
+    this.site = site;
   }
 
   @Handles("runLogs")
@@ -83,7 +91,15 @@ export class LogController {
     await this.reader.streams(project, await this.reader.run(project, run), task, attempt);
     const resumed = request.headers["last-event-id"];
     const told = readPosition(typeof resumed === "string" ? resumed : undefined);
-    await followLogs(this.reader, request, reply, { project, run, task, attempt, told });
+    const watched = { request, project, route: "runLogs" } as const;
+    await followLogs(this.reader, request, reply, {
+      project,
+      run,
+      task,
+      attempt,
+      told,
+      watchRights: (end) => watchRights(watched, { auth: this.auth, site: this.site }, end),
+    });
   }
 
   private async window(asked: Asked): Promise<LogWindow> {
