@@ -39,7 +39,11 @@ export default defineConfig({
         extends: true,
         test: {
           name: "db",
-          include: [...anywhere.map((name) => `${name}/**/*.db.test.ts`), "test/**/*.db.test.ts"],
+          include: [
+            ...anywhere.map((name) => `${name}/**/*.db.test.ts`),
+            "test/**/*.db.test.ts",
+            "test/security/*.test.ts",
+          ],
           exclude: never,
           isolate: false,
           globalSetup: ["./test/support/database-setup.ts"],
