@@ -1,7 +1,6 @@
 // `capstan`: commands, their errors, and how they leave.
 //  L1. Every failure leaves with a sentence on stderr, a code in grey, the next step, and the exit code of the surface.
 //  L2. Where stdout carries JSON, a failure is there too, as a problem document.
-import { AppError } from "@capstan/proto";
 import { realpathSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { registerAgent } from "./command/agent.ts";
@@ -50,8 +49,9 @@ import { addCompletion } from "./completion.ts";
 import { makeContext, type Context, type GlobalOptions } from "./context.ts";
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
 import { addExamples } from "./help-examples.ts";
+import { withNextStep } from "./next-step.ts";
 import { tell, toldText } from "./told.ts";
-import { helpOf, usageError } from "./usage.ts";
+import { usageError } from "./usage.ts";
 
 const contextOf = (command: Command): Context => makeContext(command.optsWithGlobals<GlobalOptions>());
 
@@ -147,8 +147,7 @@ function quiet(command: Command): void {
 }
 
 function report(program: Command, error: unknown, argv: readonly string[]): number {
-  const all = tell(error);
-  const told = all.code === "usage" && error instanceof AppError ? { ...all, next: helpOf(program, argv) } : all;
+  const told = withNextStep(tell(error), program, argv);
   const isJson = argv.some(
     (word, i) =>
       /^--json(?:=|$)|^-ojsonl?$|^--output=jsonl?$/.test(word) ||

@@ -39,6 +39,7 @@ export function registerApprovals(program: Command, context: (command: Command) 
         ],
         (one) => `${one.run}/${one.task}`,
       );
+      if (!data.some((one) => flags.mine !== true || one.mine)) ctx.out.hint("Nothing waits for an answer.");
     });
   program
     .command("approve")

@@ -87,6 +87,8 @@ export function registerEndpoints(program: Command, context: (command: Command) 
       const ctx = context(command);
       const page = await ctx.client().call("endpointList");
       ctx.out.list(page.data, columns, (one) => one.id, page);
+      if (page.data.length === 0)
+        ctx.out.hint("No endpoints yet. capstan endpoints create https://example.org/hook --type run.failed");
     });
   endpoints
     .command("create")

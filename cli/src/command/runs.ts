@@ -101,7 +101,7 @@ async function list(ctx: Context, flags: ListFlags): Promise<void> {
   if (flags.watch === true)
     return watchRows(ctx, {
       look: async () => (await client.call("runList", { query })).data,
-      table: (rows) => formatTable(rows, runColumns(ctx.out)),
+      table: (rows) => formatTable(rows, runColumns(ctx.out), undefined, ctx.out.lineWidth),
       keyOf: (run) => run.name,
       stateOf: (run) => run.state,
     });

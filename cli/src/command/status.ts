@@ -76,7 +76,7 @@ export function registerStatus(program: Command, context: (command: Command) => 
             const [active, failed] = await lookAround(client);
             return [...active.data, ...failed.data];
           },
-          table: (rows) => formatTable(rows, runColumns(ctx.out)),
+          table: (rows) => formatTable(rows, runColumns(ctx.out), undefined, ctx.out.lineWidth),
           keyOf: (run) => run.name,
           stateOf: (run) => run.state,
         });

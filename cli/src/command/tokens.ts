@@ -39,7 +39,11 @@ export function registerTokens(program: Command, context: (command: Command) => 
     .summary("make a token; it is printed once, on stdout")
     .argument("<name>", "what it is for")
     .option("--scope <permission>", "what it allows: runs:start; may be repeated", scopes, [])
-    .option("--expires <duration>", "when it ends, default 90d, at most 365d", duration("90d"))
+    .option(
+      "--expires <duration>",
+      "when it ends, default 90d, at most 365d",
+      duration("90d", { min: "1m", max: "365d" }),
+    )
     .option("--for <account>", "a service account of the project instead of yourself")
     .addHelpText(
       "before",
@@ -71,6 +75,7 @@ export function registerTokens(program: Command, context: (command: Command) => 
       const ctx = context(command);
       const page = await ctx.client().call(flags.all === true ? "tokenList" : "myTokenList");
       ctx.out.list(page.data, columns, (token) => token.id, page);
+      if (page.data.length === 0) ctx.out.hint("No tokens yet. capstan tokens create board --scope runs:read");
     });
   tokens
     .command("revoke")

@@ -1,15 +1,16 @@
 import { readFileSync } from "node:fs";
 import {
   AppError,
+  deliveryOutcomes,
   type DeliveryDetail,
   type DeliveryView,
   type TriggerListView,
   type WebhookSteered,
   type WebhookView,
 } from "@capstan/proto";
-import { InvalidArgumentError, type Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Context } from "../context.ts";
-import { duration } from "../flag-value.ts";
+import { duration, wholeNumber } from "../flag-value.ts";
 import type { Column } from "../output/table.ts";
 
 const columns: readonly Column<WebhookView>[] = [
@@ -19,6 +20,8 @@ const columns: readonly Column<WebhookView>[] = [
   { title: "LAST", key: "lastDeliveryAt", value: (one) => one.lastDeliveryAt ?? "" },
   { title: "URL", key: "url", value: (one) => one.url },
 ];
+
+const outcomes = Object.keys(deliveryOutcomes);
 
 const triggerColumns: readonly Column<TriggerListView>[] = [
   { title: "TRIGGER", key: "trigger", value: (one) => one.trigger },
@@ -145,8 +148,8 @@ export function registerWebhooks(program: Command, context: (command: Command) =
     .command("deliveries")
     .summary("what came, newest first; with a delivery's id, one with its content")
     .argument("<webhook>", "WORKFLOW.ID, or dlv_…")
-    .option("--outcome <outcome>", "only those that came to this: started, filtered, failed, unverified …")
-    .option("--limit <n>", "how many", "20")
+    .addOption(new Option("--outcome <outcome>", "only those that came to this").choices(outcomes))
+    .option("--limit <n>", "how many", wholeNumber(1, 500), 20)
     .action(deliveries(context, "webhook"));
   webhooks
     .command("replay")
@@ -165,20 +168,22 @@ export function registerWebhooks(program: Command, context: (command: Command) =
       const ctx = context(command);
       const page = await ctx.client().call("triggerList");
       ctx.out.list(page.data, triggerColumns, (one) => one.trigger, page);
+      if (page.data.length === 0)
+        ctx.out.hint("No triggers yet. triggers: [{ id: paid, event: { type: order.paid } }]");
     });
   triggers
     .command("deliveries")
     .summary("what fired a trigger, newest first, and what became of it")
     .argument("<trigger>", "WORKFLOW.ID, or dlv_…")
-    .option("--outcome <outcome>", "only those that came to this: started, filtered, failed …")
-    .option("--limit <n>", "how many", "20")
+    .addOption(new Option("--outcome <outcome>", "only those that came to this").choices(outcomes))
+    .option("--limit <n>", "how many", wholeNumber(1, 500), 20)
     .action(deliveries(context, "trigger"));
 }
 
 function deliveries(context: (command: Command) => Context, name: "webhook" | "trigger") {
   return async (
     of: string,
-    flags: { readonly outcome?: string; readonly limit: string },
+    flags: { readonly outcome?: DeliveryView["outcome"]; readonly limit: number },
     command: Command,
   ): Promise<void> => {
     const ctx = context(command);
@@ -189,9 +194,8 @@ function deliveries(context: (command: Command) => Context, name: "webhook" | "t
       return;
     }
     const query = {
-      limit: Number(flags.limit),
-      // The server refuses what is none.
-      ...(flags.outcome === undefined ? {} : { outcome: flags.outcome as DeliveryView["outcome"] }),
+      limit: flags.limit,
+      ...(flags.outcome === undefined ? {} : { outcome: flags.outcome }),
     };
     const page =
       name === "webhook"

@@ -49,6 +49,12 @@ export class Output {
     this.colors = pc.createColors(options.color ?? this.isTerminal);
   }
 
+  /** Letters in a line of the terminal; undefined where there is none, or it does not say. */
+  get lineWidth(): number | undefined {
+    const { columns } = this.#options.stdout;
+    return this.isTerminal && columns > 0 ? columns : undefined;
+  }
+
   /** True where stdout carries JSON, so that problems go there too. */
   get isJson(): boolean {
     return this.format === "json" || this.format === "jsonl";
@@ -132,8 +138,12 @@ export class Output {
         return;
       case "table":
       case "wide": {
+        // A heading over nothing says less than the sentence that follows it.
+        if (rows.length === 0) return;
         const shown = this.format === "wide" ? columns : columns.filter((column) => column.isWide !== true);
-        this.data(formatTable(rows, shown, (text, _, row) => (row === undefined ? this.tone("grey", text) : text)));
+        const decorate = (text: string, _: unknown, row: T | undefined): string =>
+          row === undefined ? this.tone("grey", text) : text;
+        this.data(formatTable(rows, shown, decorate, this.format === "wide" ? undefined : this.lineWidth));
         return;
       }
     }

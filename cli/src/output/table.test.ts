@@ -32,3 +32,18 @@ test("stored text cannot steer the terminal or break a line", () => {
 test("no rows give the heading alone", () => {
   expect(formatTsv([], columns)).toBe("name\tcount\n");
 });
+
+test("a table fits the terminal: the widest columns are cut, the name is not", () => {
+  const columns: readonly Column<{ readonly name: string; readonly why: string; readonly state: string }>[] = [
+    { title: "NAME", key: "name", value: (row) => row.name },
+    { title: "STATE", key: "state", value: (row) => row.state },
+    { title: "WHY", key: "why", value: (row) => row.why },
+  ];
+  const rows = [
+    { name: "a_name_that_is_quite_long_and_stays-1", state: "failed", why: "connection refused ".repeat(8) },
+  ];
+  const lines = formatTable(rows, columns, undefined, 80).trimEnd().split("\n");
+  expect(lines.every((line) => line.length <= 80)).toBe(true);
+  expect(lines[1]).toMatch(/^a_name_that_is_quite_long_and_stays-1 {2}failed {2}connection refused .*…$/);
+  expect(formatTable(rows, columns).length).toBeGreaterThan(160);
+});

@@ -20,19 +20,56 @@ export const printable = (text: string): string =>
   // oxlint-disable-next-line no-control-regex -- control characters are what this is about
   text.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ");
 
-/** Rows under a heading, columns as wide as their widest cell, two blanks between, no blanks at the ends of lines. */
+/** Narrower than this no column becomes: a few letters say nothing. */
+const narrowest = 14;
+const gap = 2;
+
+/** Takes from the widest columns what is too much for a line. The first keeps its width: it is the name to go on with. */
+function narrowed(widths: readonly number[], lineWidth: number | undefined): readonly number[] {
+  if (lineWidth === undefined || lineWidth < 40) return widths;
+  const fitted = [...widths];
+  const sum = (): number => fitted.reduce((total, width) => total + width, gap * (fitted.length - 1));
+  while (sum() > lineWidth) {
+    const widest = Math.max(...fitted.slice(1));
+    if (widest <= narrowest) break;
+    fitted[fitted.indexOf(widest, 1)] = widest - 1;
+  }
+  return fitted;
+}
+
+const cut = (text: string, width: number): string => {
+  if (stringWidth(text) <= width) return text;
+  let kept = "";
+  for (const letter of text) {
+    if (stringWidth(kept + letter) > width - 1) break;
+    kept += letter;
+  }
+  return `${kept}…`;
+};
+
+/**
+ * Rows under a heading, columns as wide as their widest cell, two blanks between, no blanks at the ends of lines.
+ * @param lineWidth of the terminal: the widest columns are cut with `…` until a line fits; undefined cuts nothing
+ */
 export function formatTable<T>(
   rows: readonly T[],
   columns: readonly Column<T>[],
   decorate: (text: string, column: Column<T>, row: T | undefined) => string = (text) => text,
+  lineWidth?: number,
 ): string {
   const cells = rows.map((row) => columns.map((column) => printable(column.value(row))));
-  const widths = columns.map((column, i) =>
-    Math.max(stringWidth(column.title), ...cells.map((line) => stringWidth(line[i] ?? ""))),
+  const widths = narrowed(
+    columns.map((column, i) => Math.max(stringWidth(column.title), ...cells.map((line) => stringWidth(line[i] ?? "")))),
+    lineWidth,
   );
   const line = (texts: readonly string[], row: T | undefined): string =>
     columns
-      .map((column, i) => decorate(pad(texts[i] ?? "", widths[i] ?? 0, column.align), column, row))
+      .map((column, i) => {
+        const text = cut(texts[i] ?? "", widths[i] ?? 0);
+        // Blanks at the end of a line would stand behind a colour's end, out of reach of trimEnd.
+        const isLast = i === columns.length - 1 && column.align !== "right";
+        return decorate(isLast ? text : pad(text, widths[i] ?? 0, column.align), column, row);
+      })
       .join("  ")
       .trimEnd();
   return (
