@@ -3,6 +3,7 @@
 import type { EventOutcome, RunEvent } from "../../control-plane/src/engine/event.ts";
 import type { StartOutcome } from "../../control-plane/src/commit/commit.ts";
 import { planAgain } from "../../control-plane/src/engine/again.ts";
+import { keepIndexes } from "../../control-plane/src/engine/index-reuse.ts";
 import { varsOf } from "../../control-plane/src/engine/vars.ts";
 import type { Checks } from "./checks.ts";
 import type { Random } from "./random.ts";
@@ -145,7 +146,10 @@ export class Operators {
           trigger: { kind: "simulation", ...(earlier.trigger["vars"] === undefined ? {} : { vars: varsOf(earlier) }) },
           idempotency: { caller: "user", key, requestSha256: key },
           again: {
-            origin: { kind: "retry", runId: run.id, name: key, actor: "user:ana", mode, attempt: 2 },
+            origin: {
+              ...{ kind: "retry", runId: run.id, name: key, actor: "user:ana", mode, attempt: 2 },
+              ...keepIndexes(planned.indexes),
+            },
             reused: planned.reused,
             marks: new Map(),
           },

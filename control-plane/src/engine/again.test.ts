@@ -2,6 +2,7 @@ import type { CanonicalTask, CanonicalWorkflow, JsonObject } from "@capstan/prot
 import { expect, test } from "vitest";
 import { EngineFixture, script } from "../testing/engine-fixture.ts";
 import { filesOf, planAgain, type AgainMode, type AgainPlan } from "./again.ts";
+import { keepIndexes } from "./index-reuse.ts";
 import type { Mark } from "./marked.ts";
 import { compilePlan } from "./plan.ts";
 
@@ -38,7 +39,8 @@ function retry(earlier: EngineFixture, options: Options = {}): { planned: AgainP
   });
   if (planned.kind !== "planned") return { planned, run: undefined };
   const origin = { kind: "retry", runId: earlier.run.id, name: "test-1", actor: "ana", attempt: 2 } as const;
-  return { planned, run: new EngineFixture(document, inputs, { origin, reused: planned.reused, marks }) };
+  const kept = { ...origin, ...keepIndexes(planned.indexes) };
+  return { planned, run: new EngineFixture(document, inputs, { origin: kept, reused: planned.reused, marks }) };
 }
 
 const failed = { class: "error", code: "exit", message: "exit code 1", exitCode: 1 } as const;
@@ -184,7 +186,7 @@ test("a mark is part of a retry: the task ends by a person's word, and what need
   expect(first.run.failure).toMatchObject({ ...failed, task: "a" });
 });
 
-test("a mapped task whose indexes all succeeded is re-used as a whole, with its results; else it runs anew", () => {
+test("a mapped task whose indexes all succeeded is re-used as a whole, with its results", () => {
   const tasks: Tasks = {
     each: script({ forEach: [10, 20], outputs: { n: { type: "integer" } } }),
     sum: script({ needs: ["each"], env: { R: { $expr: "tasks.each.results" } } }),
@@ -209,10 +211,78 @@ test("a mapped task whose indexes all succeeded is re-used as a whole, with its 
   const other = retry(first, { document: { tasks: { ...tasks, each: script({ forEach: [10, 30] }) } } });
   expect(other.run?.states).toMatchObject({ each: "running", sum: "waiting" });
   expect(other.run?.task("each.0").state).toBe("dispatched");
+});
 
-  const broken = new EngineFixture({ tasks });
-  broken.finish("each.0", { outputs: { n: 1 } });
-  broken.fail("each.1");
-  const anew = retry(broken).run;
-  expect([anew?.task("each.0").state, anew?.task("each.1").state]).toEqual(["dispatched", "dispatched"]);
+test("of a mapped task that failed, the indexes that succeeded are re-used where their item is the same", () => {
+  const tasks: Tasks = {
+    list: script({ outputs: { items: { type: "array" } } }),
+    each: script({
+      needs: ["list"],
+      forEach: { $expr: "tasks.list.outputs.items.map(x, run.attempt > 1 && x == 30.0 ? 31.0 : x)" },
+      outputs: { n: { type: "integer" } },
+    }),
+    sum: script({ needs: ["each"], env: { R: { $expr: "tasks.each.results" } } }),
+  };
+  const first = new EngineFixture({ tasks });
+  first.finish("list", { outputs: { items: [10, 20, 30] } });
+  first.finish("each.0", { outputs: { n: 1 } });
+  first.fail("each.1");
+  first.finish("each.2", { outputs: { n: 3 } });
+  expect(first.run.state).toBe("failed");
+  const { run } = retry(first);
+  if (run === undefined) throw new Error("no run");
+  // The third item is another one in this run.
+  expect(run.states).toMatchObject({ each: "running", sum: "waiting" });
+  expect(run.task("each.0")).toMatchObject({
+    state: "succeeded",
+    attempts: 0,
+    outputs: { n: 1 },
+    flags: { reused: { runId: first.run.id, run: "test-1" } },
+  });
+  expect(run.task("each.1").state).toBe("dispatched");
+  expect(run.task("each.2")).toMatchObject({ state: "dispatched" });
+  run.finish("each.1", { outputs: { n: 2 } });
+  run.fail("each.2");
+  // The next retry re-uses what was executed in either of them, and says where.
+  const third = retry(run).run;
+  expect(third?.task("each.0").flags?.reused?.runId).toBe(first.run.id);
+  expect(third?.task("each.1").flags?.reused?.runId).toBe(run.run.id);
+  expect(third?.task("each.2").state).toBe("dispatched");
+});
+
+test("an index of a chain is re-used together with the one before it, and not where the chain asks about the others", () => {
+  const chain = (more: Partial<CanonicalTask> = {}): Tasks => ({
+    a: script({ forEach: [1, 2], outputs: { n: { type: "integer" } } }),
+    b: script({ forEach: { chain: "a" }, needs: ["a"], env: { P: { $expr: "prev.outputs.n" } }, ...more }),
+  });
+  const broken = (tasks: Tasks): EngineFixture => {
+    const first = new EngineFixture({ tasks });
+    first.finish("a.0", { outputs: { n: 1 } });
+    first.finish("b.0");
+    first.fail("a.1");
+    expect(first.states).toMatchObject({ a: "failed", b: "succeeded" });
+    return first;
+  };
+  const { run } = retry(broken(chain()));
+  expect([run?.task("a.0").state, run?.task("b.0").state, run?.task("a.1").state]).toEqual([
+    "succeeded",
+    "succeeded",
+    "dispatched",
+  ]);
+  run?.finish("a.1", { outputs: { n: 2 } });
+  expect(run?.task("b.1").state).toBe("dispatched");
+  const asking = retry(broken(chain({ if: { $expr: "tasks.a.counts.total > index" } }))).run;
+  expect([asking?.task("a.0").state, asking?.task("b.0").state]).toEqual(["succeeded", "dispatched"]);
+});
+
+test("another task, a file that is gone or everything anew: no index is re-used", () => {
+  const file = { $file: { name: "f", size: 1, sha256: "a".repeat(64), mediaType: "text/plain" } };
+  const first = new EngineFixture({ tasks: { each: script({ forEach: [1, 2], outputs: { f: { type: "file" } } }) } });
+  first.finish("each.0", { outputs: { f: file } });
+  first.fail("each.1");
+  const states = (options: Options): unknown => retry(first, options).run?.task("each.0").state;
+  expect(states({})).toBe("succeeded");
+  expect(states({ mode: "all" })).toBe("dispatched");
+  expect(states({ filesGone: new Set(["a".repeat(64)]) })).toBe("dispatched");
+  expect(states({ document: { tasks: { each: script({ forEach: [1, 2], env: { A: "1" } }) } } })).toBe("dispatched");
 });

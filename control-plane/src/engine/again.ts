@@ -3,7 +3,7 @@
 //      outputs and a link to the run where it was executed.
 //  N2. Re-usable is what would come out the same: the task succeeded, it and its code are the same, so are the inputs that
 //      it reads, its files still exist, and everything that it needs is re-used too.
-//      A mapped task is re-used as a whole: each of its indexes succeeded.
+//      A mapped task is re-used as a whole where each of its indexes succeeded, and by index otherwise (index-reuse.ts).
 //  N3. A skip is decided anew. Where it cannot come out otherwise, it does not keep those that need it from being re-used.
 import {
   conditionNames,
@@ -15,8 +15,10 @@ import {
   type JsonObject,
   type JsonValue,
 } from "@capstan/proto";
+import type { IndexesReused, IndexReuse, KeptIndexes } from "./index-reuse.ts";
 import type { Mark } from "./marked.ts";
 import type { Plan } from "./plan.ts";
+import { same } from "./same.ts";
 import { taskAt, type Run, type TaskRun } from "./snapshot.ts";
 import { varsOf } from "./vars.ts";
 
@@ -36,6 +38,8 @@ export interface RunOrigin {
   readonly attempt: number;
   /** Of a retry: the time that the origin was for. */
   readonly scheduledMs?: number;
+  /** Of a retry: indexes that are not executed again, of mapped tasks that run anew. */
+  readonly indexes?: KeptIndexes;
   /** Of a retry that had to wait: how it begins. A file that is gone by then fails the task that reads it. */
   readonly kept?: {
     readonly reused: readonly (readonly [position: number, reuse: Reuse])[];
@@ -96,14 +100,20 @@ export interface NotReusable {
 }
 
 export type AgainPlan =
-  | { readonly kind: "planned"; readonly reused: ReadonlyMap<number, Reuse> }
+  | {
+      readonly kind: "planned";
+      readonly reused: ReadonlyMap<number, Reuse>;
+      /** By position of a mapped task that runs anew. */
+      readonly indexes: ReadonlyMap<number, IndexesReused>;
+    }
   | { readonly kind: "not_reusable"; readonly tasks: readonly NotReusable[] };
 
 /** Decides what a retry re-uses. `not_reusable` only for `from`, where all else must be. */
 export function planAgain(request: AgainRequest): AgainPlan {
   const { plan, mode } = request;
   const reused = new Map<number, Reuse>();
-  if (mode === "all") return { kind: "planned", reused };
+  const indexes = new Map<number, IndexesReused>();
+  if (mode === "all") return { kind: "planned", reused, indexes };
   const anew = mode === "from" && request.from !== undefined ? withSuccessors(plan, request.from) : new Set<number>();
   const refused: NotReusable[] = [];
   // What a need came to, before those that need it: re-used, a skip that cannot come out otherwise, or anew.
@@ -122,15 +132,58 @@ export function planAgain(request: AgainRequest): AgainPlan {
         from: task.flags?.reused ?? { runId: request.earlier.id, run: request.earlierName },
       });
     } else if (why === undefined) settled.add(position);
-    else if (task?.state !== "skipped") refused.push({ task: key, why });
+    else {
+      if (task?.state !== "skipped") refused.push({ task: key, why });
+      const some = indexesOf(request, position, task, settled, indexes);
+      if (some.size > 0) indexes.set(position, some);
+    }
   }
-  return mode === "from" && refused.length > 0 ? { kind: "not_reusable", tasks: refused } : { kind: "planned", reused };
+  if (mode === "from" && refused.length > 0) return { kind: "not_reusable", tasks: refused };
+  return { kind: "planned", reused, indexes };
 }
 
 /** The list and the outputs of a mapped task run. */
 function mappedOf(run: Run, { map }: TaskRun): Reuse["mapped"] {
   if (map === undefined) return undefined;
   return { items: map.items, outputs: map.items.map((_, index) => taskAt(run, map.base + index)?.outputs ?? {}) };
+}
+
+/** Indexes that succeeded, of a mapped task that did not, or not with all of them. */
+function indexesOf(
+  request: AgainRequest,
+  position: number,
+  group: TaskRun | undefined,
+  settled: ReadonlySet<number>,
+  earlier: ReadonlyMap<number, IndexesReused>,
+): IndexesReused {
+  const found = new Map<number, IndexReuse>();
+  const planTask = request.plan.tasks[position];
+  if (planTask === undefined || group?.map === undefined) return found;
+  const { head } = planTask.mapping ?? {};
+  const before = head === undefined || settled.has(head) ? undefined : earlier.get(head);
+  // A chain follows its head index by index, as long as it asks about nothing else of it.
+  if (before !== undefined && head !== undefined && asksOf(request, planTask.key, head)) return found;
+  const done = before === undefined || head === undefined ? settled : new Set([...settled, head]);
+  if (whatDiffers(request, position, done) !== undefined) return found;
+  for (const [index, item] of group.map.items.entries()) {
+    const task = taskAt(request.earlier, group.map.base + index);
+    if (task?.state !== "succeeded" || (before !== undefined && !before.has(index))) continue;
+    const outputs = task.outputs ?? {};
+    if ([...filesIn(outputs)].some((sha256) => request.filesGone.has(sha256))) continue;
+    const from = task.flags?.reused ?? { runId: request.earlier.id, run: request.earlierName };
+    found.set(index, { item, outputs, from });
+  }
+  return found;
+}
+
+/** Whether a task refers to another one by its name. */
+function asksOf({ plan }: AgainRequest, key: string, other: number): boolean {
+  const planTask = plan.tasks[plan.positionOf.get(key) ?? -1];
+  const name = plan.tasks[other]?.key ?? "";
+  if (planTask === undefined) return true;
+  return namesOf(plan.document, key, planTask.task).some(
+    (one) => one === "tasks" || one === `tasks.${name}` || one.startsWith(`tasks.${name}.`),
+  );
 }
 
 /** Digests of the files among the outputs of a run's tasks. */
@@ -174,22 +227,32 @@ function whyNot(
     if (task.effect !== "skip" || task.reason?.code === "skipped_by_task" || task.flags?.marked !== undefined)
       return "it was skipped";
   } else if (task.state !== "succeeded") return `it ${task.state === "timed_out" ? "timed out" : `is ${task.state}`}`;
-  const before = taskOf(earlier.plan.document, planTask.key);
-  if (before === undefined || !sameTask(before, planTask.task)) return "it is another task in this version";
-  if (usesCode(planTask.task) && bundleOf(earlier.plan.document) !== bundleOf(plan.document))
-    return "its code is another one in this version";
-  const names = namesOf(plan.document, planTask.key, planTask.task);
-  if (task.state === "skipped" && names.includes("run")) return "its condition asks about the run";
-  const input = names.find((name) => !sameValue(request, name));
-  if (input !== undefined) return `${input} is another one`;
-  const need = planTask.needs.find((one) => !settled.has(one));
-  if (need !== undefined) return `it needs ${plan.tasks[need]?.key ?? "a task"}, which runs anew`;
+  const differs = whatDiffers(request, position, settled);
+  if (differs !== undefined) return differs;
+  if (task.state === "skipped" && namesOf(plan.document, planTask.key, planTask.task).includes("run"))
+    return "its condition asks about the run";
   if (task.map !== undefined && task.map.succeeded < task.map.items.length) return "not all of its indexes succeeded";
   const files = new Set<string>();
   addFiles(task.outputs ?? null, files);
   if (task.map !== undefined) addFiles(mappedOf(earlier, task)?.outputs ?? null, files);
   if ([...files].some((sha256) => request.filesGone.has(sha256))) return "a file that it made is gone";
   return undefined;
+}
+
+/** Why a task would not do the same again, whatever it came to: itself, its code, what it reads, what it needs. */
+function whatDiffers(request: AgainRequest, position: number, settled: ReadonlySet<number>): string | undefined {
+  const { plan, earlier } = request;
+  const planTask = plan.tasks[position];
+  if (planTask === undefined) return "the earlier run did not have it";
+  const before = taskOf(earlier.plan.document, planTask.key);
+  if (before === undefined || !sameTask(before, planTask.task)) return "it is another task in this version";
+  if (usesCode(planTask.task) && bundleOf(earlier.plan.document) !== bundleOf(plan.document))
+    return "its code is another one in this version";
+  const names = namesOf(plan.document, planTask.key, planTask.task);
+  const input = names.find((name) => !sameValue(request, name));
+  if (input !== undefined) return `${input} is another one`;
+  const need = planTask.needs.find((one) => !settled.has(one));
+  return need === undefined ? undefined : `it needs ${plan.tasks[need]?.key ?? "a task"}, which runs anew`;
 }
 
 const earlierTask = ({ earlier }: AgainRequest, key: string): TaskRun | undefined => {
@@ -251,17 +314,4 @@ function inOrder(plan: Plan): readonly number[] {
   };
   for (let position = 0; position < plan.graphSize; position++) visit(position);
   return [...order];
-}
-
-/** Equal as JSON; the order of keys means nothing. */
-function same(one: unknown, other: unknown): boolean {
-  if (one === other) return true;
-  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return false;
-  if (Array.isArray(one) !== Array.isArray(other)) return false;
-  const [before, after] = [Object.entries(one), Object.entries(other)];
-  // Both are objects; an absent key is undefined, which no JSON value is.
-  return (
-    before.length === after.length &&
-    before.every(([key, value]) => same(value, (other as Readonly<Record<string, unknown>>)[key]))
-  );
 }

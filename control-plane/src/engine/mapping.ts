@@ -28,6 +28,7 @@ import {
   withTurn,
   type MapState,
 } from "./group.ts";
+import { indexReuse } from "./index-reuse.ts";
 import { keptFilesProblem } from "./kept-files.ts";
 import { demandProblem } from "./limit-demand.ts";
 import { askJoin, effectOfSkip } from "./join.ts";
@@ -216,6 +217,11 @@ function begin(draft: Draft, position: number, index: number): void {
   const at = group.map.base + index;
   const needs = head === undefined ? group.needs : needsOfIndex(draft, planTask, head, index);
   draft.make(newTaskRun(draft, at, needs));
+  const kept = indexReuse(draft.run.origin, position, index, group.map.items[index]);
+  if (kept !== undefined && (head === undefined || isReused(draft, head, index))) {
+    draft.set(at, { flags: { reused: kept.from } });
+    return endTask(draft, at, "succeeded", "ok", kept.outputs);
+  }
   if (head !== undefined && askJoin(planTask.join, needs) === "skip") {
     const state = headState(draft, head, index);
     const evidence = { need: `${draft.nameOf(head)}.${index}`, state };
@@ -241,6 +247,10 @@ function needsOfIndex(draft: Draft, planTask: PlanTask, head: number, index: num
   }
   return counts;
 }
+
+/** Whether an index of the group before a chain was not executed again either. */
+const isReused = (draft: Draft, head: number, index: number): boolean =>
+  draft.task(mapOf(draft, head).base + index)?.flags?.reused !== undefined;
 
 const headState = (draft: Draft, head: number, index: number): string =>
   draft.task(mapOf(draft, head).base + index)?.state ?? "cancelled";

@@ -8,6 +8,7 @@ import type { Commit, StartOutcome, StartRun } from "../commit/commit.ts";
 import { filesOf, planAgain, type AgainMode, type RunOrigin } from "../engine/again.ts";
 import { problemOfMark } from "../engine/mark.ts";
 import type { Mark } from "../engine/marked.ts";
+import { keepIndexes } from "../engine/index-reuse.ts";
 import { compilePlan, type Plan } from "../engine/plan.ts";
 import type { Run } from "../engine/snapshot.ts";
 import type { ProjectScope } from "../http/request-context.ts";
@@ -119,6 +120,7 @@ export class AgainService {
       mode: request.mode,
       attempt,
       scheduledMs,
+      ...keepIndexes(planned.indexes),
     };
     await this.parts.versions.tell(project, edition, actor);
     const outcome = await this.parts.commit.start({
