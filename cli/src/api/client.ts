@@ -8,11 +8,10 @@ import {
   routePath,
   routeQuery,
   routes,
+  type CallArguments,
   type Route,
-  type RouteBody,
+  type RouteCall,
   type RouteName,
-  type RouteParams,
-  type RouteQuery,
   type RouteResponse,
 } from "@capstan/proto";
 import { ProblemError, problemFrom } from "./problem.ts";
@@ -26,20 +25,27 @@ export interface ClientOptions {
   readonly project: string;
 }
 
-export interface CallOptions<N extends RouteName> {
-  readonly params?: Omit<RouteParams<N>, "project">;
-  readonly query?: RouteQuery<N>;
-  readonly body?: RouteBody<N>;
+/** How a call is made, beside what it says. */
+interface Manner {
   /** For routes whose body is not JSON. */
   readonly bytes?: Uint8Array<ArrayBuffer>;
   /** The run whose task this is, as its `CAPSTAN_RUN_ID` says: what it starts knows how many stand behind it. */
   readonly run?: string | undefined;
   /** A fresh one for each call unless given. */
   readonly idempotencyKey?: string;
-  /** Where the route has a precondition: the ETag of what the caller saw, as `seen()` answers it. */
-  readonly seen?: string;
   readonly signal?: AbortSignal;
 }
+
+/** `seen`, where the route has a precondition: the ETag of what the caller saw, as `seen()` answers it. */
+export type CallOptions<N extends RouteName> = RouteCall<N, "project"> & Manner;
+
+/** The same for a route that is known only when it is called. */
+type Said = Manner & {
+  readonly params?: Readonly<Record<string, string | number>>;
+  readonly query?: Parameters<typeof routeQuery>[0];
+  readonly body?: unknown;
+  readonly seen?: string;
+};
 
 /** A call of `capstan api`: what the contract's table is not asked about. */
 export interface RawRequest {
@@ -47,6 +53,9 @@ export interface RawRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
 }
+
+// What the table asks of each route is a form of this one.
+const said = <N extends RouteName>(options: CallOptions<N> | undefined): Said => (options ?? {}) as Said;
 
 /** `seen` of a write that makes something new. */
 const notThere = "new";
@@ -73,11 +82,7 @@ export class Client {
     return `${this.server}${this.project === "default" ? "" : `/p/${encodeURIComponent(this.project)}`}${path}`;
   }
 
-  async #send<N extends RouteName>(
-    name: N,
-    options: CallOptions<N>,
-    headers: Readonly<Record<string, string>>,
-  ): Promise<Response> {
+  async #send(name: RouteName, options: Said, headers: Readonly<Record<string, string>>): Promise<Response> {
     const route: Route = routes[name];
     const path = routePath(route.path, { project: this.project, ...options.params }) + routeQuery(options.query ?? {});
     const sent: Record<string, string> = { ...headers };
@@ -135,8 +140,8 @@ export class Client {
    * Calls a route and gives its answer, checked.
    * @throws unreachable; a ProblemError for every refusal
    */
-  async call<N extends RouteName>(name: N, options: CallOptions<N> = {}): Promise<RouteResponse<N>> {
-    return this.#answer(name, await this.#send(name, options, { accept: "application/json" }));
+  async call<N extends RouteName>(name: N, ...[options]: CallArguments<CallOptions<N>>): Promise<RouteResponse<N>> {
+    return this.#answer(name, await this.#send(name, said(options), { accept: "application/json" }));
   }
 
   /**
@@ -145,7 +150,7 @@ export class Client {
    */
   async seen<N extends RouteName>(read: N, options: CallOptions<N>): Promise<string> {
     try {
-      const response = await this.#send(read, options, { accept: "application/json" });
+      const response = await this.#send(read, said(options), { accept: "application/json" });
       await response.body?.cancel();
       return response.headers.get("etag") ?? "*";
     } catch (error) {
@@ -170,8 +175,11 @@ export class Client {
   }
 
   /** The bytes of an answer that is not JSON. */
-  async bytes<N extends RouteName>(name: N, options: CallOptions<N> = {}): Promise<ReadableStream<Uint8Array> | null> {
-    return (await this.#send(name, options, {})).body;
+  async bytes<N extends RouteName>(
+    name: N,
+    ...[options]: CallArguments<CallOptions<N>>
+  ): Promise<ReadableStream<Uint8Array> | null> {
+    return (await this.#send(name, said(options), {})).body;
   }
 
   /** One connection of a stream of events, from `lastEventId` on; ends when the server ends it or the line breaks. */
@@ -184,7 +192,7 @@ export class Client {
       accept: "text/event-stream",
       ...(lastEventId === undefined ? {} : { "last-event-id": lastEventId }),
     };
-    const response = await this.#send(name, options, headers);
+    const response = await this.#send(name, said(options), headers);
     if (response.body !== null) yield* readEvents(response.body);
   }
 }

@@ -3,6 +3,7 @@ import type { AgentView } from "@capstan/proto";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/table.ts";
 import { addAgentActions } from "./agent-actions.ts";
+import { addAgentLabels } from "./agents-labels.ts";
 
 const columns: readonly Column<AgentView>[] = [
   { title: "AGENT", key: "name", value: (agent) => agent.name },
@@ -40,4 +41,5 @@ export function registerAgents(program: Command, context: (command: Command) => 
         ctx.out.hint("No agents yet. capstan dev starts one; the console's page /agents/new shows how to add another.");
     });
   addAgentActions(agents, context);
+  addAgentLabels(agents, context);
 }

@@ -50,6 +50,16 @@ export class AgentController {
     return this.agents.show(project, params.agent);
   }
 
+  @Handles("agentRelabel")
+  relabel(@Call("agentRelabel") { project, params, body, actor }: CallOf<"agentRelabel">): Promise<AgentView> {
+    return this.agents.relabel(project, params.agent, body, actor);
+  }
+
+  @Handles("agentApprove")
+  approve(@Call("agentApprove") { project, params, actor }: CallOf<"agentApprove">): Promise<AgentView> {
+    return this.agents.approve(project, params.agent, actor);
+  }
+
   @Handles("agentRevoke")
   revoke(@Call("agentRevoke") { project, params, body, actor }: CallOf<"agentRevoke">): Promise<void> {
     return this.agents.revoke(project, params.agent, actor, body.reason ?? "");

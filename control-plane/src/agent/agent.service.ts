@@ -11,7 +11,9 @@ import {
   type JoinTokenBody,
   type JoinTokenMade,
   type JoinTokenView,
+  type Permission,
   type PoolView,
+  type RelabelBody,
 } from "@capstan/proto";
 import type { AgentCredentials } from "../auth/agent-credential.ts";
 import type { Once, OnceKey } from "../http/once-key.ts";
@@ -142,6 +144,23 @@ export class AgentService {
     );
   }
 
+  /** An agent that was enrolled by a token which asks for it. @throws not_found state_conflict */
+  async approve(project: ProjectScope, agent: string, actor: string): Promise<AgentView> {
+    const step = { action: "approve", from: ["pending"], to: "active", same: ["active"] } as const;
+    return this.move(project, agent, { ...step, permission: "agents:enrol" }, actor, "");
+  }
+
+  /**
+   * Its session is closed within seconds, so that it comes back with the labels of now; what it executes goes on.
+   * @throws not_found state_conflict
+   */
+  async relabel(project: ProjectScope, agent: string, { labels }: RelabelBody, actor: string): Promise<AgentView> {
+    const found = await this.show(project, agent);
+    if (!(await this.parts.agents.pin(project.id, uuidFromId("ag", found.id) ?? "", { labels, actor })))
+      throw new AppError("state_conflict", `The agent ${found.name} is revoked.`, { evidence: { state: found.state } });
+    return summaryOf(await this.show(project, agent));
+  }
+
   /** The row first; sockets are closed within seconds, and what the agent held is lost at once. */
   async revoke(project: ProjectScope, agent: string, actor: string, reason: string): Promise<void> {
     const found = await this.show(project, agent);
@@ -157,16 +176,28 @@ export class AgentService {
   private async move(
     project: ProjectScope,
     agent: string,
-    step: { action: string; from: readonly string[]; to: AgentView["state"]; same: readonly string[] },
+    step: {
+      action: string;
+      from: readonly string[];
+      to: AgentView["state"];
+      same: readonly string[];
+      /** Under which it is audited; `agents:drain` unless said. */
+      permission?: Permission;
+    },
     actor: string,
     reason: string,
   ): Promise<AgentView> {
     const found = await this.show(project, agent);
-    const { session: _session, fingerprint: _fingerprint, attempts: _attempts, ...view } = found;
+    const view = summaryOf(found);
     const moved = await this.parts.agents.moveState(project.id, uuidFromId("ag", found.id) ?? "", {
       from: step.from,
       to: step.to,
-      audit: { actor, action: "agents:drain", subject: found.id, detail: { action: step.action, reason } },
+      audit: {
+        actor,
+        action: step.permission ?? "agents:drain",
+        subject: found.id,
+        detail: { action: step.action, reason },
+      },
     });
     if (moved) return { ...view, state: step.to };
     if (step.same.includes(view.state)) return view;
@@ -174,6 +205,15 @@ export class AgentService {
       evidence: { state: view.state, allowed: [...step.from] },
     });
   }
+}
+
+function summaryOf({
+  session: _session,
+  fingerprint: _fingerprint,
+  attempts: _attempts,
+  ...view
+}: AgentDetail): AgentView {
+  return view;
 }
 
 const noPool = (project: ProjectScope, pool: string): AppError =>

@@ -44,6 +44,14 @@ export type EnrolOutcome =
   | { readonly kind: "name_taken" }
   | { readonly kind: "key_known" };
 
+export interface AgentStateRow {
+  readonly agentId: string;
+  readonly projectId: string;
+  readonly state: string;
+  readonly pinned: Readonly<Record<string, string>>;
+  readonly idle: boolean;
+}
+
 export interface AgentStore {
   byThumbprint(thumbprint: string): Promise<AgentRow | undefined>;
   /** False where the `jti` was used before. */
@@ -68,8 +76,12 @@ export interface AgentStore {
     agentId: string,
     move: { readonly from: readonly string[]; readonly to: string; readonly audit?: AuditEntry },
   ): Promise<boolean>;
+  /** Pins labels and takes off those that are null, with the audit record; false where there is no such agent or it is revoked. */
+  pin(
+    projectId: string,
+    agentId: string,
+    change: { readonly labels: Readonly<Record<string, string | null>>; readonly actor: string },
+  ): Promise<boolean>;
   /** State and pinned labels of agents, for the sessions of this replica. */
-  states(
-    agentIds: readonly string[],
-  ): Promise<readonly { agentId: string; projectId: string; state: string; idle: boolean }[]>;
+  states(agentIds: readonly string[]): Promise<readonly AgentStateRow[]>;
 }

@@ -1,4 +1,5 @@
 // Enter and leave: one session for each socket that was let in, and the ticks that watch over all of them.
+import { isDeepStrictEqual } from "node:util";
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { Inject, type OnModuleDestroy } from "@nestjs/common";
@@ -83,6 +84,9 @@ export class AgentGateway implements OnModuleDestroy {
         else if (row.state === "draining" && row.idle) {
           await this.parts.store.moveState(row.projectId, row.agentId, { from: ["draining"], to: "drained" });
         }
+        // Its place among agents is made from all its labels, which it says itself: it says them again.
+        else if (session.phase === "live" && !isDeepStrictEqual(session.placed.pinned, row.pinned))
+          session.close(closeCodes.restart, "labels changed");
         if (session.state !== row.state) {
           session.state = row.state;
           if (row.state === "active") this.parts.services.registry.grew();

@@ -378,3 +378,39 @@ test("a revoked agent is off, and what it held is lost at once", async () => {
   );
   expect(await again.until("the refusal", () => again.refused)).toBe(403);
 });
+
+test("an agent that waits for approval is let in by a person, and comes back with labels that are pinned on it", async () => {
+  const made = await people.makeToken(
+    project,
+    "default",
+    { approve: true, labels: { zone: "lab", gpu: "none" } },
+    "local",
+  );
+  const key = testKey("Ed25519");
+  const { nonce } = await enrolments.nonce();
+  const agent = {
+    key,
+    answer: await enrolments.enrol(enrolRequest(key, made.value.token, nonce, origin, "waits"), "127.0.0.1"),
+  };
+  const early = new AgentClient(
+    origin,
+    assertion(key, agent.answer.agent, await enrolments.nonce(), origin + agentPaths.socket),
+  );
+  expect(await early.until("the refusal", () => early.refused)).toBe(403);
+  for (let n = 0; n < 2; n++)
+    expect(await people.approve(project, "waits", "local")).toMatchObject({ name: "waits", state: "active" });
+  const client = await live4(agent);
+  await gateway.readStates();
+  const view = await people.relabel(project, "waits", { labels: { zone: "roof", gpu: null } }, "local");
+  expect(view).toMatchObject({ labels: { zone: "roof" }, labelSources: { zone: "pinned" } });
+  expect(view.labels).not.toHaveProperty("gpu");
+  await gateway.readStates();
+  expect((await client.end()).code).toBe(1012);
+  const again = await connect(agent);
+  again.send("hello", hello(agent.answer.agent, 2));
+  expect(await again.next("welcome")).toMatchObject({ labels: { zone: "roof" } });
+  await people.revoke(project, "waits", "local", "");
+  await expect(people.relabel(project, "waits", { labels: { a: "b" } }, "local")).rejects.toMatchObject({
+    code: "state_conflict",
+  });
+});

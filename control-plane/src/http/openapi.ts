@@ -2,9 +2,11 @@
 import { z } from "zod";
 import {
   errorEntry,
+  parameterExamples,
   problemMediaType,
   problemSchema,
   routeErrors,
+  routeExamples,
   routeParams,
   routes,
   type Route,
@@ -39,6 +41,7 @@ function operation(name: string, route: Route): Json {
       name: parameter,
       in: "path",
       required: true,
+      example: exampleOf(parameterExamples, parameter),
       schema: { type: "string" },
     })),
     ...queryParameters(route),
@@ -58,7 +61,7 @@ function operation(name: string, route: Route): Json {
     operationId: name,
     summary: route.summary,
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...requestBody(route),
+    ...requestBody(name, route),
     responses: responses(route),
     security: route.permission === "none" ? [] : [{ token: [] }, { session: [] }],
     "x-capstan-permission": route.permission,
@@ -105,11 +108,19 @@ function conditionParameters(route: Route): Json[] {
 
 const isConditionalRead = (route: Route): boolean => route.etag === "whole" && route.method === "GET";
 
-function requestBody(route: Route): Json {
+const exampleOf = (examples: Json, name: string): unknown =>
+  Object.hasOwn(examples, name) ? examples[name] : undefined;
+
+function requestBody(name: string, route: Route): Json {
   if (route.rawBody !== undefined) return { requestBody: { required: true, content: { [route.rawBody]: {} } } };
   if (route.body === undefined) return {};
   return {
-    requestBody: { required: true, content: { "application/json": { schema: schemaOf(route.body, "input") } } },
+    requestBody: {
+      required: true,
+      content: {
+        "application/json": { schema: schemaOf(route.body, "input"), example: exampleOf(routeExamples, name) },
+      },
+    },
   };
 }
 

@@ -9,6 +9,7 @@ import {
   joinTokenSchema,
   poolSchema,
   queueSchema,
+  relabelBodySchema,
   revokeBodySchema,
 } from "./agent.ts";
 import { page } from "./route.ts";
@@ -72,6 +73,25 @@ export const agentRoutes = {
     permission: "agents:read",
     idempotency: "safe",
     response: agentDetailSchema,
+  },
+  agentRelabel: {
+    method: "PATCH",
+    path: A,
+    summary: "Pin labels on an agent or take them off; what it executes goes on",
+    permission: "pools:write",
+    idempotency: "yes",
+    body: relabelBodySchema,
+    response: agentSchema,
+    errors: ["state_conflict"],
+  },
+  agentApprove: {
+    method: "POST",
+    path: `${A}/actions/approve`,
+    summary: "Let an agent in that waits for a person's approval; repeats are harmless",
+    permission: "agents:enrol",
+    idempotency: "yes",
+    response: agentSchema,
+    errors: ["state_conflict", "reauth_required"],
   },
   agentRevoke: {
     method: "DELETE",

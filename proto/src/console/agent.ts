@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { labelKeyPattern } from "../agent/hello.ts";
 import { labelMapSchema, pageQuery, queryList, timeSchema } from "./route.ts";
 
 export const agentStates = ["pending", "active", "draining", "drained", "suspended", "revoked"] as const;
@@ -44,6 +45,12 @@ export const agentListQuery = z.strictObject({
   pool: queryList(z.string().max(64)).optional(),
   state: queryList(z.enum(agentStates)).optional(),
 });
+
+/** What is pinned on an agent: null takes a label away, what is not named stays. */
+export const relabelBodySchema = z
+  .strictObject({ labels: z.record(z.string().regex(labelKeyPattern), z.string().max(128).nullable()) })
+  .refine(({ labels }) => Object.keys(labels).length <= 64, { error: "at most 64 labels" });
+export type RelabelBody = z.infer<typeof relabelBodySchema>;
 
 export const revokeBodySchema = z.strictObject({ reason: z.string().max(2000).optional() });
 export const drainBodySchema = z.strictObject({ reason: z.string().max(2000).optional() });

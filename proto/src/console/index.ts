@@ -58,4 +58,5 @@ export {
   type ScheduleView,
 } from "./schedule.ts";
 export * from "./routes.ts";
+export { parameterExamples, routeExamples } from "./route-examples.ts";
 export type * from "./route-types.ts";

@@ -22,3 +22,32 @@ type ParamsIn<Path extends string> = Path extends `${string}{${infer Name}}${inf
   : never;
 /** Parameters of the route's path. */
 export type RouteParams<N extends RouteName> = { readonly [key in ParamsIn<RouteTable[N]["path"]>]: string | number };
+
+type Nothing = Readonly<Record<never, never>>;
+/** A field that has to be there where its type has something that must be said; `never`: it must not be there. */
+type Field<K extends string, T> = [T] extends [never]
+  ? { readonly [key in K]?: never }
+  : Nothing extends T
+    ? { readonly [key in K]?: T }
+    : { readonly [key in K]: T };
+/** The ETag of what the caller saw, where the route has a precondition. */
+type Seen<N extends RouteName> = RouteTable[N] extends { readonly precondition: "required" }
+  ? { readonly seen: string }
+  : RouteTable[N] extends { readonly precondition: string }
+    ? { readonly seen?: string }
+    : { readonly seen?: never };
+
+/**
+ * What a call of the route says: a parameter of the path, a field of the body or an ETag that is missing, or one that the route
+ * does not know, does not compile. `Given` are parameters that the client fills in itself.
+ */
+export type RouteCall<N extends RouteName, Given extends string = never> = Field<
+  "params",
+  Omit<RouteParams<N>, Given>
+> &
+  Field<"query", RouteQuery<N>> &
+  Field<"body", RouteBody<N>> &
+  Seen<N>;
+
+/** The arguments behind a route's name: none are needed where nothing has to be said. */
+export type CallArguments<Call> = Nothing extends Call ? readonly [call?: Call] : readonly [call: Call];

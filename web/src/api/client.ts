@@ -1,12 +1,16 @@
 // The one way to the API: same origin, the session's cookie, answers typed by the route table.
-import type { RouteBody, RouteParams, RouteQuery, RouteResponse } from "@capstan/proto";
+import type { CallArguments, RouteCall, RouteResponse } from "@capstan/proto";
 import { ApiProblem, readProblem } from "./problem.ts";
 import { consoleRoutes, type ConsoleRoute } from "./routes.ts";
 
-export interface Call<N extends ConsoleRoute> {
-  readonly params?: RouteParams<N>;
-  readonly query?: RouteQuery<N>;
-  readonly body?: RouteBody<N>;
+/** What the route table asks of the call; nothing that it does not know compiles. */
+export type Call<N extends ConsoleRoute> = RouteCall<N> & { readonly signal?: AbortSignal };
+
+/** The same for a route that is known only when it is called. */
+interface Said {
+  readonly params?: Readonly<Record<string, string | number>>;
+  readonly query?: object;
+  readonly body?: unknown;
   readonly signal?: AbortSignal;
 }
 
@@ -24,15 +28,25 @@ const queryText = (query: object): string => {
 };
 
 /** The address of a route, for links and streams. */
-export function apiUrl<N extends ConsoleRoute>(name: N, call: Pick<Call<N>, "params" | "query"> = {}): string {
-  return fill(consoleRoutes[name].path, call.params ?? {}) + queryText((call.query as object | undefined) ?? {});
+export function apiUrl<N extends ConsoleRoute>(
+  name: N,
+  ...[call]: CallArguments<Pick<Call<N>, "params" | "query">>
+): string {
+  return address(name, (call ?? {}) as Said); // what the table asks of each route is a form of it
 }
 
+const address = (name: ConsoleRoute, { params, query }: Said): string =>
+  fill(consoleRoutes[name].path, params ?? {}) + queryText(query ?? {});
+
 /** Calls a route. Throws ApiProblem; code `unreachable` where no answer came. */
-export async function api<N extends ConsoleRoute>(name: N, call: Call<N> = {}): Promise<RouteResponse<N>> {
+export async function api<N extends ConsoleRoute>(
+  name: N,
+  ...[given]: CallArguments<Call<N>>
+): Promise<RouteResponse<N>> {
+  const call = (given ?? {}) as Said; // what the table asks of each route is a form of it
   let answer: Response;
   try {
-    answer = await fetch(apiUrl(name, call), {
+    answer = await fetch(address(name, call), {
       method: consoleRoutes[name].method,
       headers: {
         accept: "application/json",

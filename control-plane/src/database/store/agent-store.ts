@@ -2,10 +2,17 @@
 // engine's role and returns the project; the rest runs within its project.
 import type pg from "pg";
 import { idFromUuid, runName, type AgentDetail, type AgentView, type PoolView, type PublicJwk } from "@capstan/proto";
-import type { AgentRow, AgentStore, EnrolOutcome, JoinTokenRow, NewAgent } from "../../agent/agent.store.ts";
+import type {
+  AgentRow,
+  AgentStateRow,
+  AgentStore,
+  EnrolOutcome,
+  JoinTokenRow,
+  NewAgent,
+} from "../../agent/agent.store.ts";
 import type { ColdReads } from "../cold-reads.ts";
 import { inTransaction, withProject } from "../pool.ts";
-import { moveAgentState } from "./agent-state.ts";
+import { agentStates, moveAgentState, pinLabels } from "./agent-state.ts";
 import { agentColumns, agentTables, agentView, iso, poolsQuery, type AgentColumns } from "./agent-rows.ts";
 
 export class PgAgentStore implements AgentStore {
@@ -243,16 +250,12 @@ export class PgAgentStore implements AgentStore {
     return moveAgentState(this.api, { projectId, agentId }, move);
   }
 
-  async states(
-    agentIds: readonly string[],
-  ): Promise<readonly { agentId: string; projectId: string; state: string; idle: boolean }[]> {
-    const { rows } = await this.engine.query<{ id: string; project_id: string; state: string; idle: boolean }>(
-      `SELECT a.id, a.project_id, a.state, NOT EXISTS (
-                SELECT 1 FROM live_attempts l WHERE l.project_id = a.project_id AND l.agent_id = a.id) AS idle
-         FROM agents a WHERE a.id = ANY ($1::uuid[])`,
-      [agentIds],
-    );
-    return rows.map((row) => ({ agentId: row.id, projectId: row.project_id, state: row.state, idle: row.idle }));
+  pin(...[projectId, agentId, change]: Parameters<AgentStore["pin"]>): Promise<boolean> {
+    return pinLabels(this.api, { projectId, agentId }, change);
+  }
+
+  states(agentIds: readonly string[]): Promise<readonly AgentStateRow[]> {
+    return agentStates(this.engine, agentIds);
   }
 
   private within<R extends pg.QueryResultRow>(
