@@ -2,6 +2,7 @@
 import { createInterface } from "node:readline/promises";
 import { AppError } from "@capstan/proto";
 import type { Context } from "./context.ts";
+import { exitCodes } from "./exit-code.ts";
 
 export interface Destruction {
   /** What would be done, as a question without its mark: `Revoke agent onprem-a`. */
@@ -22,9 +23,18 @@ export async function confirmName(ctx: Context, { deed, effect, name }: Destruct
   if (!options.input || environment.isCi || !process.stdin.isTTY)
     throw new AppError("usage", `${deed}? Nobody can be asked here; add -y to do it`);
   const reading = createInterface({ input: process.stdin, output: process.stderr });
+  // Ctrl-D and an end of the input leave a question that nobody answers any more.
+  const unanswered = new Promise<undefined>((resolve) => {
+    reading.once("close", () => resolve(undefined));
+  });
+  reading.once("SIGINT", () => {
+    out.talk("");
+    process.exit(exitCodes.interrupted);
+  });
   try {
     out.talk(`${deed}?${effect === undefined ? "" : ` ${effect}`}`);
-    const typed = await reading.question(`Type ${name} to go on: `);
+    const typed = await Promise.race([reading.question(`Type ${name} to go on: `), unanswered]);
+    if (typed === undefined) throw new AppError("usage", "nobody answered: nothing was changed");
     if (typed.trim() !== name) throw new AppError("usage", `that is not ${name}: nothing was changed`);
   } finally {
     reading.close();

@@ -106,6 +106,15 @@ export class Output {
     return this.tone(stateTone(state), `${stateSymbol(state, this.isAscii)} ${state}`);
   }
 
+  /** Says of a field that no row has what it might be: null alone would look like an answer. */
+  #warnOfFields(rows: readonly unknown[]): void {
+    const known = [...new Set(rows.filter(isObject).flatMap((row) => Object.keys(row)))];
+    if (known.length === 0) return;
+    for (const field of this.#fields ?? [])
+      if (!known.includes(field))
+        this.talk(`! there is no field ${field} here.${didYouMean(field, known) || ` There are ${known.join(", ")}.`}`);
+  }
+
   #pick(value: unknown): unknown {
     const fields = this.#fields;
     if (fields === undefined || !isObject(value)) return value;
@@ -116,6 +125,7 @@ export class Output {
   list<T>(rows: readonly T[], columns: readonly Column<T>[], nameOf: (row: T) => string, whole?: unknown): void {
     switch (this.format) {
       case "json":
+        this.#warnOfFields(rows);
         this.data(
           JSON.stringify(
             this.#fields === undefined && whole !== undefined ? whole : rows.map((row) => this.#pick(row)),
@@ -153,6 +163,7 @@ export class Output {
   one(value: unknown, name: string, words: () => string): void {
     switch (this.format) {
       case "json":
+        this.#warnOfFields([value]);
         this.data(JSON.stringify(this.#pick(value), null, 2) + "\n");
         return;
       case "jsonl":
