@@ -70,8 +70,10 @@ test("no parameter of a path is anything but a value", async () => {
 test("no key of a query is anything but a value", async () => {
   const wrong: (string | undefined)[] = [];
   for (const [name, route] of routeTable.filter(([, { method }]) => method === "GET")) {
-    for (const key of new Set([...queryKeys(route), "sort", "order"])) {
-      for (const payload of payloads) {
+    const known = queryKeys(route);
+    for (const key of new Set([...known, "sort", "order"])) {
+      // A key that no route has is refused before anybody looks at its value.
+      for (const payload of known.includes(key) ? payloads : payloads.slice(0, 2)) {
         const value = encodeURIComponent(payload.toWellFormed());
         if (name !== "oidcCallback") wrong.push(await ask("GET", `${filled(route.path, mine.params)}?${key}=${value}`));
       }

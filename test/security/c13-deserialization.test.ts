@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { readWorkflow } from "@capstan/proto";
 import { root } from "../support/sources.ts";
-import { makeGround, raw } from "./ground.ts";
+import { makeGround, raw, tokenOf } from "./ground.ts";
 import { yamlDocuments } from "./yaml-documents.ts";
 
 interface Seen {
@@ -24,14 +24,16 @@ const consoleProcess = createServer((request, answer) => {
 await new Promise<void>((resolve) => consoleProcess.listen(0, "127.0.0.1", resolve));
 afterAll(() => void consoleProcess.close());
 const { port } = consoleProcess.address() as AddressInfo; // a TCP server's
-const { server } = await makeGround({ CAPSTAN_CONSOLE__URL: `http://127.0.0.1:${port}` });
+const ground = await makeGround({ CAPSTAN_CONSOLE__URL: `http://127.0.0.1:${port}` });
+const { server } = ground;
 
 /** Paths of all pages of the console, from its folders. */
 const pages = readdirSync(join(root, "web/src/app"), { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && /^(?:page|route)\.tsx?$/.test(entry.name))
   .map((entry) => entry.parentPath.slice(join(root, "web/src/app").length))
   .map((path) => path.replaceAll(/\/\([\w-]+\)/g, "").replaceAll(/\[{1,2}[.\w]+\]{1,2}/g, "x") || "/");
-const local = { authorization: `Bearer ${server.token}` };
+// Not the token of this machine: that is taken from this machine alone, and these say that they come from elsewhere.
+const local = { authorization: `Bearer ${await tokenOf(ground, "default", "viewer")}` };
 const action = {
   "next-action": "7f00aa".repeat(7),
   "next-router-state-tree": "%5B%5D",

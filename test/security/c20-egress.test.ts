@@ -154,20 +154,21 @@ test("keys of an identity provider or a CI system are fetched from no inner addr
 test("an endpoint at an inner address is refused or never reached, and so is one that redirects there", async () => {
   const ground = await makeGround({ CAPSTAN_EGRESS__ALLOW: otherHost });
   const P = "/projects/default";
-  const names: string[] = [];
+  const taken: { readonly id: string; readonly url: string }[] = [];
+  const create = (url: string) => ground.server.call("POST", `${P}/endpoints`, { url, types: ["run.failed"] });
+  const idOf = ({ body }: Awaited<ReturnType<typeof create>>): string =>
+    String((body["endpoint"] as { id: string }).id); // of endpointCreate
   for (const url of inner()) {
-    const { status, body } = await ground.server.call("POST", `${P}/endpoints`, { url, types: ["run.failed"] });
-    expect([201, 400, 422], url).toContain(status);
-    if (status === 201) names.push(String((body["endpoint"] as { id: string }).id)); // of endpointCreate
+    const answer = await create(url);
+    expect([201, 400, 422], url).toContain(answer.status);
+    if (answer.status === 201) taken.push({ id: idOf(answer), url });
   }
+  // What was taken is a name, whose look-up decides. Those that only this machine knows are asked without a network.
+  expect(taken.length).toBeLessThan(40);
+  const names = taken.filter(({ url }) => /\/\/localhost\.?[:/]/i.test(url)).map(({ id }) => id);
+  expect(names.length).toBeGreaterThan(0);
   leading = `http://127.0.0.1:${ports[0]}/`;
-  const redirecting = await made(ground, "POST", `${P}/endpoints`, {
-    url: `http://${otherHost}/hook`,
-    types: ["run.failed"],
-  });
-  names.push(String((redirecting["endpoint"] as { id: string }).id));
-  // What was taken is a name: each is sent to, and its look-up gives an inner address or none.
-  expect(names.length).toBeLessThan(40);
+  names.push(idOf(await create(`http://${otherHost}/hook`)));
   for (const endpoint of names) await made(ground, "POST", `${P}/endpoints/${endpoint}/actions/test`);
   await until("a try of each", 200_000, async () => {
     const { rows } = await ground.owner.query<{ tried: string }>(
