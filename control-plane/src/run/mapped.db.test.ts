@@ -1,9 +1,16 @@
+import pg from "pg";
 import { afterAll, expect, test } from "vitest";
 import { cloneDatabase } from "../../../test/support/database.ts";
 import { serverFixture } from "../testing/server-fixture.ts";
 
-const server = await serverFixture(await cloneDatabase());
-afterAll(() => server.close());
+const database = await cloneDatabase();
+const server = await serverFixture(database);
+const owner = new pg.Client({ connectionString: database.url });
+await owner.connect();
+afterAll(async () => {
+  await owner.end();
+  await server.close();
+});
 await server.deploy(`version: 1
 name: many
 inputs: { shops: { type: array, items: { type: string } } }
@@ -26,6 +33,21 @@ test("the tasks of a run are those of its document: a mapped one tells how its i
     { task: "count", state: "running", mapped: { total: 5, waiting: 3, running: 2, succeeded: 0 } },
     { task: "check", state: "running", mapped: { total: 5, waiting: 5, running: 0 } },
   ]);
+});
+
+test("a mapped task has the attempts of all its indexes", async () => {
+  const run = await start();
+  const number = Number(run.split("-").at(-1));
+  // As the engine writes them when attempts are offered.
+  await owner.query(
+    `UPDATE task_runs t SET attempts = CASE t.key WHEN 'count.0' THEN 3 ELSE 1 END FROM runs r
+      WHERE r.id = t.run_id AND r.number = $1 AND t.key LIKE 'count.%'`,
+    [number],
+  );
+  expect((await server.call("GET", `${run}/tasks/count`)).body["attempts"]).toBe(4);
+  const { body } = await server.call("GET", `${run}/tasks`);
+  expect((body["data"] as { attempts: number }[]).map(({ attempts }) => attempts)).toEqual([4, 0]);
+  expect((await server.call("GET", `${run}/tasks/count.0`)).body["attempts"]).toBe(3);
 });
 
 test("indexes are read in pages, each with its name, its index and its item", async () => {

@@ -112,7 +112,7 @@ export const taskRunSchema = z.object({
   action: z.string(),
   needs: z.array(z.string()),
   state: z.enum(taskRunStates),
-  /** Attempts made so far. */
+  /** Attempts made so far; of a mapped task those of all its indexes. */
   attempts: z.number().int(),
   epoch: z.number().int(),
   agent: agentRefSchema.nullable(),

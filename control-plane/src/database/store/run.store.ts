@@ -17,7 +17,13 @@ import { iso } from "./agent-rows.ts";
 import { runColumns, RunLists } from "./run-lists.ts";
 import { PgSearchStore } from "./search.store.ts";
 
-const taskRows = `SELECT t.id, t.position, t.key, t.state, t.epoch::float8 AS epoch, t.attempts, t.agent_id AS "agentId",
+const taskRows = `SELECT t.id, t.position, t.key, t.state, t.epoch::float8 AS epoch,
+              CASE WHEN t.counters->'map' IS NULL THEN t.attempts ELSE
+                (SELECT coalesce(sum(i.attempts), 0)::int FROM task_runs i
+                  WHERE i.project_id = t.project_id AND i.run_id = t.run_id
+                    AND i.position >= (t.counters->'map'->>'base')::int
+                    AND i.position < (t.counters->'map'->>'base')::int + (t.counters->'map'->>'total')::int)
+              END AS attempts, t.agent_id AS "agentId",
               a.name AS agent, ${iso("t.created_at")} AS created, ${iso("t.queued_at")} AS queued,
               ${iso("t.started_at")} AS started, ${iso("t.ended_at")} AS ended, ${iso("t.due_at")} AS due,
               t.outputs, t.failure, t.reason, t.counters->'map' AS map, t.counters->'flags' AS flags
