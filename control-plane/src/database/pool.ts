@@ -151,8 +151,9 @@ export function isUnavailable(error: unknown): boolean {
   const code = (error as { code?: unknown }).code; // pg and node put a string here
   if (typeof code === "string") {
     if (/^(08|57P0|53)/.test(code)) return true;
-    if (["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOTFOUND"].includes(code))
-      return true;
+    // A socket that is not there yet; any other file that is missing is nothing to wait for.
+    if (code === "ENOENT") return (error as { syscall?: unknown }).syscall === "connect"; // node's own errors have it
+    if (["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOTFOUND"].includes(code)) return true;
   }
   return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Query read timeout/.test(
     error.message,
