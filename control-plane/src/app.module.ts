@@ -207,7 +207,12 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
   const picture = new PgAgentPicture(pools.api);
   const limitStore = new PgLimitStore(pools.api);
   const variables = new PgVariableStore(pools.api);
-  const deploys = new DeployService(workflowStore, editions, picture, paths, { limits: limitStore, variables });
+  const members = new PgMemberStore(pools.auth);
+  const deploys = new DeployService(workflowStore, editions, picture, paths, {
+    limits: limitStore,
+    variables,
+    people: members,
+  });
   const versions = new RunVersions({ store: workflowStore, editions, deploys, audit });
   const again = new AgainService({ runs, editions, commit, snapshots: commitStore, paths, audit, early, versions });
   const store = new PgBackfillStore(pools.engine, pools.api);
@@ -384,7 +389,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: HELD_WORKFLOWS, useValue: held },
       { provide: AUDIT, useValue: audit },
       { provide: AUDIT_READER, useValue: audit },
-      { provide: MemberService, useValue: new MemberService(new PgMemberStore(pools.auth), auth) },
+      { provide: MemberService, useValue: new MemberService(members, auth) },
       { provide: WORKFLOW_STORE, useValue: workflowStore },
       { provide: STORE_PATHS, useValue: paths },
       { provide: WorkflowEditions, useValue: editions },

@@ -13,6 +13,10 @@ afterAll(async () => {
   await owner.end();
 });
 const runs = "/projects/default/runs";
+await owner.query(
+  `WITH eva AS (INSERT INTO users (id, name, kind) VALUES (gen_random_uuid(), 'eva', 'person') RETURNING id)
+   INSERT INTO members (project_id, user_id, role) SELECT p.id, eva.id, 'operator' FROM projects p, eva`,
+);
 
 await server.deploy(`version: 1
 name: publish
@@ -28,7 +32,7 @@ outputs: { by: "\${{ tasks.ask.outputs.by }}", share: "\${{ tasks.ask.outputs.fo
 `);
 await server.deploy(`version: 1
 name: elsewhere
-tasks: { ask: { approval: { title: Go?, from: ["user:nobody"] } } }
+tasks: { ask: { approval: { title: Go?, from: ["user:eva"] } } }
 `);
 
 const start = async (workflow: string, inputs: object = {}): Promise<string> =>
@@ -94,4 +98,34 @@ test("who is not named may not answer, and sees that it is not theirs", async ()
   expect(await listed(run)).toMatchObject({ mine: false });
   expect(await approve(run, {})).toMatchObject({ status: 403, body: { code: "forbidden" } });
   expect((await server.call("GET", `${runs}/${run}`)).body["state"]).toBe("running");
+});
+
+test("a deploy that asks somebody who is no member is refused at the place of the name", async () => {
+  const source = `version: 1
+name: asking
+tasks:
+  ask: { approval: { title: Go?, from: ["user:eva", "role:operator", "user:ewa"] } }
+  take:
+    run: "true"
+    data: patient
+    runsOn: { zone: onprem }
+    outputs: { mean: { type: number, data: public, declassify: { from: patient, reason: means, approvers: ["user:jo"] } } }
+data: { patient: { allowedOn: { zone: onprem } } }
+`;
+  const documents = [{ file: "asking.yaml", source }];
+  const { status, body } = await server.call("POST", "/projects/default/deploys", { documents });
+  expect(status, JSON.stringify(body)).toBe(422);
+  const found = (body["errors"] as { code: string; line: number; detail: string; hint: string }[]).filter(
+    ({ code }) => code === "unknown_principal",
+  );
+  expect(found).toMatchObject([
+    { line: 4, detail: "the project has no member ewa", hint: expect.stringContaining("eva") },
+    { line: 9, detail: "the project has no member jo", hint: expect.stringContaining("capstan members add jo") },
+  ]);
+  const right = source.replace("user:ewa", "user:local").replace("user:jo", "user:eva");
+  const again = await server.call("POST", "/projects/default/deploys", {
+    documents: [{ file: "a.yaml", source: right }],
+  });
+  const left = ((again.body["errors"] ?? []) as { code: string }[]).map(({ code }) => code);
+  expect(left).not.toContain("unknown_principal");
 });

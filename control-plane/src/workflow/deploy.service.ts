@@ -4,8 +4,10 @@
 import { randomBytes } from "node:crypto";
 import {
   AppError,
+  asksPeople,
   checkCode,
   checkLimits,
+  checkMembers,
   checkVars,
   mayMissCode,
   idFromUuid,
@@ -39,6 +41,8 @@ export interface DeployProject {
     capacities(projectId: string): Promise<ReadonlyMap<string, number>>;
   };
   readonly variables: { names(projectId: string): Promise<ReadonlySet<string>> };
+  /** Names of those who may work in it. */
+  readonly people: { names(projectId: string): Promise<ReadonlySet<string>> };
 }
 
 export interface DeployedBy {
@@ -155,6 +159,7 @@ export class DeployService {
     await this.refuseMissingCode(project, read);
     await this.refuseBadStarts(project, read, pruned);
     await this.refuseUnknownVars(project, read);
+    await this.refuseUnknownPeople(project, read);
     return this.checkLimits(project, read);
   }
 
@@ -285,6 +290,16 @@ export class DeployService {
     const problems = readers
       .filter(({ document }) => document.vars?.some((name) => !known.has(name)) === true)
       .flatMap(({ source }) => checkVars({ text: source.source, file: source.file }, known));
+    refuseErrors({ ...read, problems: [...read.problems, ...problems] });
+  }
+
+  private async refuseUnknownPeople(project: ProjectScope, read: ReadDocuments): Promise<void> {
+    const asking = read.documents.filter(({ document }) => asksPeople(document));
+    if (asking.length === 0) return;
+    const known = await this.project.people.names(project.id);
+    const problems = asking.flatMap(({ document, source }) =>
+      checkMembers(document, { text: source.source, file: source.file }, known),
+    );
     refuseErrors({ ...read, problems: [...read.problems, ...problems] });
   }
 

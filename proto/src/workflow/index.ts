@@ -24,6 +24,7 @@ export { canonicalJsonOf, digestOf, digestOfText, withBundle } from "./digest.ts
 export { labelText, labelsWantedBy } from "./python-environment.ts";
 export { checkCode, mayMissCode } from "./check-code.ts";
 export { checkLimits } from "./check-limits.ts";
+export { asksPeople, checkMembers } from "./check-members.ts";
 export { checkVars } from "./check-vars.ts";
 export { early, type Early } from "./early.ts";
 export { hookWords, taskWords, topLevelWords } from "./key-words.ts";

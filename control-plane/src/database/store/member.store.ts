@@ -64,6 +64,16 @@ export class PgMemberStore implements MemberStore {
     return rows;
   }
 
+  /** Of members, and of those who may work in every project. */
+  async names(projectId: string): Promise<ReadonlySet<string>> {
+    const { rows } = await this.pool.query<{ name: string }>(
+      `SELECT u.name FROM users u WHERE u.disabled_at IS NULL
+          AND (u.system_admin OR EXISTS (SELECT 1 FROM members m WHERE m.project_id = $1 AND m.user_id = u.id))`,
+      [projectId],
+    );
+    return new Set(rows.map(({ name }) => name));
+  }
+
   async member(projectId: string, user: string): Promise<MemberRow | undefined> {
     const { rows } = await this.pool.query<MemberRow & pg.QueryResultRow>(
       `SELECT ${columns} FROM members m JOIN users u ON u.id = m.user_id WHERE m.project_id = $1 AND u.name = $2`,
