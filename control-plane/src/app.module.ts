@@ -42,6 +42,7 @@ import { PgEventStore } from "./database/store/event-store.ts";
 import { PgEventLog } from "./database/store/event-log.ts";
 import { PgLimitStore } from "./database/store/limit.store.ts";
 import { PgMemberStore } from "./database/store/member.store.ts";
+import { PgProjectStore } from "./database/store/project.store.ts";
 import { PgLogReadStore } from "./database/store/log-read-store.ts";
 import { PgLogStore } from "./database/store/log-store.ts";
 import { PgCommitStore } from "./database/store/pg-commit.store.ts";
@@ -94,6 +95,7 @@ import { MemberService } from "./project/member.service.ts";
 import { VariableController } from "./project/variable.controller.ts";
 import { VariableService } from "./project/variable.service.ts";
 import { ProjectController } from "./project/project.controller.ts";
+import { ProjectService } from "./project/project.service.ts";
 import { makeHooksSide } from "./hooks-side.ts";
 import { RELEASE, type Release } from "./project/release.ts";
 import { ReportService } from "./result/report.service.ts";
@@ -390,6 +392,7 @@ export async function makeStages(around: Surroundings): Promise<Stages> {
       { provide: AUDIT, useValue: audit },
       { provide: AUDIT_READER, useValue: audit },
       { provide: MemberService, useValue: new MemberService(members, auth) },
+      { provide: ProjectService, useValue: new ProjectService(new PgProjectStore(pools.auth)) },
       { provide: WORKFLOW_STORE, useValue: workflowStore },
       { provide: STORE_PATHS, useValue: paths },
       { provide: WorkflowEditions, useValue: editions },

@@ -141,6 +141,12 @@ export const permissions = {
     audited: false,
     meaning: "see what concerns the installation: its audit trail",
   },
+  "project:write": {
+    roles: ["project_admin"],
+    reauth: false,
+    audited: true,
+    meaning: "change what is said about the project",
+  },
   "projects:create": { roles: ["system_admin"], reauth: false, audited: true, meaning: "make projects" },
   "users:read": {
     roles: ["system_admin"],

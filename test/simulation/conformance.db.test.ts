@@ -152,6 +152,7 @@ async function start(loop: CommitLoop, by: number): Promise<void> {
     inputs: {},
     labels: { by: String(by) },
     trigger: { kind: "test" },
+    ...(by % 4 === 1 ? { dedupeKey: `dedupe-${by % 3}` } : {}),
     ...(key === undefined ? {} : { idempotency: { caller: "c", key, requestSha256: "s" } }),
     ...(by % 5 === 0 && earlier !== undefined
       ? { again: { ...nothingUsed, origin: { ...again, runId: earlier } } }

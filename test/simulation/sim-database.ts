@@ -48,6 +48,7 @@ const knownParts = [
   "groups",
   "groupsLeft",
   "cacheEnds",
+  "dedupes",
   "kinds",
   // For the loop of timers, which is woken by it; not written.
   "isDue",
@@ -131,10 +132,12 @@ export class SimDatabase extends SimReads {
       if (snapshot.refused.has(advance.r)) continue;
       if (this.runs.get(advance.r)?.version === advance.v) accepted.set(advance.r, undefined);
     }
+    const deduped = this.dedupes.take(rows.dedupes, snapshot.refused);
     const started: StartRow[] = [];
     for (const start of rows.starts as StartRow[]) {
       if (snapshot.refused.has(start.r)) continue;
       if (start.cw !== undefined && !this.takeClaimed(start)) continue;
+      if (deduped.has(start.r)) continue;
       if (start.ke !== undefined) {
         const key = `${start.p} ${start.ca} ${start.ke}`;
         if (this.keys.has(key)) continue;

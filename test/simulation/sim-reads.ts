@@ -13,6 +13,7 @@ import { limitNameOf, limitRefKey, type LimitRef, type LimitStates } from "../..
 import type { HeldRow } from "../../control-plane/src/result/inventory.store.ts";
 import type { StoredLive } from "./rows.ts";
 import { SimCache } from "./sim-cache.ts";
+import { SimDedupes } from "./sim-dedupes.ts";
 import { SimOperations } from "./sim-operations.ts";
 import { SimSchedules } from "./sim-schedules.ts";
 import { SimTables } from "./sim-tables.ts";
@@ -20,6 +21,7 @@ import { SimTriggers } from "./sim-triggers.ts";
 
 export class SimReads extends SimTables {
   readonly cache = new SimCache(this);
+  readonly dedupes = new SimDedupes(this);
   readonly schedules = new SimSchedules(this);
   readonly triggers = new SimTriggers(this);
   readonly operations = new SimOperations(this);

@@ -3,6 +3,7 @@ import type { Hello } from "@capstan/proto";
 import type { BatchRows } from "../../control-plane/src/commit/batch.ts";
 import type { WorkflowEdition } from "../../control-plane/src/commit/commit.ts";
 import type {
+  AskedDedupe,
   CommitStore,
   FoundAttempt,
   FoundKey,
@@ -55,6 +56,14 @@ export class SimStores extends SimConnection implements CommitStore, DispatchSto
         const found = database.keys.get(`${projectId} ${caller} ${key}`);
         return found === undefined ? [] : [{ projectId, caller, key, ...found }];
       }),
+    );
+  }
+
+  findDedupes(asked: readonly AskedDedupe[]): Promise<readonly (string | undefined)[]> {
+    return this.statement(
+      "dedupes",
+      () => undefined,
+      () => this.parts.database.dedupes.find(asked),
     );
   }
 

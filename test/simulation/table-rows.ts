@@ -13,6 +13,7 @@ const queries: Readonly<Record<string, string>> = {
   holds: `SELECT attempt_id, limit_key, run_id, position, weight, until_at IS NOT NULL AS ends FROM limit_holds`,
   groups: `SELECT run_id, group_key, state, capacity FROM run_groups`,
   keys: `SELECT caller, key, request_sha256, run_id FROM idempotency_keys`,
+  dedupes: `SELECT workflow_id, key, run_id FROM run_dedupe_keys`,
   lanes: `SELECT id, pool_id FROM lanes`,
   flights: `SELECT key, run_id, position FROM cache_flights`,
   results: `SELECT key, run_id, run_name, outputs::text AS outputs FROM cached_results`,
@@ -55,6 +56,7 @@ export function simulatedTables(database: SimDatabase): Rows {
     keys: [...database.keys].map(([place, one]) => [
       ...[place.split(" ")[1], place.split(" ").slice(2).join(" "), one.requestSha256, one.runId],
     ]),
+    dedupes: [...database.dedupes.rows].map(([place, runId]) => [...place.split(" ").slice(1), runId]),
     lanes: [...database.lanes.values()].map((one) => [one.laneId, one.poolId]),
     flights: [...database.cache.flights].map(([place, one]) => [place.split(" ")[1], one.runId, one.position]),
     results: [...database.cache.results].map(([place, one]) => [

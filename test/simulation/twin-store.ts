@@ -4,6 +4,7 @@
 import type { BatchRows } from "../../control-plane/src/commit/batch.ts";
 import type { WorkflowEdition } from "../../control-plane/src/commit/commit.ts";
 import type {
+  AskedDedupe,
   CommitStore,
   FoundAttempt,
   FoundKey,
@@ -113,6 +114,14 @@ export class TwinStore implements CommitStore {
         new Set(found.map(({ key, runId, requestSha256 }) => `${key} ${runId ?? ""} ${requestSha256}`)),
         new Set(known),
       );
+      return found;
+    });
+  }
+
+  findDedupes(asked: readonly AskedDedupe[]): Promise<readonly (string | undefined)[]> {
+    return this.alone(async () => {
+      const found = await this.real.findDedupes(asked);
+      this.check("dedupe keys", found, this.simulated.dedupes.find(asked));
       return found;
     });
   }

@@ -32,6 +32,28 @@ export function registerProjects(program: Command, context: (command: Command) =
       ctx.out.one(project, project.name, () => `${project.name} is made; capstan --project ${project.name} …\n`);
     });
   projects
+    .command("show")
+    .summary("the project in use")
+    .addHelpText("before", "Examples:\n  capstan projects show\n")
+    .action(async (_: unknown, command: Command) => {
+      const ctx = context(command);
+      const project = await ctx.client().call("projectGet");
+      const about = project.description === "" ? "" : `: ${project.description}`;
+      ctx.out.one(project, project.name, () => `${project.name}${about}\nyour role there is ${project.role}\n`);
+    });
+  projects
+    .command("describe")
+    .summary("say what the project in use is for")
+    .argument("<text>", "plain text, at most 500 characters; an empty one takes it away")
+    .addHelpText("before", 'Examples:\n  capstan projects describe "what the shop sells"\n')
+    .action(async (description: string, _: unknown, command: Command) => {
+      const ctx = context(command);
+      const client = ctx.client();
+      const seen = await client.seen("projectGet", {});
+      const project = await client.call("projectChange", { body: { description }, seen });
+      ctx.out.one(project, project.name, () => `${project.name}: ${project.description}\n`);
+    });
+  projects
     .command("use")
     .summary("take a project into use in the profile that is in use")
     .argument("<name>")

@@ -18,6 +18,7 @@ interface RunFlags {
   readonly version?: string;
   readonly set: readonly string[];
   readonly idempotencyKey?: string;
+  readonly dedupeKey?: string;
   readonly open?: boolean;
   readonly fromRun?: string;
   readonly failOnWait?: boolean;
@@ -48,6 +49,7 @@ export function registerRun(program: Command, context: (command: Command) => Con
     .option("--version <v>", "number or digest of a version; the deployed one unless said")
     .option("--set <pointer=value>", "change what the workflow lists as overridable; may be repeated", collect, [])
     .option("--idempotency-key <key>", "the same key starts the same run once")
+    .option("--dedupe-key <key>", "the run of this key that has not ended, if there is one; a new one otherwise")
     .option("--from-run <run>", "with the inputs of another run; -i changes single ones")
     .option("--fail-on-wait", "with --wait: stop where the run waits for a person (exit 9)")
     .option("--dry-run", "check the inputs, and say what would run; start nothing")
@@ -115,6 +117,7 @@ async function start(ctx: Context, workflow: string, flags: RunFlags): Promise<n
       ...(flags.set.length === 0 ? {} : { overrides: readOverrides(flags.set) }),
       ...(flags.label.length === 0 ? {} : { labels }),
       ...version,
+      ...(flags.dedupeKey === undefined ? {} : { dedupeKey: flags.dedupeKey }),
     },
     ...(flags.idempotencyKey === undefined ? {} : { idempotencyKey: flags.idempotencyKey }),
   });

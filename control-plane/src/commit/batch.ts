@@ -13,6 +13,18 @@ import type { LimitHold } from "../engine/limit.ts";
 import { selectorHash, selectorOf } from "./lane.ts";
 import type { StartRun } from "./commit.ts";
 
+export interface DedupeRow {
+  readonly p: string;
+  readonly w: string;
+  readonly k: string;
+  readonly r: string;
+  /** The idempotency key of the start, if it has one: its caller and itself. */
+  readonly c: string | undefined;
+  readonly i: string | undefined;
+  /** Its place in the batch. */
+  readonly n: number;
+}
+
 export interface BatchRows {
   readonly starts: BatchRow<"starts">[];
   readonly advances: BatchRow<"advances">[];
@@ -32,6 +44,8 @@ export interface BatchRows {
   readonly groupsLeft: object[];
   /** Task runs with `cache` that ended: the keys they leave, and what is kept of them. */
   readonly cacheEnds: object[];
+  /** Keys of which one run at a time may go on, as new runs ask for them. */
+  readonly dedupes: DedupeRow[];
   /** A timer or a hand-over is due as soon as it is written. */
   isDue: boolean;
   /** What the rows of `starts`, `tasks` and `attempts` need of the statement, beside themselves. */
@@ -65,6 +79,7 @@ export const emptyBatch = (): BatchRows => ({
   groups: [],
   groupsLeft: [],
   cacheEnds: [],
+  dedupes: [],
   isDue: false,
   kinds: new Set(),
 });
@@ -115,6 +130,7 @@ export function addToBatch(rows: BatchRows, entry: BatchEntry, knownLanes: Reado
     if (start.again !== undefined || after.pause !== undefined) rows.kinds.add("runsAgain");
     if (start.claim !== undefined) rows.kinds.add("claims");
     if (start.number !== undefined) rows.kinds.add("numbers");
+    if (start.dedupeKey !== undefined) rows.dedupes.push(dedupeRow(after, start, start.dedupeKey, entry.order));
   } else {
     const more = runMore(draft.before, after);
     if (more !== undefined) rows.kinds.add("runsMore");
@@ -311,6 +327,11 @@ function startRow(after: Run, start: StartRun, order: number, history: readonly 
     ord: order,
     it: history,
   };
+}
+
+function dedupeRow(after: Run, { idempotency }: StartRun, k: string, order: number): DedupeRow {
+  const { projectId: p, workflowId: w, id: r } = after;
+  return { p, w, r, k, c: idempotency?.caller, i: idempotency?.key, n: order };
 }
 
 function taskRow(p: string, r: string, run: Run, task: TaskRun, earlier: TaskRun | undefined): BatchRow<"tasks"> {

@@ -18,6 +18,14 @@ export interface FoundKey {
   readonly runId: string | undefined;
 }
 
+/** A dedupe key that a start was refused for, with the idempotency key of that start. */
+export interface AskedDedupe {
+  readonly projectId: string;
+  readonly workflowId: string;
+  readonly key: string;
+  readonly idempotency: { readonly caller: string; readonly key: string; readonly requestSha256: string } | undefined;
+}
+
 export interface FoundAttempt {
   readonly attemptId: string;
   readonly runId: string;
@@ -50,6 +58,11 @@ export interface CommitStore {
   findKeys(
     keys: readonly { readonly projectId: string; readonly caller: string; readonly key: string }[],
   ): Promise<readonly FoundKey[]>;
+  /**
+   * The run that goes on for each of the dedupe keys, undefined where none does. An idempotency key that comes with it
+   * stands for that run from then on. A key whose run was never made is free afterwards.
+   */
+  findDedupes(asked: readonly AskedDedupe[]): Promise<readonly (string | undefined)[]>;
   /** Runs of attempts that belong to the agent. */
   findAttempts(projectId: string, agentId: string, attemptIds: readonly string[]): Promise<readonly FoundAttempt[]>;
   /** Makes an edition known, so that loading its runs needs no further query. */

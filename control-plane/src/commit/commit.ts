@@ -26,6 +26,8 @@ export interface StartRun {
   readonly again?: Again;
   /** Written in the same transaction as the run. */
   readonly idempotency?: { readonly caller: string; readonly key: string; readonly requestSha256: string };
+  /** No run is made while another one of the workflow that was started by this key has not ended. Not beside a claim. */
+  readonly dedupeKey?: string;
   /** Where it was given before the run exists: a child's, by its parent. */
   readonly runId?: string | undefined;
   /** Where it was reserved before, because something asks for it early; the commit gives it otherwise. */
@@ -45,6 +47,8 @@ export type StartOutcome =
   /** The key was used before: by the same request (its run), or by another one. */
   | { readonly kind: "replayed"; readonly runId: string }
   | { readonly kind: "key_reused" }
+  /** The run that stands for its dedupe key goes on. */
+  | { readonly kind: "deduped"; readonly runId: string }
   /** The workflow's concurrency does not take it: all that may go on do, or all that may wait do. No run was made. */
   | {
       readonly kind: "limit_reached" | "queue_full";

@@ -22,6 +22,7 @@ import { BackfillsSearch0018 } from "./migration/0018-backfills-search.ts";
 import { AllowedData0019 } from "./migration/0019-allowed-data.ts";
 import { DerivedVersions0021 } from "./migration/0021-derived-versions.ts";
 import { AgentNames0024 } from "./migration/0024-agent-names.ts";
+import { DedupeKeys0025 } from "./migration/0025-dedupe-keys.ts";
 import { ownerSettings, rolePassword, type RuntimeRole } from "./pool.ts";
 
 /** All migrations in order; the length is the schema's number. */
@@ -45,6 +46,7 @@ export const migrations = [
   AllowedData0019,
   DerivedVersions0021,
   AgentNames0024,
+  DedupeKeys0025,
 ] as const;
 export const schemaVersion = migrations.length;
 

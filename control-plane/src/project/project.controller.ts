@@ -4,6 +4,7 @@ import {
   permissionsOf,
   protocolRange,
   type Me,
+  type ProjectDetail,
   type ProjectView,
   type Role,
   type RouteResponse,
@@ -12,26 +13,31 @@ import {
 import { AuthService } from "../auth/auth.service.ts";
 import type { ProjectRow } from "../auth/auth.store.ts";
 import { Call, type CallOf } from "../http/call.ts";
+import { tagged } from "../http/etag.ts";
 import { Handles } from "../http/handle.ts";
 import { onceKeyOf } from "../http/once-key.ts";
 import { openApiDocument } from "../http/openapi.ts";
 import { MemberService } from "./member.service.ts";
+import { ProjectService } from "./project.service.ts";
 import { RELEASE, type Release } from "./release.ts";
 
 @Controller()
 export class ProjectController {
   private readonly auth: AuthService;
   private readonly members: MemberService;
+  private readonly settings: ProjectService;
   private readonly release: Release;
   private contract: string | undefined;
 
   constructor(
     @Inject(AuthService) auth: AuthService,
     @Inject(MemberService) members: MemberService,
+    @Inject(ProjectService) settings: ProjectService,
     @Inject(RELEASE) release: Release,
   ) {
     this.auth = auth;
     this.members = members;
+    this.settings = settings;
     this.release = release;
   }
 
@@ -82,6 +88,18 @@ export class ProjectController {
     );
     if (isReplayed) void call.reply.header("idempotency-replayed", "true");
     return projectView(value);
+  }
+
+  @Handles("projectGet")
+  async show(@Call("projectGet") call: CallOf<"projectGet">): Promise<ProjectDetail | undefined> {
+    const { project, tag } = await this.settings.show(call.project);
+    return tagged("projectGet", call, tag, project);
+  }
+
+  @Handles("projectChange")
+  async change(@Call("projectChange") call: CallOf<"projectChange">): Promise<ProjectDetail | undefined> {
+    const { project, tag } = await this.settings.change(call.project, call.body, call.actor, call.precondition);
+    return tagged("projectChange", call, tag, project);
   }
 }
 

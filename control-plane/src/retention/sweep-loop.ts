@@ -1,5 +1,5 @@
-// Rows that were kept for a time and are over: idempotency keys after 24 hours, used connection proofs after five minutes,
-// reasons of missed ticks after 30 days.
+// Rows that were kept for a time and are over: idempotency keys after 24 hours, dedupe keys whose run has ended, used
+// connection proofs after five minutes, reasons of missed ticks after 30 days.
 // A key that is a little older still answers; nobody is promised that it does not.
 import type { Logger } from "pino";
 import { Loop } from "../dispatch/loop.ts";

@@ -77,6 +77,7 @@ export class RunRequestController {
       labels,
       trigger: { kind, actor: call.actor, ...frozen, ...before.kept },
       ...before.start,
+      ...(body.dedupeKey === undefined ? {} : { dedupeKey: body.dedupeKey }),
       ...(call.idempotencyKey === undefined
         ? {}
         : {
@@ -89,6 +90,7 @@ export class RunRequestController {
     });
     const runId = runIdOf(outcome, params.workflow);
     if (outcome.kind === "replayed") void reply.header("idempotency-replayed", "true");
+    if (outcome.kind === "deduped") void reply.status(200);
     void reply.header("location", `/api/v1/projects/${project.name}/runs/${idFromUuid("run", runId)}`);
     if (waitMs > 0) {
       const ended = await this.end.wait(project, runId, waitMs, call.request.raw, outcome.kind === "started");
@@ -160,7 +162,7 @@ export class RunRequestController {
   }
 }
 
-/** The run that a request came to, new or by its key. @throws idempotency_key_reused limit_reached queue_full */
+/** The run that a request came to, new or by a key. @throws idempotency_key_reused limit_reached queue_full */
 export function runIdOf(outcome: StartOutcome, workflow = "the workflow"): string {
   if ("holders" in outcome) throw refusedStart(workflow, outcome);
   if (outcome.kind === "key_reused") {

@@ -8,6 +8,7 @@ import { endpointRoutes } from "./endpoint-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { peopleRoutes } from "./people-routes.ts";
+import { projectRoutes } from "./project-routes.ts";
 import { runActionRoutes } from "./run-action-routes.ts";
 import { runRoutes } from "./run-routes.ts";
 import { scheduleRoutes } from "./schedule-routes.ts";
@@ -20,6 +21,7 @@ import type { Route } from "./route.ts";
 
 export const routes = {
   ...peopleRoutes,
+  ...projectRoutes,
   ...operationRoutes,
   ...backfillRoutes,
   me: {

@@ -193,6 +193,8 @@ export const startRunBodySchema = z.strictObject({
     .record(z.string().max(1000), z.json())
     .refine((given) => Object.keys(given).length <= overridesMax, { error: `at most ${overridesMax} places` })
     .optional(),
+  /** While a run of the workflow that was started by this key has not ended, the answer is that run (200). */
+  dedupeKey: z.string().min(1).max(255).optional(),
 });
 export type StartRunBody = z.infer<typeof startRunBodySchema>;
 

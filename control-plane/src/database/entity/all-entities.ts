@@ -31,6 +31,7 @@ import { PoolEntity } from "./pool.entity.ts";
 import { ProjectEntity } from "./project.entity.ts";
 import { ProjectEventEntity } from "./project-event.entity.ts";
 import { QueuedTaskEntity } from "./queued-task.entity.ts";
+import { RunDedupeKeyEntity } from "./run-dedupe-key.entity.ts";
 import { RunEntity } from "./run.entity.ts";
 import { RunGroupEntity } from "./run-group.entity.ts";
 import { RunEventEntity } from "./run-event.entity.ts";
@@ -92,6 +93,7 @@ export const entities = [
   ProjectEntity,
   ProjectEventEntity,
   QueuedTaskEntity,
+  RunDedupeKeyEntity,
   RunEntity,
   RunEventEntity,
   RunGroupEntity,

@@ -9,6 +9,9 @@ export class ProjectEntity {
   @Column({ type: "text" })
   name!: string;
 
+  @Column({ type: "text" })
+  description!: string;
+
   @Column({ name: "created_at", type: "timestamptz" })
   createdAt!: Date;
 }

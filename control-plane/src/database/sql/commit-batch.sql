@@ -20,6 +20,9 @@
 --      run by now (the next child of the same task), the run is not made.
 --  B9. A number that was reserved is the run's; the others of the batch are counted on from the workflow's row.
 --  B10. A key of the cache is freed by the batch that ends its holder; who waits for it is told by a row in the same one.
+--  B11. A dedupe key is taken by the first start of the batch that asks for it, where no run of it goes on as far as this
+--      statement sees: a run that ended later, or was made by a statement that it waited for, refuses the start, which is
+--      decided again (find-dedupes.sql). A start whose idempotency key was used takes no dedupe key.
 WITH
 --{starts}
 start AS (
@@ -73,12 +76,31 @@ claimed AS (
   RETURNING n.r AS r
 ),
 --{/}
+--{starts&dedupes}
+deduping AS (
+  SELECT t.* FROM json_to_recordset(:dedupes::json) AS t(p uuid, w uuid, k text, r uuid, c text, i text, n int)
+),
+deduped AS (
+  INSERT INTO run_dedupe_keys AS x (project_id, workflow_id, key, run_id)
+  SELECT DISTINCT ON (t.p, t.w, t.k) t.p, t.w, t.k, t.r FROM deduping t
+  WHERE t.r NOT IN (SELECT r FROM refused) AND NOT EXISTS (
+    SELECT 1 FROM idempotency_keys u WHERE u.project_id = t.p AND u.caller = t.c AND u.key = t.i)
+  ORDER BY t.p, t.w, t.k, t.n
+  ON CONFLICT (project_id, workflow_id, key) DO UPDATE SET run_id = excluded.run_id
+    WHERE EXISTS (
+      SELECT 1 FROM runs o WHERE o.project_id = x.project_id AND o.id = x.run_id AND o.ended_at IS NOT NULL)
+  RETURNING x.run_id AS r
+),
+--{/}
 --{starts}
 startable AS (
   SELECT * FROM start WHERE r NOT IN (SELECT r FROM refused)
 --{/}
 --{starts&claims}
     AND (cw IS NULL OR r IN (SELECT r FROM claimed))
+--{/}
+--{starts&dedupes}
+    AND (r NOT IN (SELECT r FROM deduping) OR r IN (SELECT r FROM deduped))
 --{/}
 --{starts}
 ),

@@ -1,4 +1,4 @@
--- Deletes idempotency keys, connection proofs, reasons of missed ticks and what was delivered, in and out, whose time is over. $1 limit of each. Crosses projects by nature.
+-- Deletes idempotency keys, dedupe keys of runs that have ended, connection proofs, reasons of missed ticks and what was delivered, in and out, whose time is over. $1 limit of each. Crosses projects by nature.
 WITH keys AS (
   DELETE FROM idempotency_keys k
   USING (
@@ -7,6 +7,14 @@ WITH keys AS (
   ) old
   WHERE k.project_id = old.project_id AND k.caller = old.caller AND k.key = old.key
   RETURNING 1
+), dedupes AS (
+  DELETE FROM run_dedupe_keys x
+  USING (
+    SELECT d.project_id, d.workflow_id, d.key, d.run_id FROM run_dedupe_keys d
+    JOIN runs o ON o.project_id = d.project_id AND o.id = d.run_id AND o.ended_at IS NOT NULL
+    LIMIT $1 FOR UPDATE OF d SKIP LOCKED
+  ) old
+  WHERE x.project_id = old.project_id AND x.workflow_id = old.workflow_id AND x.key = old.key AND x.run_id = old.run_id
 ), proofs AS (
   DELETE FROM agent_nonces_used n
   USING (

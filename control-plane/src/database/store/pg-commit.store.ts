@@ -3,7 +3,7 @@ import type pg from "pg";
 import type { BatchRow } from "../../commit/batch-columns.ts";
 import type { BatchRows } from "../../commit/batch.ts";
 import type { WorkflowEdition } from "../../commit/commit.ts";
-import type { CommitStore, FoundAttempt, FoundKey, HeldGroup, RunKey } from "../../commit/commit.store.ts";
+import type { AskedDedupe, CommitStore, FoundAttempt, FoundKey, HeldGroup, RunKey } from "../../commit/commit.store.ts";
 import type { LimitRef, LimitStates } from "../../engine/limit.ts";
 import { compilePlan, type Plan } from "../../engine/plan.ts";
 import type { Run } from "../../engine/snapshot.ts";
@@ -131,6 +131,16 @@ export class PgCommitStore implements CommitStore {
     }));
   }
 
+  async findDedupes(asked: readonly AskedDedupe[]): Promise<readonly (string | undefined)[]> {
+    const rows = asked.map(({ projectId: p, workflowId: w, key: k, idempotency }, n) => ({
+      ...{ n, p, w, k },
+      ...(idempotency === undefined ? {} : { c: idempotency.caller, i: idempotency.key, h: idempotency.requestSha256 }),
+    }));
+    const result = await this.pool.query<{ n: number; r: string }>(statement("find-dedupes", [JSON.stringify(rows)]));
+    const found = new Map(result.rows.map(({ n, r }) => [n, r]));
+    return asked.map((_, n) => found.get(n));
+  }
+
   async findAttempts(
     projectId: string,
     agentId: string,
@@ -176,6 +186,7 @@ async function writeBatch(client: pg.PoolClient, rows: BatchRows): Promise<Reado
     groups: rows.groups,
     groupsLeft: rows.groupsLeft,
     cacheEnds: rows.cacheEnds,
+    dedupes: rows.dedupes,
   };
   const parts = [
     ...rowParts.filter((name) => rows[name].length > 0),
