@@ -68,7 +68,7 @@ export default defineConfig({
         test: {
           name: "simulation",
           include: ["test/simulation/**/*.test.ts"],
-          exclude: never,
+          exclude: [...never, "**/*.db.test.ts"],
           fileParallelism: false,
           testTimeout: 600_000,
         },

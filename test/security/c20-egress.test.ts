@@ -1,27 +1,22 @@
 // C20, requests that the server is made to send into its own network. By whatever way an address is written, found or
 // redirected to, nothing reaches what listens on this machine.
-import type { lookup as Lookup } from "node:dns";
+import type { LookupAddress } from "node:dns";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { isPublicAddress } from "../../control-plane/src/egress/address.ts";
-import { DirectEgress } from "../../control-plane/src/egress/egress.ts";
+import { DirectEgress, type Resolve } from "../../control-plane/src/egress/egress.ts";
 import { discoverySchema, Provider } from "../../control-plane/src/auth/provider.ts";
 import { until } from "../support/until.ts";
 import { innerHosts } from "./addresses.ts";
 import { made, makeGround } from "./ground.ts";
 
 /** Answers of a resolver that somebody else runs, one for each question; the last one for those that follow. */
-const resolved = vi.hoisted(() => new Map<string, { address: string; family: number }[][]>());
-vi.mock("node:dns", async (original) => {
-  const real = await original<{ lookup: typeof Lookup }>();
-  const lookup = (name: string, options: object, done: (error: Error | null, found: unknown) => void): void => {
-    const answers = resolved.get(name);
-    if (answers === undefined) return real.lookup(name, options, done);
-    done(null, answers.length > 1 ? answers.shift() : answers[0]);
-  };
-  return { ...real, default: { ...real, lookup }, lookup };
-});
+const resolved = new Map<string, LookupAddress[][]>();
+const resolve: Resolve = (name, _, done) => {
+  const answers = resolved.get(name) ?? [];
+  done(null, (answers.length > 1 ? answers.shift() : answers[0]) ?? []);
+};
 
 let connections = 0;
 const listen = async (server: Server, port: number, host: string): Promise<number> =>
@@ -112,7 +107,7 @@ test("a name that changes its address between two questions gains nothing, and o
   const outside = { address: "192.88.99.1", family: 4 };
   // Of the public range, and nobody's.
   const pub = { address: "2a0e:ffff::1", family: 6 };
-  const egress = new DirectEgress({ allow: [] });
+  const egress = new DirectEgress({ allow: [], resolve });
   const port = ports.find((one) => one === 8443 || one === 80) ?? 80;
   resolved.set("mixed.test", [[pub, inside]]);
   resolved.set("mapped.test", [[{ address: "::ffff:127.0.0.1", family: 6 }]]);

@@ -2,7 +2,7 @@
 //  E1. All addresses of a name are resolved and must be public; the connection goes to one of those that were checked, so a
 //      name that changes its address in between gains nothing. Hosts that the operator named are exempt.
 //  E2. No redirect is followed, no credential stands in an address, an answer has 10 s and 1 MiB.
-import { lookup } from "node:dns";
+import { lookup, type LookupAddress, type LookupAllOptions } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
 import { Agent, request } from "undici";
 import { AppError } from "@capstan/proto";
@@ -34,9 +34,17 @@ export interface Egress {
   close(): Promise<void>;
 }
 
+export type Resolve = (
+  name: string,
+  options: LookupAllOptions,
+  done: (error: NodeJS.ErrnoException | null, found: LookupAddress[]) => void,
+) => void;
+
 export interface EgressOptions {
   /** `host` or `host:port` as they stand in addresses: these may be private, on any port. */
   readonly allow: readonly string[];
+  /** All addresses of a name; the system's resolver unless said. */
+  readonly resolve?: Resolve;
 }
 
 const denied = (host: string, rule: string): AppError =>
@@ -51,7 +59,10 @@ export class DirectEgress implements Egress {
 
   constructor(options: EgressOptions) {
     this.allow = new Set(options.allow.map((host) => host.toLowerCase()));
-    this.checked = new Agent({ connectTimeout: timeoutMs, connect: { lookup: publicLookup } });
+    this.checked = new Agent({
+      connectTimeout: timeoutMs,
+      connect: { lookup: publicLookup(options.resolve ?? lookup) },
+    });
   }
 
   /** What can be said of an address before it is connected to. @throws egress_denied */
@@ -106,13 +117,15 @@ export class DirectEgress implements Egress {
 }
 
 /** A look-up that gives public addresses or fails: one private address among them is reason enough. */
-const publicLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, found) => {
-    if (error !== null) return callback(error, []);
-    const wrong = found.find((entry) => !isPublicAddress(entry.address));
-    if (wrong !== undefined) return callback(denied(hostname, `its address ${wrong.address} is not public`), []);
-    const [first] = found;
-    if (options.all === true || first === undefined) return callback(null, found);
-    callback(null, first.address, first.family);
-  });
-};
+const publicLookup =
+  (resolve: Resolve): LookupFunction =>
+  (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, found) => {
+      if (error !== null) return callback(error, []);
+      const wrong = found.find((entry) => !isPublicAddress(entry.address));
+      if (wrong !== undefined) return callback(denied(hostname, `its address ${wrong.address} is not public`), []);
+      const [first] = found;
+      if (options.all === true || first === undefined) return callback(null, found);
+      callback(null, first.address, first.family);
+    });
+  };

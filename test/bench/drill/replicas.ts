@@ -18,7 +18,8 @@ export interface Answered {
 
 export class Replicas {
   readonly database: pg.Pool;
-  kills = 0;
+  /** When each was killed, Unix ms. */
+  readonly killedAtMs: number[] = [];
   private readonly folder: string;
   private readonly postgres: RunningPostgres;
   private readonly running: ({ readonly child: ChildProcess; readonly url: string } | undefined)[] = [];
@@ -46,6 +47,10 @@ export class Replicas {
     }
   }
 
+  get kills(): number {
+    return this.killedAtMs.length;
+  }
+
   /** Addresses of those that run now. */
   urls(): readonly string[] {
     return this.running.flatMap((one) => one?.url ?? []);
@@ -56,7 +61,7 @@ export class Replicas {
     const one = this.running[index];
     if (one === undefined) return;
     this.running[index] = undefined;
-    this.kills += 1;
+    this.killedAtMs.push(Date.now());
     const gone = new Promise((resolve) => one.child.once("exit", resolve));
     one.child.kill("SIGKILL");
     await gone;

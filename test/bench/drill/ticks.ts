@@ -12,6 +12,12 @@ export interface TickDrill {
   readonly replicas: number;
 }
 
+interface Lateness {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
 export interface TickFigures {
   readonly ticks: number;
   readonly runs: number;
@@ -21,13 +27,20 @@ export interface TickFigures {
   /** Ticks that became no run, with their reason. */
   readonly told: number;
   readonly kills: number;
-  readonly lateMsP50: number;
-  readonly lateMsP99: number;
-  readonly lateMsMax: number;
+  readonly lateMs: {
+    /** Of the ticks of each second. */
+    readonly steady: Lateness;
+    /** Of those that came at one instant. */
+    readonly burst: Lateness;
+    /** Of the ticks of each second that were not due within 5 s of a kill, or while the burst was worked off. */
+    readonly quiet: Lateness;
+  };
 }
 
 const triggersMax = 50;
 const periodSecs = 10;
+/** For so long ticks may be late that are due when a replica was killed, or when the burst came. */
+const troubleMs = 5_000;
 /** It ends at once, without an agent. */
 const tasks = 'tasks: { a: { if: "false", run: "true" } }';
 
@@ -105,7 +118,19 @@ async function figuresOf(
       else missing += 1;
     }
   }
-  const late = rows.map((row) => row.late);
+  const latenessOf = (keeps: (row: (typeof rows)[number]) => boolean): Lateness => {
+    const late = rows.filter(keeps).map((row) => row.late);
+    return {
+      p50: Math.round(percentile(late, 0.5)),
+      p99: Math.round(percentile(late, 0.99)),
+      max: Math.round(percentile(late, 1)),
+    };
+  };
+  const isBurst = ({ schedule }: { readonly schedule: string }): boolean => schedule.startsWith("burst");
+  const burstAt = rows.find(isBurst)?.tick ?? 0;
+  const troubles = [...replicas.killedAtMs, burstAt];
+  const isQuiet = ({ tick }: { readonly tick: number }): boolean =>
+    !troubles.some((at) => tick > at - 1_000 && tick < at + troubleMs);
   return {
     ticks,
     runs: rows.reduce((sum, row) => sum + row.runs, 0),
@@ -113,9 +138,11 @@ async function figuresOf(
     missing,
     told: without,
     kills: replicas.kills,
-    lateMsP50: Math.round(percentile(late, 0.5)),
-    lateMsP99: Math.round(percentile(late, 0.99)),
-    lateMsMax: Math.round(percentile(late, 1)),
+    lateMs: {
+      steady: latenessOf((row) => !isBurst(row)),
+      burst: latenessOf(isBurst),
+      quiet: latenessOf((row) => !isBurst(row) && isQuiet(row)),
+    },
   };
 }
 
