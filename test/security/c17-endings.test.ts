@@ -10,11 +10,11 @@ import { agentPaths } from "@capstan/proto";
 import { readConfig } from "../../control-plane/src/config.ts";
 import { startServer } from "../../control-plane/src/server.ts";
 import { assertion } from "../../control-plane/src/testing/agent-client.ts";
-import type { Answer } from "../../control-plane/src/testing/server-fixture.ts";
+import { callerOf } from "../../control-plane/src/testing/server-fixture.ts";
 import { cloneDatabase } from "../support/database.ts";
 import { Browser } from "../support/identity-provider.ts";
 import { until } from "../support/until.ts";
-import { enrol, live, made, nonceOf, tokenOf, type Ground } from "./ground.ts";
+import { enrol, live, made, nonceOf, tokenOf } from "./ground.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 const folder = mkdtempSync(join(tmpdir(), "capstan-endings-"));
@@ -46,23 +46,7 @@ afterAll(async () => {
 });
 
 const token = readFileSync(join(folder, "keys", "local"), "utf8");
-const call: Ground["server"]["call"] = async (method, path, body, headers = {}): Promise<Answer> => {
-  const answer = await fetch(`${first.url}/api/v1${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${token}`,
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-      ...headers,
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await answer.text();
-  return {
-    status: answer.status,
-    headers: answer.headers,
-    body: text === "" ? {} : (JSON.parse(text) as Answer["body"]),
-  };
-};
+const call = callerOf(first.url, token);
 const ground = { server: { url: first.url, token, call, deploy: async () => undefined, close: async () => undefined } };
 await made(ground, "POST", "/projects/default/deploys", {
   documents: [{ file: "w.yaml", source: "version: 1\nname: slow\ntasks: { only: { wait: 1h } }\n" }],

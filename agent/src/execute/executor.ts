@@ -3,11 +3,10 @@
 //  X2. Every secret value is registered with `mask` before the first byte of output can exist.
 //  X3. An executor starts no process and kills none: it says what is to be started, and the runner owns its tree,
 //      its pipes, its log and its end (timeout, cancel, lease).
-import type { FileTransfer } from "../workspace/file-store.ts";
-import type { KeptData } from "../workspace/kept-data.ts";
+import type { FilePlaces } from "../workspace/kept-data.ts";
 import type { CanonicalTask, CanonicalWorkflow, Failure, JsonObject, OfferedAttempt } from "@capstan/proto";
 
-export interface ExecutorContext {
+export interface ExecutorContext extends FilePlaces {
   /** `attempt.inputs` is the expression context `{ inputs, run, tasks, item?, index? }`. */
   readonly attempt: OfferedAttempt;
   readonly document: CanonicalWorkflow;
@@ -19,11 +18,6 @@ export interface ExecutorContext {
   readonly attemptDir: string;
   /** A folder of this attempt alone on disk, with an empty `work` in it, both 0700. Removed at the end. */
   readonly spaceDir: string;
-  /** The agent's cache folder (0700), shared by all attempts on this host. */
-  readonly cacheDir: string;
-  readonly files: FileTransfer;
-  /** For a version that declares data classes: what stays on this host. */
-  readonly kept?: KeptData;
   /** Registers secret values; from now on they are masked in the log (in every form of docs/protocol.md, "Masking"). */
   readonly mask: (values: readonly (string | Uint8Array)[]) => void;
   /** Writes a line of Capstan's own (`s`) into the attempt's log. */

@@ -18,9 +18,10 @@ export interface KeptData {
 
 /** Where an attempt keeps and tells its files. */
 export interface FilePlaces {
-  /** The agent's cache folder. */
+  /** The agent's cache folder (0700), shared by all attempts on this host. */
   readonly cacheDir: string;
   readonly files: FileTransfer;
+  /** For a version that declares data classes: what stays on this host. */
   readonly kept?: KeptData;
 }
 

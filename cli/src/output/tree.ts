@@ -104,9 +104,9 @@ export function runTree(
             `  ${printable(`${run.failure.task === undefined ? "" : `${run.failure.task}: `}${failureText(run.failure)}`)}`,
           ),
         ];
-  const changed = Object.entries(run.overrides?.set ?? {})
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([pointer, value]) => out.tone("grey", printable(`  ${pointer} ${shortValue(value)}`)));
+  const changed = Object.entries(run.overrides?.set ?? {}).map(([pointer, value]) =>
+    out.tone("grey", printable(`  ${pointer} ${shortValue(value)}`)),
+  );
   const total = `${out.isAscii ? "--" : "──"} ${since(run.createdAt, run.endedAt, now)}`;
   return [head, ...changed, ...lines, ...failure, total].join("\n") + "\n";
 }

@@ -43,24 +43,7 @@ export async function serverFixture(
     signal: new AbortController().signal,
   });
   const token = readFileSync(path.join(folder, "keys", "local"), "utf8");
-  const call: ServerFixture["call"] = async (method, target, body, headers = {}) => {
-    const answer = await fetch(`${server.url}/api/v1${target}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    // An answer of ours is an object.
-    return {
-      status: answer.status,
-      headers: answer.headers,
-      body: text === "" ? {} : (JSON.parse(text) as object),
-    } as Answer;
-  };
+  const call = callerOf(server.url, token);
   return {
     url: server.url,
     token,
@@ -77,3 +60,25 @@ export async function serverFixture(
     },
   };
 }
+
+/** Calls the API of a server with a token. */
+export const callerOf =
+  (url: string, token: string): ServerFixture["call"] =>
+  async (method, target, body, headers = {}) => {
+    const answer = await fetch(`${url}/api/v1${target}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    // An answer of ours is an object.
+    return {
+      status: answer.status,
+      headers: answer.headers,
+      body: text === "" ? {} : (JSON.parse(text) as object),
+    } as Answer;
+  };

@@ -46,7 +46,7 @@ export class PgRunStore implements RunStore {
     const rows = await this.rows<RunRecord & pg.QueryResultRow>(
       projectId,
       `SELECT ${runColumns}, r.inputs, r.outputs, v.number AS version,
-              CASE WHEN v.derived_from IS NOT NULL THEN v.canonical::jsonb -> 'derived' END AS overrides,
+              CASE WHEN v.derived_from IS NOT NULL THEN v.canonical::json -> 'derived' END AS overrides,
               (SELECT json_object_agg(s.state, s.count)
                  FROM (SELECT t.state, count(*)::int AS count FROM task_runs t
                         WHERE t.project_id = r.project_id AND t.run_id = r.id GROUP BY t.state) s) AS "taskCounts"
